@@ -1,0 +1,1 @@
+"""Settings become layers, layers become resources, resources become Terraform JSON."""

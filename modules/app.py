@@ -1,0 +1,68 @@
+"""Wire the layers of each environment together and write their Terraform JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from modules import provider
+
+provider.load()  # must come before anything that imports cdktf
+
+import jsii  # noqa: E402
+from cdktf import App, ISynthesisSession, IStackSynthesizer  # noqa: E402
+
+from modules.environments import Environment  # noqa: E402
+from modules.layers.base import BaseLayer  # noqa: E402
+from modules.layers.compute import ComputeLayer  # noqa: E402
+from modules.layers.storage import StorageLayer  # noqa: E402
+from modules.naming import Layer  # noqa: E402
+from modules.packaging import ROOT, Package, build_package  # noqa: E402
+from modules.stack import LayerStack  # noqa: E402
+
+# Kept out of Terraform addresses: an address is the same in every environment.
+_CONTEXT = {"excludeStackIdFromLogicalIds": "true", "allowSepCharsInLogicalIds": "true"}
+
+
+def synthesize(
+    environments: Sequence[Environment],
+    *,
+    output: Path,
+    layers: Collection[Layer] = tuple(Layer),
+) -> list[str]:
+    """Write ``output/stacks/<environment>-<layer>/cdk.tf.json`` and return the stacks' names.
+
+    The layers of an environment are always built together, because an output exists where a later
+    layer uses it; only the chosen ``layers`` are written.
+    """
+    package = build_package(ROOT / "lambda_src" / "reasoning", distributions=["fastjsonschema"])
+    output.mkdir(parents=True, exist_ok=True)
+    app = App(outdir=str(output), stack_traces=False, context=_CONTEXT)
+    written = []
+    for environment in environments:
+        for layer, stack in build(app, environment, package).items():
+            if layer in layers:
+                written.append(environment.naming.stack(layer))
+            else:
+                stack.synthesizer = _Unwritten()
+    app.synth()
+    return written
+
+
+def build(app: App, environment: Environment, package: Package) -> dict[Layer, LayerStack]:
+    """Build the layers of one environment; each gets the outputs of those before it."""
+    base = BaseLayer(app, environment)
+    storage = StorageLayer(app, environment, base.outputs)
+    compute = ComputeLayer(app, environment, storage.outputs, package)
+    # Not every use is a Terraform reference: the function reads the configuration by name.
+    storage.add_dependency(base)
+    compute.add_dependency(base)
+    return {Layer.BASE: base, Layer.STORAGE: storage, Layer.COMPUTE: compute}
+
+
+@jsii.implements(IStackSynthesizer)
+class _Unwritten:
+    """Leaves a stack out of the output."""
+
+    def synthesize(self, session: ISynthesisSession) -> None:
+        """Write nothing."""

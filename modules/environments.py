@@ -1,0 +1,112 @@
+"""Read the environments from their files; the only module that knows environments by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modules.naming import Naming
+from modules.problems import InputError, Problem
+from modules.settings import LocalAws, Settings
+from modules.structure import structure
+
+FOLDER = Path(__file__).resolve().parent.parent / "environments"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """An environment's name-giver and its choices."""
+
+    naming: Naming
+    settings: Settings
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """Return the environments that have a file in ``folder``, sorted."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def load(
+    wanted: Sequence[str] = (), *, local_port: int | None = None, folder: Path = FOLDER
+) -> list[Environment]:
+    """Return the wanted environments, or without any the ones that live in AWS.
+
+    ``local_port`` replaces the emulator's port in environments that use one.
+    Raises InputError with every problem of every file.
+    """
+    known = names(folder)
+    problems = [_unknown(name, known, folder) for name in wanted if name not in known]
+    if not known:
+        raise InputError([_empty(folder)])
+    environments = []
+    for name in dict.fromkeys(wanted or known):
+        if name in known:
+            environment, found = _read(folder / f"{name}.toml", local_port)
+            problems += found
+            if wanted or environment.settings.local_aws is None:
+                environments.append(environment)
+    if problems:
+        raise InputError(problems)
+    return environments
+
+
+def _read(path: Path, local_port: int | None) -> tuple[Environment, list[Problem]]:
+    naming = Naming(environment=path.stem)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problem = Problem(
+            where=path.name,
+            field="the file",
+            value=path.name,
+            reason=f"it is no TOML: {error}",
+            remedy="mend that line; values are text in quotes, numbers, true or false",
+        )
+        settings, _ = structure(Settings, {})
+        return Environment(naming=naming, settings=settings), [problem]
+    if local_port is not None and isinstance(document.get("local_aws"), dict):
+        document["local_aws"] = {**document["local_aws"], "port": local_port}
+    settings, problems = structure(Settings, document)
+    settings = _aimed_at_stand_in(settings)
+    naming = Naming(environment=path.stem, bucket_suffix=settings.buckets.suffix)
+    if not any(problem.field == "buckets.suffix" for problem in problems):
+        problems += _distinct(naming.problems())
+    located = [dataclasses.replace(problem, where=path.name) for problem in problems]
+    return Environment(naming=naming, settings=settings), located
+
+
+def _aimed_at_stand_in(settings: Settings) -> Settings:
+    """Keep an emulated environment from calling the real Gemini with a demonstration key."""
+    local: LocalAws | None = settings.local_aws
+    if local is None:
+        return settings
+    gemini = dataclasses.replace(settings.gemini, endpoint=local.gemini_endpoint)
+    return dataclasses.replace(settings, gemini=gemini)
+
+
+def _distinct(problems: Iterator[Problem]) -> list[Problem]:
+    """One problem for each field: a long suffix makes every bucket name too long."""
+    return list({problem.field: problem for problem in problems}.values())
+
+
+def _unknown(name: str, known: Sequence[str], folder: Path) -> Problem:
+    return Problem(
+        where="--env",
+        field="environment",
+        value=name,
+        reason=f"there is no file {folder.name}/{name}.toml",
+        remedy=f"choose from {', '.join(known)}, or add that file" if known else "add that file",
+    )
+
+
+def _empty(folder: Path) -> Problem:
+    return Problem(
+        where="--settings",
+        field="folder",
+        value=str(folder),
+        reason="it holds no *.toml file",
+        remedy="name the folder that holds your environments' files",
+    )

@@ -1,0 +1,1 @@
+"""One module per layer; each turns typed inputs into typed outputs."""

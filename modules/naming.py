@@ -1,0 +1,180 @@
+"""The only builder of names, Parameter Store paths and tags.
+
+The names are a contract with everything that finds these resources by name; see
+docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from modules.problems import Problem
+
+PROJECT = "co2-analysis"
+APPLICATION = "CO2 Anomaly Analysis"
+
+_LONGEST_BUCKET = 63
+_LONGEST_ROLE_OR_FUNCTION = 64
+
+
+class Layer(Enum):
+    """The layers in the order of their dependencies, with the value of their ``Layer`` tag."""
+
+    BASE = ("base", "1-Foundation")
+    STORAGE = ("storage", "3-Data")
+    COMPUTE = ("compute", "4-Compute")
+
+    def __init__(self, key: str, tag: str) -> None:
+        self.key = key
+        self.tag = tag
+
+
+@dataclass(frozen=True, kw_only=True)
+class Naming:
+    """Every name of one environment. ``bucket_suffix`` makes the global bucket names unique."""
+
+    environment: str
+    bucket_suffix: str | None = None
+
+    @property
+    def cache_table(self) -> str:
+        """DynamoDB table of the cached answers."""
+        return self._name("cache")
+
+    @property
+    def static_website_bucket(self) -> str:
+        """Bucket of the static pages."""
+        return self._bucket("static-website")
+
+    @property
+    def geojson_bucket(self) -> str:
+        """Bucket of the CO2 observations."""
+        return self._bucket("geojson-data")
+
+    @property
+    def access_log_bucket(self) -> str:
+        """Bucket that receives the other buckets' access logs."""
+        return self._bucket("access-logs")
+
+    @property
+    def state_bucket(self) -> str:
+        """Bucket of the Terraform state, unless the settings name one."""
+        return self._bucket("terraform-state")
+
+    @property
+    def function(self) -> str:
+        """The cache Lambda."""
+        return self._name("reasoning-function")
+
+    @property
+    def execution_role(self) -> str:
+        """Role that the cache Lambda runs as."""
+        return self._name("lambda-execution-role")
+
+    @property
+    def execution_policy(self) -> str:
+        """Inline policy of that role."""
+        return self._name("lambda-execution-policy")
+
+    @property
+    def log_group(self) -> str:
+        """Log group of the cache Lambda, as AWS Lambda itself would name it."""
+        return f"/aws/lambda/{self.function}"
+
+    @property
+    def gemini_secret(self) -> str:
+        """Secret that holds the Gemini API key."""
+        return self._name("gemini-api-key")
+
+    @property
+    def origin_access_control(self) -> str:
+        """Origin access control with which CloudFront reads the buckets."""
+        return self._name("s3")
+
+    def scaling_policy(self, what: str, access: str) -> str:
+        """Scaling policy of the table's or index's reads or writes."""
+        return self._name(f"cache-{what}-{access.lower()}-scaling")
+
+    @property
+    def parameters(self) -> str:
+        """Root of the environment's Parameter Store paths."""
+        return f"/{PROJECT}/{self.environment}"
+
+    def storage_parameter(self, service: str, name: str) -> str:
+        """Path of a parameter by which the storage layer is found at run time."""
+        return f"{self.parameters}/storage/{service}/{name}"
+
+    def config_parameter(self, topic: str, name: str) -> str:
+        """Path of a parameter by which the function is configured."""
+        return f"{self.parameters}/config/{topic}/{name}"
+
+    def stack(self, layer: Layer) -> str:
+        """Name of a CDKTF stack, of its folder below ``cdktf.out/stacks`` and of its plan."""
+        return f"{self.environment}-{layer.key}"
+
+    def state_key(self, layer: Layer) -> str:
+        """Key of a layer's state in the state bucket."""
+        return f"{self.environment}/{layer.key}/terraform.tfstate"
+
+    def state_file(self, directory: str, layer: Layer) -> str:
+        """Path of a layer's state file; Terraform runs three folders below the checkout."""
+        return f"../../../{directory}/{self.environment}/{layer.key}.tfstate"
+
+    def workspace(self, layer: Layer) -> str:
+        """Name of a layer's HCP Terraform workspace."""
+        return self._name(layer.key)
+
+    def tags(self, layer: Layer) -> dict[str, str]:
+        """Tags of every resource of a layer."""
+        return {
+            "Project": PROJECT,
+            "Environment": self.environment,
+            "Application": APPLICATION,
+            "ManagedBy": "terraform",
+            "Layer": layer.tag,
+        }
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield the names that AWS would refuse."""
+        buckets = (
+            self.static_website_bucket,
+            self.geojson_bucket,
+            self.access_log_bucket,
+            self.state_bucket,
+        )
+        for bucket in buckets:
+            if len(bucket) > _LONGEST_BUCKET:
+                yield Problem(
+                    field="buckets.suffix",
+                    value=self.bucket_suffix,
+                    reason=(
+                        f'the bucket name "{bucket}" would have {len(bucket)} characters; '
+                        f"S3 allows {_LONGEST_BUCKET}"
+                    ),
+                    remedy="shorten the suffix or the environment's name",
+                )
+        for name in (self.function, self.execution_role):
+            if len(name) > _LONGEST_ROLE_OR_FUNCTION:
+                yield Problem(
+                    field="the environment's name",
+                    value=self.environment,
+                    reason=f'"{name}" would be over {_LONGEST_ROLE_OR_FUNCTION} characters',
+                    remedy="shorten the file's name",
+                )
+        if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", self.environment):
+            yield Problem(
+                field="the environment's name",
+                value=self.environment,
+                reason="it is part of bucket names: lower-case letters, digits and single hyphens",
+                remedy='rename the file, for example to "dev.toml"',
+            )
+
+    def _name(self, resource: str) -> str:
+        return f"{PROJECT}-{self.environment}-{resource}"
+
+    def _bucket(self, resource: str) -> str:
+        name = self._name(resource)
+        return f"{name}-{self.bucket_suffix}" if self.bucket_suffix else name

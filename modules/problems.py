@@ -1,0 +1,46 @@
+"""What is wrong with an input, said so that it can be mended: field, value, reason, remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_LONGEST_VALUE = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One wrong input.
+
+    ``where`` names the file or option, ``field`` the dotted path inside it. ``involves`` lists
+    further fields that the judgement rests on, so that it can be dropped where one of those is
+    itself wrong and the judgement therefore worthless.
+    """
+
+    field: str
+    value: object
+    reason: str
+    remedy: str
+    where: str = ""
+    involves: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        value = repr(self.value)
+        if len(value) > _LONGEST_VALUE:
+            value = f"{value[:_LONGEST_VALUE]}..."
+        place = f"{self.where}: " if self.where else ""
+        return (
+            f"{place}{self.field} = {value}\n    why:    {self.reason}\n    remedy: {self.remedy}"
+        )
+
+
+class InputError(Exception):
+    """Every problem found in what the user gave; ``str()`` is the message to show."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        if not problems:
+            raise ValueError("an InputError needs at least one problem")
+        self.problems = tuple(problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "\n\n  ".join(str(problem) for problem in problems)
+        super().__init__(f"{count} found; nothing was written.\n\n  {lines}")

@@ -1,0 +1,69 @@
+"""Lifecycle rules: what S3 tidies up by itself."""
+
+from __future__ import annotations
+
+from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
+    S3BucketLifecycleConfigurationRule,
+    S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload,
+    S3BucketLifecycleConfigurationRuleExpiration,
+    S3BucketLifecycleConfigurationRuleFilter,
+    S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration,
+    S3BucketLifecycleConfigurationRuleNoncurrentVersionTransition,
+)
+
+from modules.settings import Lifecycle
+
+# Provider versions differ in what a rule without a filter means; an empty prefix is every object.
+_EVERY_OBJECT = ""
+
+
+def data_rules(
+    lifecycle: Lifecycle, *, versioning: bool
+) -> list[S3BucketLifecycleConfigurationRule]:
+    """Return the rules of a bucket whose current objects are served and never archived."""
+    rules = [_abort_uploads(lifecycle.abort_upload_days)]
+    if versioning:
+        rules.append(
+            S3BucketLifecycleConfigurationRule(
+                id="tidy-replaced-versions",
+                status="Enabled",
+                filter=[S3BucketLifecycleConfigurationRuleFilter(prefix=_EVERY_OBJECT)],
+                noncurrent_version_transition=[
+                    S3BucketLifecycleConfigurationRuleNoncurrentVersionTransition(
+                        noncurrent_days=lifecycle.archive_replaced_days,
+                        storage_class="STANDARD_IA",
+                    )
+                ],
+                noncurrent_version_expiration=[
+                    S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(
+                        noncurrent_days=lifecycle.expire_replaced_days
+                    )
+                ],
+            )
+        )
+    return rules
+
+
+def log_rules(*, keep_days: int) -> list[S3BucketLifecycleConfigurationRule]:
+    """Return the rules of a bucket whose objects expire."""
+    return [
+        _abort_uploads(7),
+        S3BucketLifecycleConfigurationRule(
+            id="expire-logs",
+            status="Enabled",
+            filter=[S3BucketLifecycleConfigurationRuleFilter(prefix=_EVERY_OBJECT)],
+            expiration=[S3BucketLifecycleConfigurationRuleExpiration(days=keep_days)],
+        ),
+    ]
+
+
+def _abort_uploads(days: int) -> S3BucketLifecycleConfigurationRule:
+    abort = S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload(
+        days_after_initiation=days
+    )
+    return S3BucketLifecycleConfigurationRule(
+        id="abort-incomplete-uploads",
+        status="Enabled",
+        filter=[S3BucketLifecycleConfigurationRuleFilter(prefix=_EVERY_OBJECT)],
+        abort_incomplete_multipart_upload=[abort],
+    )

@@ -1,0 +1,22 @@
+"""A plain text in Parameter Store."""
+
+from __future__ import annotations
+
+from cdktf_cdktf_provider_aws.ssm_parameter import SsmParameter
+
+from modules.stack import LayerStack
+
+
+def add_parameter(
+    stack: LayerStack, id_: str, *, name: str, value: str, description: str
+) -> None:
+    """Add a Standard-tier String; its value is no secret and stays readable in plans."""
+    SsmParameter(
+        stack,
+        id_,
+        name=name,
+        type="String",
+        tier="Standard",
+        insecure_value=value,
+        description=description,
+    )

@@ -1,0 +1,171 @@
+"""The stack that every layer builds on: provider, state, default tags, version range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from cdktf import (
+    CloudBackend,
+    LocalBackend,
+    NamedCloudWorkspace,
+    S3Backend,
+    S3BackendEndpointConfig,
+    TerraformStack,
+)
+from cdktf_cdktf_provider_aws.data_aws_caller_identity import DataAwsCallerIdentity
+from cdktf_cdktf_provider_aws.provider import (
+    AwsProvider,
+    AwsProviderDefaultTags,
+    AwsProviderEndpoints,
+)
+from constructs import Construct
+
+from modules.environments import Environment
+from modules.naming import Layer, Naming
+from modules.settings import HcpState, LocalAws, LocalState, S3State, Settings
+
+# The bindings describe a 6.x provider and would pin it exactly. Only arguments that 5.100 has, too,
+# are used, so that teams can move from 5 to 6 in their own time.
+PROVIDER_VERSIONS = ">= 5.100.0, < 7.0.0"
+
+# What any access key is to an emulator; AWS knows no such key.
+_EMULATOR_KEY = "test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition:
+    """The part of AWS that a Region lies in; ARNs and host names differ between them."""
+
+    name: str
+
+    @classmethod
+    def of(cls, region: str) -> Partition:
+        """Return the partition of ``region``."""
+        prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+        found = (name for prefix, name in prefixes.items() if region.startswith(prefix))
+        return cls(name=next(found, "aws"))
+
+
+class LayerStack(TerraformStack):
+    """A Terraform root module of one environment and layer."""
+
+    def __init__(self, scope: Construct, environment: Environment, layer: Layer) -> None:
+        super().__init__(scope, environment.naming.stack(layer))
+        self.naming: Naming = environment.naming
+        self.settings: Settings = environment.settings
+        self.region = environment.settings.region
+        self.partition = Partition.of(self.region).name
+        self._add_provider(layer)
+        self._add_state(layer)
+
+    @cached_property
+    def account_id(self) -> str:
+        """The account that Terraform runs in, known at plan time."""
+        return DataAwsCallerIdentity(self, "current").account_id
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return an ARN in this stack's Region and account."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+    def bucket_arn(self, bucket: str) -> str:
+        """Return a bucket's ARN, which has neither Region nor account."""
+        return f"arn:{self.partition}:s3:::{bucket}"
+
+    def _add_provider(self, layer: Layer) -> None:
+        tags = AwsProviderDefaultTags(tags=self.naming.tags(layer))
+        local = self.settings.local_aws
+        account = self.settings.account_id
+        if local is None:
+            AwsProvider(
+                self,
+                "aws",
+                region=self.region,
+                default_tags=[tags],
+                allowed_account_ids=[account] if account else None,
+            )
+        else:
+            AwsProvider(
+                self,
+                "aws",
+                region=self.region,
+                default_tags=[tags],
+                access_key=_EMULATOR_KEY,
+                secret_key=_EMULATOR_KEY,
+                skip_credentials_validation=True,
+                skip_metadata_api_check="true",
+                s3_use_path_style=True,
+                endpoints=[_endpoints(local)],
+            )
+        self.add_override("terraform.required_providers.aws.version", PROVIDER_VERSIONS)
+
+    def _add_state(self, layer: Layer) -> None:
+        state = self.settings.state
+        if state.s3:
+            self._add_s3_state(state.s3, layer)
+        elif state.hcp:
+            self._add_hcp_state(state.hcp, layer)
+        elif state.local:
+            self._add_local_state(state.local, layer)
+
+    def _add_s3_state(self, state: S3State, layer: Layer) -> None:
+        bucket = state.bucket or self.naming.state_bucket
+        key = self.naming.state_key(layer)
+        region = state.region or self.region
+        local = self.settings.local_aws
+        if local is None:
+            account = self.settings.account_id
+            backend = S3Backend(
+                self,
+                bucket=bucket,
+                key=key,
+                region=region,
+                encrypt=True,
+                allowed_account_ids=[account] if account else None,
+            )
+        else:
+            backend = S3Backend(
+                self,
+                bucket=bucket,
+                key=key,
+                region=region,
+                encrypt=True,
+                access_key=_EMULATOR_KEY,
+                secret_key=_EMULATOR_KEY,
+                skip_credentials_validation=True,
+                skip_requesting_account_id=True,
+                skip_metadata_api_check=True,
+                use_path_style=True,
+                endpoints=S3BackendEndpointConfig(s3=local.endpoint, sts=local.endpoint),
+            )
+        # This release of cdktf has no argument for S3's own locking.
+        backend.add_override("use_lockfile", True)
+
+    def _add_hcp_state(self, state: HcpState, layer: Layer) -> None:
+        workspace = NamedCloudWorkspace(self.naming.workspace(layer), project=state.project)
+        CloudBackend(
+            self,
+            organization=state.organization,
+            hostname=state.hostname,
+            workspaces=workspace,
+        )
+
+    def _add_local_state(self, state: LocalState, layer: Layer) -> None:
+        LocalBackend(self, path=self.naming.state_file(state.directory, layer))
+
+
+def _endpoints(local: LocalAws) -> AwsProviderEndpoints:
+    """Every service that a layer talks to; one that is missing here would be asked for in AWS."""
+    at = local.endpoint
+    return AwsProviderEndpoints(
+        appautoscaling=at,
+        cloudfront=at,
+        dynamodb=at,
+        iam=at,
+        lambda_=at,
+        logs=at,
+        s3=at,
+        secretsmanager=at,
+        ssm=at,
+        sts=at,
+    )
