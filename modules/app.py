@@ -9,16 +9,16 @@ from modules import provider
 
 provider.load()  # must come before anything that imports cdktf
 
-import jsii  # noqa: E402
-from cdktf import App, ISynthesisSession, IStackSynthesizer  # noqa: E402
+import jsii
+from cdktf import App, IStackSynthesizer, ISynthesisSession
 
-from modules.environments import Environment  # noqa: E402
-from modules.layers.base import BaseLayer  # noqa: E402
-from modules.layers.compute import ComputeLayer  # noqa: E402
-from modules.layers.storage import StorageLayer  # noqa: E402
-from modules.naming import Layer  # noqa: E402
-from modules.packaging import ROOT, Package, build_package  # noqa: E402
-from modules.stack import LayerStack  # noqa: E402
+from modules.environments import Environment
+from modules.layers.base import BaseLayer
+from modules.layers.compute import ComputeLayer
+from modules.layers.storage import StorageLayer
+from modules.naming import Layer
+from modules.packaging import ROOT, Package, build_package
+from modules.stack import LayerStack
 
 # Kept out of Terraform addresses: an address is the same in every environment.
 _CONTEXT = {"excludeStackIdFromLogicalIds": "true", "allowSepCharsInLogicalIds": "true"}

@@ -117,7 +117,7 @@ def _layers(keys: Sequence[str], problems: list[Problem]) -> list[Layer]:
 
 
 def _port(value: str | None, problems: list[Problem]) -> int | None:
-    if value is None or value.isascii() and value.isdigit():
+    if value is None or (value.isascii() and value.isdigit()):
         return int(value) if value else None
     problems.append(
         Problem(

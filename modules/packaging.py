@@ -80,7 +80,7 @@ def _distribution_files(name: str, lock: Path) -> tuple[dict[str, bytes], Proble
     if f"=={distribution.version}" != locked:
         return {}, _not_locked(name, f"the lock says {locked}", distribution.version)
     return {
-        file.as_posix(): file.locate().read_bytes()
+        file.as_posix(): Path(str(file.locate())).read_bytes()
         for file in distribution.files or ()
         if file.suffix == ".py" or file.name.upper().startswith(_LICENCE_NAMES)
     }, None

@@ -105,9 +105,10 @@ class Autoscaling:
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """The cache table. ``capacity`` belongs to provisioned billing, ``on_demand_limit`` to the other.
+    """The cache table; ``capacity`` and ``autoscaling`` belong to provisioned billing.
 
-    ``on_demand_limit`` caps what a runaway client can cost; without it the account's quota does.
+    ``on_demand_limit`` belongs to the other and caps what a runaway client can cost; without it
+    only the account's quota does.
     """
 
     billing: Literal["on-demand", "provisioned"]
@@ -189,7 +190,8 @@ class BucketSettings:
     """
 
     suffix: Annotated[
-        str | None, Matches(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", "part of a bucket name", "123456789012")
+        str | None,
+        Matches(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", "part of a bucket name", "123456789012"),
     ] = None
     versioning: bool = False
     cors_origins: Annotated[tuple[str, ...], HttpsUrl(star=True)] = ()
@@ -202,7 +204,7 @@ class BucketSettings:
             yield Problem(
                 field=f"{at}.cors_origins",
                 value=list(self.cors_origins),
-                reason='"*" already allows every origin, so the others look like a limit but are none',
+                reason='"*" already allows every origin; the others only look like a limit',
                 remedy='keep "*" alone, or name the origins without it',
             )
 
@@ -244,7 +246,7 @@ class FunctionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalAws:
-    """An emulator on this machine instead of AWS; the port after its own is the Gemini stand-in's."""
+    """An emulator on this machine instead of AWS; the next port is the Gemini stand-in's."""
 
     port: Annotated[int, Between(1024, 65_534)] = 4566
 
@@ -297,7 +299,7 @@ class Settings:
             yield Problem(
                 field="buckets.versioning",
                 value=False,
-                reason="retain = true promises to keep the data; an overwritten object would be lost",
+                reason="retain = true promises to keep the data, and overwriting would lose it",
                 remedy="set versioning = true, or retain = false",
                 involves=("retain",),
             )

@@ -11,19 +11,12 @@ import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
-from typing import Annotated, Literal, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from modules.constraints import Constraint
 from modules.problems import Problem
 
 T = TypeVar("T")
-
-
-class Section(Protocol):
-    """A settings dataclass; ``problems`` judges fields against each other."""
-
-    def problems(self, at: str) -> Iterator[Problem]:
-        """Yield the contradictions of this section, whose own path is ``at``."""
 
 
 def structure(kind: type[T], document: Mapping[str, object]) -> tuple[T, list[Problem]]:
@@ -74,30 +67,27 @@ class _Reader:
         return found
 
     def _typed(self, kind: object, raw: object, path: str) -> object:
-        if get_origin(kind) is Literal:
+        """Return ``raw`` as ``kind``, or report why not and return ``_WRONG``."""
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            if isinstance(raw, dict):
+                return self.section(kind, raw, path)
+            self._report(path, raw, "it is a section, not a value", f"write a table [{path}]")
+        elif get_origin(kind) is Literal:
             choices = get_args(kind)
-            if raw in choices and isinstance(raw, str):
+            if isinstance(raw, str) and raw in choices:
                 return raw
             near = _nearest(raw, choices)
             remedy = f'did you mean "{near}"?' if near else f"write one of {_list(choices)}"
             self._report(path, raw, "it is no known choice", remedy)
-            return _WRONG
-        if get_origin(kind) is tuple:
+        elif get_origin(kind) is tuple:
             if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
                 return tuple(raw)
             self._report(path, raw, "it is not a list of texts", 'write it like ["one", "two"]')
-            return _WRONG
-        assert isinstance(kind, type)  # noqa: S101 - a mistake in settings.py, not in a file
-        if dataclasses.is_dataclass(kind):
-            if isinstance(raw, dict):
-                return self.section(kind, raw, path)
-            self._report(path, raw, "it is a section, not a value", f"write a table [{path}]")
-            return _WRONG
-        # bool is an int in Python, but not in a settings file.
-        if isinstance(raw, kind) and isinstance(raw, bool) == (kind is bool):
+        elif type(raw) is kind:  # not isinstance: a bool is an int in Python, not in a file
             return raw
-        want = {str: 'a text in "quotes"', int: "a whole number", bool: "true or false"}[kind]
-        self._report(path, raw, f"it is not {want}", f"write {want}")
+        else:
+            want = _IN_WORDS[kind]
+            self._report(path, raw, f"it is not {want}", f"write {want}")
         return _WRONG
 
     def _unknown(self, key: str, value: object, known: list[str], at: str) -> None:
@@ -122,6 +112,11 @@ class _Reader:
 
 
 _WRONG = object()
+_IN_WORDS: Mapping[object, str] = {
+    str: 'a text in "quotes"',
+    int: "a whole number",
+    bool: "true or false",
+}
 
 
 def _unwrap(hint: object) -> tuple[object, list[Constraint]]:
@@ -175,7 +170,9 @@ def _items(value: object, path: str) -> list[tuple[str, object]]:
 def _touches(field: str, wrong: set[str]) -> bool:
     """Whether ``field`` is, holds or lies in a field that is itself wrong."""
     return any(
-        field == other or field.startswith((f"{other}.", f"{other}[")) or other.startswith(f"{field}.")
+        field == other
+        or field.startswith((f"{other}.", f"{other}["))
+        or other.startswith((f"{field}.", f"{field}["))
         for other in wrong
     )
 

@@ -48,7 +48,7 @@ class BaseLayer(LayerStack):
         ):
             add_parameter(
                 self,
-                f"{topic}_{name}",
+                f"{topic}_{name}".replace("-", "_"),
                 name=self.naming.config_parameter(topic, name),
                 value=value,
                 description=description,

@@ -76,9 +76,7 @@ class SignedFunction:
                 *([_trace()] if settings.tracing else []),
             ),
         )
-        asset = TerraformAsset(
-            stack, f"{id_}_package", path=str(package.path), type=AssetType.FILE
-        )
+        asset = TerraformAsset(stack, f"{id_}_package", path=str(package.path), type=AssetType.FILE)
         function = LambdaFunction(
             stack,
             id_,
@@ -93,9 +91,7 @@ class SignedFunction:
             memory_size=settings.memory_mb,
             timeout=settings.timeout_seconds,
             environment=LambdaFunctionEnvironment(variables=environment),
-            logging_config=LambdaFunctionLoggingConfig(
-                log_format="Text", log_group=log_group.name
-            ),
+            logging_config=LambdaFunctionLoggingConfig(log_format="Text", log_group=log_group.name),
             tracing_config=LambdaFunctionTracingConfig(
                 mode="Active" if settings.tracing else "PassThrough"
             ),

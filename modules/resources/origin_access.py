@@ -1,4 +1,4 @@
-"""How CloudFront reads the private buckets: an origin access identity, an access control, or both."""
+"""How CloudFront reads the private buckets: by an access control, an identity, or both."""
 
 from __future__ import annotations
 

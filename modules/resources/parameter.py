@@ -7,9 +7,7 @@ from cdktf_cdktf_provider_aws.ssm_parameter import SsmParameter
 from modules.stack import LayerStack
 
 
-def add_parameter(
-    stack: LayerStack, id_: str, *, name: str, value: str, description: str
-) -> None:
+def add_parameter(stack: LayerStack, id_: str, *, name: str, value: str, description: str) -> None:
     """Add a Standard-tier String; its value is no secret and stays readable in plans."""
     SsmParameter(
         stack,
