@@ -140,16 +140,17 @@ class TableSettings:
                     remedy="remove the table, or change the billing",
                     involves=(billing,),
                 )
-        if self.capacity and self.autoscaling:
+        scaled = self.autoscaling
+        if self.capacity and scaled and scaled.minimum <= scaled.maximum:
             for name in ("read", "write"):
                 units = getattr(self.capacity, name)
-                if not self.autoscaling.minimum <= units <= self.autoscaling.maximum:
+                if not scaled.minimum <= units <= scaled.maximum:
                     yield Problem(
                         field=f"{at}.capacity.{name}",
                         value=units,
                         reason=(
-                            f"autoscaling would move it into {self.autoscaling.minimum} to "
-                            f"{self.autoscaling.maximum} at once"
+                            f"autoscaling would move it into {scaled.minimum} to "
+                            f"{scaled.maximum} at once"
                         ),
                         remedy="start inside that range",
                         involves=(f"{at}.autoscaling",),

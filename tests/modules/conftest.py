@@ -1,0 +1,45 @@
+"""The synthesized stacks, written once and read by many tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modules import environments
+from modules.app import synthesize
+from modules.environments import Environment
+from modules.naming import Naming
+from modules.settings import Settings
+from modules.structure import structure
+from tests.modules.terraform_json import Stack
+
+SHIPPED = ("dev", "local", "prod", "staging")
+
+Synthesize = Callable[..., dict[str, Stack]]
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
+    """Every stack of every environment that the project ships, by name."""
+    output = tmp_path_factory.mktemp("shipped") / "out"
+    names = synthesize(environments.load(SHIPPED), output=output)
+    return {name: Stack.read(output, name) for name in names}
+
+
+@pytest.fixture
+def synthesized(tmp_path: Path) -> Synthesize:
+    """Synthesize one environment from a document like a settings file's."""
+
+    def run(document: dict[str, object], **options: object) -> dict[str, Stack]:
+        settings, problems = structure(Settings, document)
+        assert not problems
+        environment = Environment(
+            naming=Naming(environment="unit", bucket_suffix=settings.buckets.suffix),
+            settings=settings,
+        )
+        names = synthesize([environment], output=tmp_path / "out", **options)  # type: ignore[arg-type]
+        return {name.removeprefix("unit-"): Stack.read(tmp_path / "out", name) for name in names}
+
+    return run

@@ -1,0 +1,93 @@
+"""The command line as a user meets it: in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = (ROOT / "environments" / "dev.toml").read_text(encoding="utf-8")
+
+
+def _run(
+    *arguments: str, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CO2_")}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), *arguments],
+        cwd=ROOT,
+        env=clean | (variables or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def _stacks(output: Path) -> list[str]:
+    return sorted(path.name for path in (output / "stacks").iterdir())
+
+
+def test_one_environment_and_layer_can_be_chosen(tmp_path: Path) -> None:
+    done = _run("--env", "dev", "--layer", "storage", "--output", str(tmp_path / "out"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _stacks(tmp_path / "out") == ["dev-storage"]
+
+
+def test_environment_variables_choose_what_options_do_not(tmp_path: Path) -> None:
+    variables = {
+        "CO2_ENVIRONMENTS": "local",
+        "CO2_LAYERS": "base",
+        "CO2_LOCAL_PORT": "5000",
+        "CDKTF_OUTDIR": str(tmp_path / "out"),
+    }
+    assert _run(variables=variables).returncode == 0
+    assert _stacks(tmp_path / "out") == ["local-base"]
+    text = (tmp_path / "out/stacks/local-base/cdk.tf.json").read_text(encoding="utf-8")
+    assert "http://127.0.0.1:5000" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "says"),
+    [
+        (("--env", "pord"), None, ["pord", "dev, local, prod, staging"]),
+        (("--layer", "stroage"), None, ["stroage", "base, storage, compute"]),
+        (("--local-port", "http"), None, ["http", "whole number"]),
+        (("--env", "pord", "--layer", "x"), None, ["pord", "--layer"]),
+        ((), GOOD + "\n[tabel]\n", ["dev.toml", "tabel", '"table"']),
+        ((), GOOD.replace("retain = false", ""), ["retain", "required"]),
+        ((), GOOD.replace("retain = false", "retain = true"), ["point_in_time_recovery"]),
+        ((), GOOD.replace('["*"]', '["example"]'), ["cors_origins[0]", "origin URL"]),
+        ((), GOOD.replace("[state.s3]", "[state.s3]\nbucket='UPPER'"), ["state.s3.bucket"]),
+        ((), "not toml", ["dev.toml", "no TOML"]),
+    ],
+)
+def test_bad_input_is_one_message_and_writes_nothing(
+    arguments: tuple[str, ...], settings: str | None, says: list[str], tmp_path: Path
+) -> None:
+    if settings is not None:
+        folder = tmp_path / "settings"
+        folder.mkdir()
+        (folder / "dev.toml").write_text(settings, encoding="utf-8")
+        arguments = (*arguments, "--settings", str(folder))
+    done = _run(*arguments, "--output", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    for part in (*says, "why:", "remedy:", "nothing was written"):
+        assert part in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_shows_examples() -> None:
+    done = _run("--help")
+    assert done.returncode == 0
+    assert "python main.py --env dev --layer storage" in done.stdout
+
+
+def test_a_misspelt_option_exits_with_the_same_code() -> None:
+    assert _run("--evn", "dev").returncode == 2

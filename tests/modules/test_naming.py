@@ -1,0 +1,47 @@
+"""The names are a contract: exact, and within AWS's limits for every allowed input."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modules.naming import Layer, Naming
+
+PROD = Naming(environment="prod")
+
+
+def test_resource_names_follow_the_contract() -> None:
+    assert PROD.cache_table == "co2-analysis-prod-cache"
+    assert PROD.static_website_bucket == "co2-analysis-prod-static-website"
+    assert PROD.geojson_bucket == "co2-analysis-prod-geojson-data"
+    assert PROD.function == "co2-analysis-prod-reasoning-function"
+    assert PROD.execution_role == "co2-analysis-prod-lambda-execution-role"
+    assert PROD.gemini_secret == "co2-analysis-prod-gemini-api-key"
+
+
+def test_a_suffix_reaches_the_buckets_and_nothing_else() -> None:
+    suffixed = Naming(environment="prod", bucket_suffix="123456789012")
+    assert suffixed.geojson_bucket == "co2-analysis-prod-geojson-data-123456789012"
+    assert suffixed.state_bucket.endswith("-123456789012")
+    assert suffixed.cache_table == PROD.cache_table
+
+
+@given(
+    environment=st.from_regex(r"[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,6}){0,6}", fullmatch=True),
+    suffix=st.none() | st.from_regex(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?", fullmatch=True),
+)
+def test_names_without_a_problem_are_ones_that_aws_takes(
+    environment: str, suffix: str | None
+) -> None:
+    naming = Naming(environment=environment, bucket_suffix=suffix)
+    if any(True for _ in naming.problems()):
+        return
+    for bucket in (naming.static_website_bucket, naming.geojson_bucket, naming.access_log_bucket,
+                   naming.state_bucket):  # fmt: skip
+        assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
+    assert len(naming.function) <= 64
+    assert len(naming.execution_role) <= 64
+    for layer in Layer:
+        assert re.fullmatch(r"[a-z0-9-]+", naming.stack(layer))

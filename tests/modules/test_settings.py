@@ -1,0 +1,167 @@
+"""Settings files: every mistake at once, each with a remedy, and no wrong value accepted."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modules.problems import Problem
+from modules.settings import Settings
+from modules.structure import structure
+
+GOOD: Mapping[str, object] = tomllib.loads(
+    """
+    region = "us-east-1"
+    retain = true
+    [state.s3]
+    [table]
+    billing = "provisioned"
+    point_in_time_recovery = true
+    [table.capacity]
+    read = 5
+    write = 5
+    [table.autoscaling]
+    minimum = 5
+    maximum = 50
+    [buckets]
+    versioning = true
+    [buckets.lifecycle]
+    """
+)
+
+
+def _changed(path: str, value: object) -> dict[str, object]:
+    """GOOD with one value replaced, or removed where ``value`` is None."""
+    document = deepcopy(dict(GOOD))
+    section: dict[str, object] = document
+    *parents, last = path.split(".")
+    for parent in parents:
+        section = section.setdefault(parent, {})  # type: ignore[assignment]
+    if value is None:
+        section.pop(last)
+    else:
+        section[last] = value
+    return document
+
+
+def _problems(document: Mapping[str, object]) -> dict[str, Problem]:
+    return {problem.field: problem for problem in structure(Settings, document)[1]}
+
+
+def test_good_settings_have_no_problem() -> None:
+    settings, problems = structure(Settings, GOOD)
+    assert problems == []
+    assert settings.table.capacity is not None
+    assert settings.table.capacity.read == 5
+    assert settings.table.autoscaling is not None
+    assert settings.table.autoscaling.target_percent == 70
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field", "says"),
+    [
+        ("retian", True, "retian", '"retain"'),
+        ("table.billling", "on-demand", "table.billling", '"billing"'),
+        ("table.billing", "on-demnd", "table.billing", '"on-demand"'),
+        ("region", None, "region", "required"),
+        ("table.capacity.read", None, "table.capacity.read", "required"),
+        ("region", "us-east", "region", "Region"),
+        ("region", 5, "region", "text"),
+        ("retain", "yes", "retain", "true or false"),
+        ("retain", 1, "retain", "true or false"),
+        ("table.capacity.read", True, "table.capacity.read", "whole number"),
+        ("table.capacity.read", 0, "table.capacity.read", "1 to 40000"),
+        ("table.capacity.read", 40_001, "table.capacity.read", "1 to 40000"),
+        ("table.capacity", 5, "table.capacity", "section"),
+        ("table.capacity", None, "table.capacity", "capacity"),
+        ("table.autoscaling.minimum", 51, "table.autoscaling.minimum", "above"),
+        ("table.capacity.write", 60, "table.capacity.write", "autoscaling"),
+        ("table.on_demand_limit", {"read": 1, "write": 1}, "table.on_demand_limit", "billing"),
+        ("table.point_in_time_recovery", False, "table.point_in_time_recovery", "retain"),
+        ("buckets.versioning", False, "buckets.versioning", "retain"),
+        ("buckets.suffix", "My_Team", "buckets.suffix", "bucket name"),
+        ("buckets.cors_origins", ["app.example.org"], "buckets.cors_origins[0]", "origin URL"),
+        ("buckets.cors_origins", ["https://a.org/path"], "buckets.cors_origins[0]", "origin URL"),
+        ("buckets.cors_origins", ["http://a.org"], "buckets.cors_origins[0]", "origin URL"),
+        ("buckets.cors_origins", ["*", "https://a.org"], "buckets.cors_origins", "only look"),
+        ("buckets.cors_origins", "https://a.org", "buckets.cors_origins", "list"),
+        ("buckets.lifecycle.expire_replaced_days", 31, None, ""),
+        ("buckets.lifecycle.archive_replaced_days", 400, "buckets.lifecycle.expire_replaced_days",
+         "archived"),
+        ("state.local", {}, "state", "exactly one"),
+        ("state", {}, "state", "exactly one"),
+        ("state.s3.bucket", "A", "state.s3.bucket", "lower-case"),
+        ("state.s3.bucket", "b" * 64, "state.s3.bucket", "63"),
+        ("account_id", "1234", "account_id", "12 digits"),
+        ("origin_identity", False, "origin_identity", "oai"),
+        ("function.log_retention_days", 8, "function.log_retention_days", "write one of"),
+        ("function.timeout_seconds", 30, "function.timeout_seconds", "2 to 29"),
+        ("function.timeout_seconds", 20, "gemini.timeout_seconds", "shorter"),
+        ("gemini.endpoint", "http://gemini.example.org", "gemini.endpoint", "origin URL"),
+        ("local_aws.port", 80, "local_aws.port", "1024"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_reported_with_its_field(
+    path: str, value: object, field: str | None, says: str
+) -> None:
+    found = _problems(_changed(path, value))
+    assert set(found) == ({field} if field else set())
+    if field:
+        assert says in f"{found[field].reason} {found[field].remedy}"
+        assert found[field].remedy
+
+
+def test_all_mistakes_are_reported_together() -> None:
+    document = _changed("table.point_in_time_recovery", False)
+    document["retian"] = True
+    del document["region"]
+    document["table"]["capacity"]["read"] = 0  # type: ignore[index]
+    document["buckets"]["cors_origins"] = ["nowhere"]  # type: ignore[index]
+    document["state"] = {}
+    # `retian` was meant for `retain`, so what contradicts `retain` is not judged.
+    assert set(_problems(document)) == {
+        "retian",
+        "region",
+        "table.capacity.read",
+        "buckets.cors_origins[0]",
+        "state",
+    }
+
+
+def test_a_contradiction_is_reported_beside_unrelated_mistakes() -> None:
+    document = _changed("table.point_in_time_recovery", False)
+    document["function"] = {"memory": 5}
+    assert set(_problems(document)) == {"table.point_in_time_recovery", "function.memory"}
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+_PATHS = st.sampled_from(
+    ["region", "retain", "state", "state.s3", "table", "table.billing", "table.capacity",
+     "table.capacity.read", "buckets", "buckets.cors_origins", "buckets.suffix", "function",
+     "gemini.endpoint", "origin_access", "local_aws", "new"]
+)  # fmt: skip
+
+
+@given(path=_PATHS, value=_VALUES)
+def test_no_document_breaks_the_reader(path: str, value: object) -> None:
+    document = deepcopy(dict(GOOD))
+    section: dict[str, object] = document
+    *parents, last = path.split(".")
+    for parent in parents:
+        section = section.setdefault(parent, {})  # type: ignore[assignment]
+    section[last] = value
+    settings, problems = structure(Settings, document)
+    assert isinstance(settings, Settings)
+    for problem in problems:
+        assert problem.reason
+        assert problem.remedy
+        assert problem.field in str(problem)

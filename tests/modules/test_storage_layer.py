@@ -1,0 +1,100 @@
+"""How the storage layer is found, and how its origin access can be switched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.modules.terraform_json import Stack, mapping, sequence
+
+PATHS = {
+    "cache_table_name": "dynamodb/cache-table-name",
+    "cache_table_arn": "dynamodb/cache-table-arn",
+    "stream_arn": "dynamodb/stream-arn",
+    "static_website_bucket_name": "s3/static-website-bucket-name",
+    "static_website_bucket_arn": "s3/static-website-bucket-arn",
+    "geojson_bucket_name": "s3/geojson-bucket-name",
+    "geojson_bucket_arn": "s3/geojson-bucket-arn",
+    "oai_id": "cloudfront/oai-id",
+}
+
+
+def _document(**more: object) -> dict[str, object]:
+    return {
+        "region": "us-east-1",
+        "retain": False,
+        "state": {"local": {}},
+        "table": {"billing": "on-demand"},
+        **more,
+    }
+
+
+def test_parameters_have_the_contracts_paths_and_hide_nothing(shipped: dict[str, Stack]) -> None:
+    for environment in ("dev", "staging", "prod", "local"):
+        stack = shipped[f"{environment}-storage"]
+        for id_, path in PATHS.items():
+            parameter = stack.resource(f"aws_ssm_parameter.{id_}")
+            assert parameter["name"] == f"/co2-analysis/{environment}/storage/{path}"
+            assert parameter["type"] == "String"
+            assert "insecure_value" in parameter, "a masked value cannot be reviewed in a plan"
+
+
+def test_outputs_say_the_same_as_the_parameters(shipped: dict[str, Stack]) -> None:
+    stack = shipped["prod-storage"]
+    for id_ in PATHS:
+        value = stack.resource(f"aws_ssm_parameter.{id_}")["insecure_value"]
+        assert stack.at("output", id_) == {"value": value}
+
+
+def test_the_identity_is_published_where_there_is_one(shipped: dict[str, Stack]) -> None:
+    prod = shipped["prod-storage"].resource("aws_ssm_parameter.oai_id")["insecure_value"]
+    assert prod == "${aws_cloudfront_origin_access_identity.origin_access_identity.id}"
+    local = shipped["local-storage"].resource("aws_ssm_parameter.oai_id")["insecure_value"]
+    assert local == "${aws_cloudfront_origin_access_control.origin_access_control.id}"
+
+
+def test_dropping_the_identity_drops_its_right(
+    synthesized: Callable[..., dict[str, Stack]],
+) -> None:
+    stacks = synthesized(_document(origin_access="oac", origin_identity=False))
+    for _, statements in stacks["storage"].policies():
+        allowed = {s["Sid"] for s in statements if s["Effect"] == "Allow"}
+        assert allowed == {"AllowOriginAccessControl"}
+
+
+def test_only_key_attributes_are_declared(shipped: dict[str, Stack]) -> None:
+    table = shipped["dev-storage"].resource("aws_dynamodb_table.cache")
+    declared = {mapping(attribute)["name"] for attribute in sequence(table["attribute"])}
+    assert declared == {"cache_key", "cached_at", "cached_date"}
+
+
+def test_on_demand_throughput_can_be_capped(
+    synthesized: Callable[..., dict[str, Stack]],
+) -> None:
+    limit = {"billing": "on-demand", "on_demand_limit": {"read": 100, "write": 50}}
+    table = synthesized(_document(table=limit))["storage"].resource("aws_dynamodb_table.cache")
+    assert table["on_demand_throughput"] == {
+        "max_read_request_units": 100,
+        "max_write_request_units": 50,
+    }
+
+
+def test_bucket_changes_wait_for_each_other(shipped: dict[str, Stack]) -> None:
+    """S3 answers 409 when two sub-resources of a bucket change at once."""
+    stack = shipped["prod-storage"]
+    waits_for: dict[str, str] = {}
+    for address, arguments in stack.resources().items():
+        if address.startswith("aws_s3_bucket_") and ".geojson" in address:
+            (before,) = sequence(arguments["depends_on"])
+            waits_for[address] = str(before)
+    assert len(set(waits_for.values())) == len(waits_for), "two changes wait for the same one"
+    assert "aws_s3_bucket.geojson" in waits_for.values()
+    block = waits_for["aws_s3_bucket_policy.geojson_policy"]
+    chain = [block]
+    while chain[-1] in waits_for:
+        chain.append(waits_for[chain[-1]])
+    assert any("public_access_block" in address for address in chain), "policy before the block"
+
+
+def test_the_secret_has_a_container_and_no_value(shipped: dict[str, Stack]) -> None:
+    for stack in shipped.values():
+        assert "aws_secretsmanager_secret_version" not in stack.counts()
