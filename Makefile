@@ -1,0 +1,85 @@
+# Everything a contributor runs. `make` lists the targets.
+PYTHON ?= python3
+PIP_VERSION := 26.3
+PIPENV_VERSION := 2026.10.3
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+# Options for the command behind a target: make up ARGS="--port 5000"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down status synth test lint types unit integration bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed node_modules/.installed ## Install the locked Python and Node packages
+
+up: $(VENV)/.installed ## Run everything on the embedded local AWS
+	@$(RUN) -m ops local up $(ARGS)
+
+down: $(VENV)/.installed ## Destroy what `make up` made, and stop it
+	@$(RUN) -m ops local down $(ARGS)
+
+status: $(VENV)/.installed ## Say what of the local AWS is running
+	@$(RUN) -m ops local status $(ARGS)
+
+synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod to cdktf.out
+	@$(RUN) main.py $(ARGS)
+
+test: lint types unit integration ## Run every check that CI runs
+
+lint: $(VENV)/.installed ## Check style and formatting
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+types: $(VENV)/.installed ## Check types
+	$(VENV)/bin/mypy
+
+unit: $(VENV)/.installed ## Run the tests that need neither Terraform nor an emulator
+	$(RUN) -m pytest -m "not integration and not slow" -n 2 --dist loadfile $(ARGS)
+
+integration: $(VENV)/.installed node_modules/.installed ## Run the tests on real Terraform and the emulator
+	$(RUN) -m pytest -m "integration or slow" -n 2 --dist loadfile $(ARGS)
+
+bench: $(VENV)/.installed ## Measure what docs/performance.md promises
+	$(RUN) -m bench $(ARGS)
+
+# The index that pip is configured for is this machine's affair, so the lock does not record one.
+define FORGET_INDEX
+import json, pathlib
+path = pathlib.Path("Pipfile.lock")
+lock = json.loads(path.read_text())
+lock["_meta"]["sources"] = []
+for entry in (*lock["default"].values(), *lock["develop"].values()):
+    entry.pop("index", None)
+path.write_text(json.dumps(lock, indent=4, sort_keys=True) + "\n")
+endef
+export FORGET_INDEX
+
+lock: $(VENV)/.installed ## Resolve Pipfile anew into Pipfile.lock
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) PIPENV_VERBOSITY=-1 $(RUN) -m pipenv lock
+	@$(RUN) -c "$$FORGET_INDEX"
+
+clean: ## Remove what was installed and generated (run `make down` first)
+	rm -rf $(VENV) node_modules cdktf.out build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Only a hash-checked install reproduces the lock; --no-compile because of the provider's 2,200
+# modules, of which some thirty are ever imported.
+$(VENV)/.installed: Pipfile.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "This needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@echo "Installing the locked Python packages into $(VENV) (about a minute, once)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(RUN) -m pip install --quiet pip==$(PIP_VERSION)
+	@$(RUN) -m pip install --quiet pipenv==$(PIPENV_VERSION)
+	@mkdir -p build
+	@PIPENV_VERBOSITY=-1 PIPENV_IGNORE_VIRTUALENVS=1 $(RUN) -m pipenv requirements --dev --hash > build/requirements.txt
+	@$(RUN) -m pip install --quiet --require-hashes --no-deps --no-compile -r build/requirements.txt
+	@touch $@
+
+node_modules/.installed: package-lock.json
+	@echo "Installing the locked CDKTF command line into node_modules (about half a minute, once)"
+	@npm ci --silent
+	@touch $@
