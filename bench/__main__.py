@@ -1,0 +1,48 @@
+"""Measure and print the table of docs/performance.md; the exit code is 1 where a promise broke."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from bench import local_aws, suite, synthesis
+from bench.results import Result, table
+
+
+def main() -> int:
+    """Measure the chosen sections and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="make bench",
+        description="Measure what docs/performance.md promises. Run it on a quiet machine.",
+        epilog='example: make bench ARGS="synthesis --runs 9"',
+    )
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help="synthesis, local, tests (default: all)"
+    )
+    parser.add_argument("--runs", type=int, default=5, help="runs of each command (default: 5)")
+    parser.add_argument("--whole", action="store_true", help="time all of `make test`, too")
+    options = parser.parse_args()
+    sections: dict[str, Callable[[], Iterable[Result]]] = {
+        "synthesis": lambda: synthesis.measure(options.runs),
+        "local": local_aws.measure,
+        "tests": lambda: suite.measure(whole=options.whole),
+    }
+    unknown = set(options.sections) - sections.keys()
+    if unknown:
+        parser.error(f"unknown section {', '.join(unknown)}; choose from {', '.join(sections)}")
+    results: list[Result] = []
+    for name in options.sections or sections:
+        sys.stderr.write(f"measuring {name} ...\n")
+        results += sections[name]()
+    today = datetime.now(tz=UTC).date().isoformat()
+    python = platform.python_version()
+    sys.stdout.write(f"{today}, {os.cpu_count()} cores, Python {python}\n\n{table(results)}\n")
+    return 0 if all(result.kept for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Synthesis of all environments, against the floor and against the same app loaded as usual."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.processes import ROOT, clone, interleaved, median_cpu, ratio, run
+from bench.results import Result, at_most
+from modules.provider import STOCK_VARIABLE
+
+
+def measure(runs: int) -> Iterator[Result]:
+    """Yield the rows about CPU, memory and reproducibility of ``python main.py``."""
+    with tempfile.TemporaryDirectory(prefix="co2-bench-") as folder:
+        output = Path(folder)
+        ours = [sys.executable, "main.py", "--output", str(output / "ours")]
+        floor = [sys.executable, "bench/floor.py", str(output / "floor")]
+        stock = ["env", f"{STOCK_VARIABLE}=1", *ours]
+        run(ours)  # fills jsii's package cache
+        used = interleaved(runs, ours=ours, floor=floor, stock=stock)
+        for name, usages in used.items():
+            yield Result(
+                what=f"CPU of {name}",
+                figure=f"{median_cpu(usages):.2f} s",
+                promise="",
+                kept=True,
+            )
+        yield at_most("CPU, ours over the floor", ratio(used["ours"], used["floor"]), 3.5)
+        yield at_most("CPU, ours over stock", ratio(used["ours"], used["stock"]), 1 / 8)
+        python, node = _peaks(output / "ours")
+        yield at_most("peak memory of Python", python, 80, unit="MB")
+        yield at_most("peak memory of Node", node, 250, unit="MB")
+        yield _identical(output / "ours")
+
+
+def _peaks(output: Path) -> tuple[float, float]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.peaks", "--output", str(output)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    python, node = done.stdout.split()
+    return float(python), float(node)
+
+
+def _identical(output: Path) -> Result:
+    """Compare with a run in a second checkout, in another folder."""
+    with clone() as checkout:
+        run([sys.executable, "main.py"], cwd=checkout)
+        same = _files(output) == _files(checkout / "cdktf.out")
+    return Result(
+        what="files of a second run in a second checkout",
+        figure="identical" if same else "different",
+        promise="identical",
+        kept=same,
+    )
+
+
+def _files(output: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(output).as_posix(): path.read_bytes()
+        for path in output.rglob("*")
+        if path.is_file()
+    }
