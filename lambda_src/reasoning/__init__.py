@@ -1,0 +1,1 @@
+"""The cache-aside reasoning API of the CO2 anomaly analysis system, as one Lambda function."""

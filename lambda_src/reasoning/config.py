@@ -1,0 +1,211 @@
+"""What the function is told: the environment, read once, and parameters, read now and then."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reasoning import log
+from reasoning.aws import AwsError, AwsUnavailableError
+from reasoning.connection import Origin
+from reasoning.errors import ConfigurationError, UpstreamUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reasoning.aws import AwsClient
+    from reasoning.deadline import Deadline
+
+_TABLE_NAME = "/storage/dynamodb/cache-table-name"
+_MODEL = "/config/gemini/model"
+_ENDPOINT = "/config/gemini/endpoint"
+_TIMEOUT_SECONDS = "/config/gemini/timeout-seconds"
+_TTL_DAYS = "/config/cache/ttl-days"
+
+PARAMETER_SUFFIXES = (_TABLE_NAME, _MODEL, _ENDPOINT, _TIMEOUT_SECONDS, _TTL_DAYS)
+"""The parameters this function reads, each below the environment's prefix."""
+
+MAX_TTL_DAYS = 3650
+
+_REFRESH_SECONDS = 300.0
+_RETRY_SECONDS = 30.0
+_REFRESH_BUDGET_SECONDS = 1.0
+_FIRST_READ_BUDGET_SECONDS = 3.0
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_.-]+)+")
+_REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
+_SECRET_ID = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
+_DYNAMODB_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+_GEMINI_MODEL = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
+    """The function's environment variables.
+
+    `parameter_prefix` begins with a slash and has none at its end. `aws_endpoint` replaces the
+    Region's public endpoints, None in AWS.
+    """
+
+    parameter_prefix: str
+    gemini_secret_id: str
+    region: str
+    aws_endpoint: Origin | None
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Environment:
+        """Read `PARAMETER_PREFIX`, `GEMINI_SECRET_ID`, `AWS_REGION` and `AWS_ENDPOINT_URL`.
+
+        Raises:
+            ConfigurationError: Variables are missing or invalid; it names all of them.
+
+        """
+        reader = _Reader(variables, "the function's environment")
+        environment = cls(
+            parameter_prefix=reader.text("PARAMETER_PREFIX", _PREFIX),
+            gemini_secret_id=reader.text("GEMINI_SECRET_ID", _SECRET_ID),
+            region=reader.text("AWS_REGION", _REGION),
+            aws_endpoint=(
+                reader.origin("AWS_ENDPOINT_URL") if variables.get("AWS_ENDPOINT_URL") else None
+            ),
+        )
+        reader.finish()
+        return environment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The values of the parameters in `PARAMETER_SUFFIXES`."""
+
+    table_name: str
+    model: str
+    gemini_endpoint: Origin
+    gemini_timeout_seconds: int
+    ttl_days: int
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, str], prefix: str) -> Settings:
+        """Read parameters given by their full names.
+
+        Raises:
+            ConfigurationError: Parameters are missing or invalid; it names all of them.
+
+        """
+        reader = _Reader(parameters, "the Parameter Store")
+        settings = cls(
+            table_name=reader.text(prefix + _TABLE_NAME, _DYNAMODB_TABLE),
+            model=reader.text(prefix + _MODEL, _GEMINI_MODEL),
+            gemini_endpoint=reader.origin(prefix + _ENDPOINT),
+            gemini_timeout_seconds=reader.whole_number(prefix + _TIMEOUT_SECONDS, 1, 60),
+            ttl_days=reader.whole_number(prefix + _TTL_DAYS, 1, MAX_TTL_DAYS),
+        )
+        reader.finish()
+        return settings
+
+
+class SettingsSource:
+    """Reads `Settings` with one call and keeps them for five minutes.
+
+    Once there are settings, a failing refresh keeps them: it never fails a request.
+    """
+
+    def __init__(
+        self, ssm: AwsClient, prefix: str, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ssm = ssm
+        self._prefix = prefix
+        self._monotonic = monotonic
+        self._settings: Settings | None = None
+        self._refresh_at = 0.0
+
+    def current(self, deadline: Deadline) -> Settings:
+        """Return the settings; the same object as long as no value changed.
+
+        Raises:
+            ConfigurationError: There are no valid settings yet; the next call reads them anew.
+            UpstreamUnavailableError: There are none yet and the Parameter Store is unavailable.
+
+        """
+        if self._settings is None:
+            self._settings = self._read(deadline.within(_FIRST_READ_BUDGET_SECONDS))
+            self._refresh_at = self._monotonic() + _REFRESH_SECONDS
+        elif self._monotonic() >= self._refresh_at:
+            self._refresh(self._settings, deadline.within(_REFRESH_BUDGET_SECONDS))
+        return self._settings
+
+    def _refresh(self, old: Settings, deadline: Deadline) -> None:
+        try:
+            new = self._read(deadline)
+        except (ConfigurationError, UpstreamUnavailableError) as error:
+            log.warning("settings_refresh_failed", reason=error.reason)
+            self._refresh_at = self._monotonic() + _RETRY_SECONDS
+            return
+        self._refresh_at = self._monotonic() + _REFRESH_SECONDS
+        if new != old:
+            self._settings = new
+            log.info("settings_changed", model=new.model, table_name=new.table_name)
+
+    def _read(self, deadline: Deadline) -> Settings:
+        names = [self._prefix + suffix for suffix in PARAMETER_SUFFIXES]
+        try:
+            result = self._ssm.call("GetParameters", {"Names": names}, deadline)
+        except AwsUnavailableError as error:
+            raise UpstreamUnavailableError(
+                "The configuration cannot be read right now.", retry_after=5, reason=str(error)
+            ) from error
+        except AwsError as error:
+            raise ConfigurationError(
+                f"{error}: the execution role must allow ssm:GetParameters on {self._prefix}/*"
+            ) from error
+        return Settings.read(_parameter_values(result), self._prefix)
+
+
+def _parameter_values(result: Mapping[str, object]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    parameters = result.get("Parameters")
+    for parameter in parameters if isinstance(parameters, list) else []:
+        if isinstance(parameter, dict):
+            name, value = parameter.get("Name"), parameter.get("Value")
+            if isinstance(name, str) and isinstance(value, str):
+                values[name] = value
+    return values
+
+
+class _Reader:
+    """Reads named texts, and reports all that are missing or invalid together."""
+
+    def __init__(self, values: Mapping[str, str], place: str) -> None:
+        self._values = values
+        self._place = place
+        self._faults: list[str] = []
+
+    def text(self, name: str, pattern: re.Pattern[str]) -> str:
+        value = self._values.get(name, "")
+        if not value:
+            self._faults.append(f"{name} is missing")
+        elif not pattern.fullmatch(value):
+            self._faults.append(f"{name} does not match {pattern.pattern}")
+        return value
+
+    def whole_number(self, name: str, lowest: int, highest: int) -> int:
+        value = self._values.get(name, "")
+        number = int(value) if re.fullmatch(r"[0-9]{1,6}", value) else -1
+        if not value:
+            self._faults.append(f"{name} is missing")
+        elif not lowest <= number <= highest:
+            self._faults.append(f"{name} must be a whole number from {lowest} to {highest}")
+        return number
+
+    def origin(self, name: str) -> Origin:
+        value = self._values.get(name, "")
+        try:
+            return Origin.parse(value)
+        except ValueError as error:
+            self._faults.append(f"{name} {error}" if value else f"{name} is missing")
+            return Origin(scheme="https", host="", port=0)
+
+    def finish(self) -> None:
+        if self._faults:
+            raise ConfigurationError(f"In {self._place}: {'; '.join(self._faults)}")

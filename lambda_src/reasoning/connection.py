@@ -1,0 +1,225 @@
+"""A kept-alive HTTP/1.1 connection whose every exchange meets one deadline.
+
+The standard library's timeout restarts with every read, so a server that sends a byte now
+and then holds the caller for ever. Here each read gets only what is left of the deadline.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import ipaddress
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from _typeshed import WriteableBuffer
+
+    from reasoning.deadline import Deadline
+
+# Loading the certificate authorities is the most expensive part of a TLS client: once a process.
+_TLS = ssl.create_default_context()
+_MAX_BODY_BYTES = 1024 * 1024
+
+
+class TransportError(Exception):
+    """No complete HTTP response was received."""
+
+
+class TransportTimeoutError(TransportError):
+    """The deadline passed before the response was complete."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """Scheme, host and port of a server."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, url: str) -> Origin:
+        """Read `https://host[:port]`; plain http is accepted for loopback hosts only.
+
+        Raises:
+            ValueError: The text is not such a URL; the message says why.
+
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be a URL like https://host")
+        if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
+            raise ValueError("must be scheme, host and port alone")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise ValueError("must use https, as every host but the local one must")
+        default_port = 443 if parts.scheme == "https" else 80
+        return cls(scheme=parts.scheme, host=parts.hostname, port=parts.port or default_port)
+
+    @property
+    def authority(self) -> str:
+        """Host and, unless it is the scheme's default, port: the value of the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default_port = 443 if self.scheme == "https" else 80
+        return host if self.port == default_port else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The origin as a URL without a path."""
+        return f"{self.scheme}://{self.authority}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Response:
+    """A complete response; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Connection:
+    """One connection to one origin, opened when needed and kept between requests."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self._connection = _DeadlineConnection(origin)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline: Deadline,
+    ) -> Response:
+        """Send a request and read the whole response.
+
+        A kept connection that the server closed in the meantime is opened once more.
+
+        Raises:
+            TransportTimeoutError: The deadline passed first.
+            TransportError: The connection failed, or the response is no HTTP or too large.
+
+        """
+        self._connection.deadline = deadline
+        try:
+            response = self._exchange(method, path, headers, body)
+            content = response.read(_MAX_BODY_BYTES + 1)
+        except TimeoutError as error:
+            self._connection.close()
+            raise TransportTimeoutError(type(error).__name__) from error
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise TransportError(type(error).__name__) from error
+        if len(content) > _MAX_BODY_BYTES or response.length:
+            # A bounded read does not complain about an early end; it leaves a length instead.
+            self._connection.close()
+            raise TransportError("the response is too large or was cut off")
+        return Response(
+            status=response.status,
+            headers={name.lower(): value for name, value in response.getheaders()},
+            body=content,
+        )
+
+    def _exchange(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> http.client.HTTPResponse:
+        all_headers = {"Host": self.origin.authority, **headers}
+        kept = self._connection.sock is not None
+        try:
+            self._connection.request(method, path, body, all_headers)
+            return self._connection.getresponse()
+        except (ConnectionError, ssl.SSLError):
+            # The usual end of an idle connection, seen only when it is used again: the server
+            # closed it while this process was frozen between two invocations.
+            self._connection.close()
+            if not kept:
+                raise
+        self._connection.request(method, path, body, all_headers)
+        return self._connection.getresponse()
+
+
+class _DeadlineConnection(http.client.HTTPConnection):
+    deadline: Deadline
+
+    def __init__(self, origin: Origin) -> None:
+        super().__init__(origin.host, origin.port)
+        self._origin = origin
+
+    def connect(self) -> None:
+        opened = _open_socket(self._origin, self.deadline)
+        # http.client asks a socket for nothing but sendall, makefile and close.
+        self.sock = cast("socket.socket", _DeadlineSocket(opened, self))
+
+
+class _DeadlineSocket:
+    def __init__(self, opened: socket.socket, connection: _DeadlineConnection) -> None:
+        self._socket = opened
+        self._connection = connection
+
+    def sendall(self, data: bytes) -> None:
+        self._socket.settimeout(self._connection.deadline.timeout())
+        self._socket.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_DeadlineReader(self._socket, self._connection.deadline))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class _DeadlineReader(io.RawIOBase):
+    def __init__(self, opened: socket.socket, deadline: Deadline) -> None:
+        super().__init__()
+        self._socket = opened
+        self._deadline = deadline
+        # The socket counts its files, so that a connection closed by a response's headers
+        # can still be read to the end of the body.
+        self._raw = opened.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        self._socket.settimeout(self._deadline.timeout())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _open_socket(origin: Origin, deadline: Deadline) -> socket.socket:
+    failure: OSError = OSError(f"{origin.host} has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        origin.host, origin.port, type=socket.SOCK_STREAM
+    ):
+        opened = socket.socket(family, kind, protocol)
+        try:
+            opened.settimeout(deadline.timeout())
+            opened.connect(address)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if origin.scheme == "https":
+                return _TLS.wrap_socket(opened, server_hostname=origin.host)
+        except OSError as error:
+            opened.close()
+            failure = error
+        else:
+            return opened
+    raise failure
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

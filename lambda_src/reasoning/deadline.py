@@ -1,0 +1,45 @@
+"""One point in time that everything a request does has to meet."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A point on the monotonic clock (seconds), passed down instead of timeouts.
+
+    A timeout starts anew wherever it is used, so several of them add up; a deadline does not.
+    """
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """Return the deadline that lies `seconds` from now."""
+        return cls(time.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Return the seconds left, 0.0 once the deadline has passed."""
+        return max(0.0, self.at - time.monotonic())
+
+    def within(self, seconds: float) -> Deadline:
+        """Return the earlier of this deadline and the one `seconds` from now."""
+        return Deadline(min(self.at, time.monotonic() + seconds))
+
+    def reserving(self, seconds: float) -> Deadline:
+        """Return a deadline `seconds` earlier, so that this much is left after it."""
+        return Deadline(self.at - seconds)
+
+    def timeout(self) -> float:
+        """Return the seconds left as a socket timeout.
+
+        Raises:
+            TimeoutError: The deadline has passed (a timeout of 0 would mean "do not block").
+
+        """
+        remaining = self.remaining()
+        if remaining <= 0.0:
+            raise TimeoutError("the deadline has passed")
+        return remaining

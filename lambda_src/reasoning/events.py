@@ -1,0 +1,145 @@
+"""The HTTP request inside a function URL or API Gateway event (payload format 2.0)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from reasoning.documents import member
+from reasoning.errors import (
+    BodyTooLargeError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    UnknownPathError,
+    UnsupportedMediaTypeError,
+)
+from reasoning.models import NumberLiteral
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PATH = "/api/reasoning"
+METHODS = ("GET", "POST")
+MAX_BODY_BYTES = 16 * 1024
+_MAX_QUERY_PARAMETERS = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpRequest:
+    """A request as it arrived; header names are lower-case, the body is not decoded yet."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Mapping[str, str]
+    body: str
+    is_base64: bool
+
+    @classmethod
+    def from_event(cls, event: object) -> HttpRequest:
+        """Read an event.
+
+        Raises:
+            InvalidRequestError: The event describes no HTTP request.
+
+        """
+        http = member(member(event, "requestContext"), "http")
+        method, path = member(http, "method"), member(event, "rawPath")
+        if not isinstance(method, str) or not isinstance(path, str):
+            raise InvalidRequestError("The event is not an HTTP request in payload format 2.0.")
+        query_string, body = member(event, "rawQueryString"), member(event, "body")
+        headers = member(event, "headers")
+        return cls(
+            method=method,
+            path=path,
+            query_string=query_string if isinstance(query_string, str) else "",
+            headers={
+                name.lower(): value
+                for name, value in (headers.items() if isinstance(headers, dict) else ())
+                if isinstance(name, str) and isinstance(value, str)
+            },
+            body=body if isinstance(body, str) else "",
+            is_base64=member(event, "isBase64Encoded") is True,
+        )
+
+    def fields(self) -> list[tuple[str, object]]:
+        """Return the names and values the request gives: a GET's parameters, a POST's members.
+
+        Raises:
+            UnknownPathError: The path is not `PATH`.
+            MethodNotAllowedError: The method is not one of `METHODS`.
+            BodyTooLargeError: The body has more than `MAX_BODY_BYTES`.
+            UnsupportedMediaTypeError: The body is not declared as JSON in UTF-8.
+            InvalidRequestError: Query string or body cannot be decoded.
+
+        """
+        if self.path != PATH:
+            raise UnknownPathError(f"The only path is {PATH}.")
+        if self.method == "GET":
+            return _query_parameters(self.query_string)
+        if self.method == "POST":
+            body = self._decoded_body()
+            if not _is_json(self.headers.get("content-type", "")):
+                raise UnsupportedMediaTypeError("The body must be application/json in UTF-8.")
+            return _members(body)
+        raise MethodNotAllowedError(f"{PATH} has no such method.", allowed=METHODS)
+
+    def _decoded_body(self) -> bytes:
+        if not self.is_base64:
+            # The event itself is JSON and may smuggle in surrogates; decoding refuses them.
+            body = self.body.encode("utf-8", "surrogatepass")
+        else:
+            try:
+                body = base64.b64decode(self.body, validate=True)
+            except (binascii.Error, ValueError) as error:
+                raise InvalidRequestError("The body is not valid base64.") from error
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLargeError(f"The body must not exceed {MAX_BODY_BYTES} bytes.")
+        return body
+
+
+def _query_parameters(query_string: str) -> list[tuple[str, object]]:
+    if not query_string:
+        return []
+    try:
+        pairs = parse_qsl(
+            query_string,
+            keep_blank_values=True,
+            strict_parsing=True,
+            max_num_fields=_MAX_QUERY_PARAMETERS,
+        )
+    except ValueError as error:
+        raise InvalidRequestError("The query string cannot be decoded.") from error
+    return [(name, NumberLiteral.from_text(value)) for name, value in pairs]
+
+
+def _is_json(content_type: str) -> bool:
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = [part for part in parameters if part.startswith("charset=")]
+    return media_type == "application/json" and all(
+        charset.partition("=")[2].strip('"') in {"utf-8", "utf8"} for charset in charsets
+    )
+
+
+class _JsonObject(list[tuple[str, object]]):
+    """A JSON object as its members in order: a dict would hide that a name occurs twice."""
+
+
+def _members(body: bytes) -> list[tuple[str, object]]:
+    try:
+        document: object = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_JsonObject,
+            parse_int=NumberLiteral,
+            parse_float=NumberLiteral,
+            parse_constant=NumberLiteral,
+        )
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestError("The body is not a JSON document.") from error
+    if not isinstance(document, _JsonObject):
+        raise InvalidRequestError("The body must be a JSON object.")
+    return document

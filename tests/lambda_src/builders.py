@@ -1,0 +1,163 @@
+"""Valid requests, and the smallest stand-ins for what a request needs."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from reasoning.deadline import Deadline
+from reasoning.errors import CacheUnavailableError
+from reasoning.events import HttpRequest
+from reasoning.handler import respond
+from reasoning.models import CacheEntry, Query
+from reasoning.responses import LambdaResponse
+from reasoning.service import ReasoningService
+
+from tests.lambda_src.fake_gemini import ANSWER
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_SESSION_TOKEN": "test-session-token",
+}
+
+LogLines = Callable[[], list[dict[str, object]]]
+
+NOW = 1_779_000_000
+DAY = 86_400
+
+FIELDS: dict[str, str] = {
+    "lat": "35.6762",
+    "lon": "139.6503",
+    "date": "2026-05-14",
+    "co2": "428.5",
+    "deviation": "8.25",
+    "severity": "high",
+    "zscore": "3.1",
+}
+NUMBERS = ("lat", "lon", "co2", "deviation", "zscore")
+
+
+def json_body(fields: dict[str, str]) -> str:
+    """Write fields as a JSON object, number fields exactly as spelled."""
+    members = (
+        f"{json.dumps(name)}: {text if name in NUMBERS else json.dumps(text)}"
+        for name, text in fields.items()
+    )
+    return "{" + ", ".join(members) + "}"
+
+
+def get_event(
+    query: dict[str, str] | str, headers: dict[str, str] | None = None
+) -> dict[str, object]:
+    return {
+        "version": "2.0",
+        "rawPath": "/api/reasoning",
+        "rawQueryString": query
+        if isinstance(query, str)
+        else urlencode(query, errors="surrogatepass"),
+        "headers": headers or {},
+        "requestContext": {"http": {"method": "GET", "path": "/api/reasoning"}},
+        "isBase64Encoded": False,
+    }
+
+
+def post_event(
+    body: str | bytes, content_type: str = "application/json", path: str = "/api/reasoning"
+) -> dict[str, object]:
+    """Build a POST; bytes travel as base64, as function URLs send what is not text."""
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": content_type},
+        "requestContext": {"http": {"method": "POST", "path": path}},
+        "body": body if isinstance(body, str) else base64.b64encode(body).decode(),
+        "isBase64Encoded": isinstance(body, bytes),
+    }
+
+
+def query(**changes: str) -> Query:
+    return Query.parse(HttpRequest.from_event(get_event({**FIELDS, **changes})).fields())
+
+
+class Context:
+    """Lambda's context, with the whole timeout still to go."""
+
+    aws_request_id = "request-1"
+
+    def __init__(self, remaining_ms: int = 10_000) -> None:
+        self._remaining_ms = remaining_ms
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._remaining_ms
+
+
+class MemoryCache:
+    """A cache in a dict; `broken` makes it fail as an unreachable table does."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, CacheEntry] = {}
+        self.queries: dict[str, Query] = {}
+        self.seconds_given: list[float] = []
+        self.broken = False
+
+    def get(self, key: str, now: int, deadline: Deadline) -> CacheEntry | None:
+        self._begin(deadline)
+        found = self.entries.get(key)
+        return found if found and found.expires_at > now else None
+
+    def put(self, entry: CacheEntry, query: Query, deadline: Deadline) -> None:
+        self._begin(deadline)
+        self.entries[entry.key] = entry
+        self.queries[entry.key] = query
+
+    def _begin(self, deadline: Deadline) -> None:
+        self.seconds_given.append(deadline.remaining())
+        if self.broken:
+            raise CacheUnavailableError("scripted")
+
+
+class CountingModel:
+    """A model that always gives the same answer, or always fails."""
+
+    model = "test-model"
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.queries: list[Query] = []
+        self.seconds_given: list[float] = []
+        self.failure = failure
+
+    def explain(self, query: Query, deadline: Deadline) -> str:
+        self.queries.append(query)
+        self.seconds_given.append(deadline.remaining())
+        if self.failure:
+            raise self.failure
+        return json.dumps(ANSWER, ensure_ascii=False)
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = float(NOW)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Api:
+    """The whole request path around a cache in memory and a counting model."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.cache = MemoryCache()
+        self.model = CountingModel(failure)
+        self.clock = Clock()
+        self.service = ReasoningService(
+            cache=self.cache, model=self.model, ttl_days=90, clock=self.clock
+        )
+
+    def send(self, event: object) -> LambdaResponse:
+        return respond(event, Context(), lambda _deadline: self.service)

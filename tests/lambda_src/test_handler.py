@@ -1,0 +1,219 @@
+"""The HTTP contract: bodies, headers, problem documents and logs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from reasoning.errors import (
+    ApiError,
+    ConfigurationError,
+    UpstreamAnswerError,
+    UpstreamAuthenticationError,
+    UpstreamRejectedError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from reasoning.handler import handler
+
+from tests.lambda_src.builders import (
+    DAY,
+    FIELDS,
+    Api,
+    Context,
+    LogLines,
+    get_event,
+    json_body,
+    post_event,
+)
+from tests.lambda_src.builders import query as parsed
+from tests.lambda_src.fake_gemini import ANSWER
+
+
+def test_a_miss_is_the_answer_with_its_cache_metadata() -> None:
+    response = Api().send(get_event(FIELDS))
+
+    assert response["statusCode"] == 200
+    assert response["isBase64Encoded"] is False
+    assert json.loads(response["body"]) == {
+        "reasoning": ANSWER,
+        "query": json.loads(parsed().canonical_json()),
+        "cache": {
+            "status": "MISS",
+            "key": parsed().cache_key(),
+            "model": "test-model",
+            "cached_at": "2026-05-17T06:40:00Z",
+            "expires_at": "2026-08-15T06:40:00Z",
+            "age_seconds": 0,
+        },
+    }
+    headers = response["headers"]
+    assert headers["Content-Type"] == "application/json"
+    assert headers["X-Cache"] == "MISS"
+    assert headers["Age"] == "0"
+    assert headers["Cache-Control"] == f"public, max-age={90 * DAY}"
+
+
+def test_a_hit_is_the_same_answer_older() -> None:
+    api = Api()
+    miss = api.send(get_event(FIELDS))
+    api.clock.now += 100
+
+    hit = api.send(get_event(FIELDS))
+
+    assert json.loads(hit["body"])["reasoning"] == ANSWER
+    assert json.loads(hit["body"])["cache"]["status"] == "HIT"
+    assert json.loads(hit["body"])["cache"]["age_seconds"] == 100
+    assert hit["headers"]["X-Cache"] == "HIT"
+    assert hit["headers"]["Age"] == "100"
+    assert hit["headers"]["Cache-Control"] == f"public, max-age={90 * DAY - 100}"
+    assert hit["headers"]["ETag"] == miss["headers"]["ETag"]
+
+
+def test_text_beyond_ascii_arrives_unescaped() -> None:
+    assert "CO₂" in Api().send(get_event(FIELDS))["body"]
+
+
+@pytest.mark.parametrize("template", ["{0}", "W/{0}", '"other", {0}', "*", ' "a" , W/{0} '])
+def test_a_client_that_has_the_answer_gets_304_without_a_body(template: str) -> None:
+    api = Api()
+    tag = api.send(get_event(FIELDS))["headers"]["ETag"]
+    api.clock.now += 1
+
+    known = template.format(tag.removeprefix("W/"))
+    response = api.send(get_event(FIELDS, {"If-None-Match": known}))
+
+    assert (response["statusCode"], response["body"]) == (304, "")
+    assert response["headers"]["ETag"] == tag
+    assert response["headers"]["Cache-Control"] == f"public, max-age={90 * DAY - 1}"
+
+
+@pytest.mark.parametrize("given", ["", '"other"', "W/", "other"])
+def test_a_client_with_another_answer_gets_this_one(given: str) -> None:
+    assert Api().send(get_event(FIELDS, {"if-none-match": given}))["statusCode"] == 200
+
+
+def test_the_entity_tag_is_weak_and_changes_with_the_answer() -> None:
+    api = Api()
+    before = api.send(get_event(FIELDS))["headers"]["ETag"]
+    api.clock.now += 90 * DAY
+    after = api.send(get_event(FIELDS))["headers"]["ETag"]
+    other = api.send(get_event({**FIELDS, "lat": "1"}))["headers"]["ETag"]
+
+    assert before.startswith('W/"')
+    assert before.endswith('"')
+    assert len({before, after, other}) == 3
+
+
+def test_a_conditional_post_is_answered_in_full() -> None:
+    api = Api()
+    event = post_event(json_body(FIELDS))
+    tag = api.send(event)["headers"]["ETag"]
+
+    event["headers"] = {"content-type": "application/json", "if-none-match": tag}
+    assert api.send(event)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (ConfigurationError("set it like this"), 500),
+        (UpstreamRejectedError("d"), 502),
+        (UpstreamAuthenticationError("d"), 502),
+        (UpstreamAnswerError("d"), 502),
+        (UpstreamUnavailableError("d", retry_after=7), 503),
+        (UpstreamTimeoutError("d"), 504),
+        (RuntimeError("a defect"), 500),
+    ],
+)
+def test_a_failure_is_a_problem_document_that_is_not_stored(
+    failure: Exception, status: int
+) -> None:
+    response = Api(failure).send(get_event(FIELDS))
+
+    assert response["statusCode"] == status
+    assert response["headers"]["Content-Type"] == "application/problem+json"
+    assert response["headers"]["Cache-Control"] == "no-store"
+    assert ("Retry-After" in response["headers"]) == (status == 503)
+    document = json.loads(response["body"])
+    assert document["type"].startswith("/problems/")
+    assert document["status"] == status
+    assert document["request_id"] == "request-1"
+    assert set(document) == {"type", "title", "status", "detail", "request_id"}
+
+
+def test_an_invalid_request_lists_its_faults() -> None:
+    api = Api()
+
+    response = api.send(get_event({**FIELDS, "lat": "91", "severity": "extreme"}))
+
+    assert response["statusCode"] == 400
+    assert json.loads(response["body"])["errors"] == [
+        {"field": "lat", "value": "91", "reason": "must be from -90 to 90"},
+        {
+            "field": "severity",
+            "value": "extreme",
+            "reason": "must be one of low, medium, high, critical",
+        },
+    ]
+    assert api.model.queries == []
+
+
+def test_the_reason_of_a_server_failure_is_logged_but_not_shown(log_lines: LogLines) -> None:
+    response = Api(ConfigurationError("run this command")).send(get_event(FIELDS))
+
+    problem, request = log_lines()
+    assert problem["level"] == "ERROR"
+    assert problem["reason"] == "run this command"
+    assert "run this command" not in response["body"]
+    assert (request["event"], request["status"]) == ("request", 500)
+
+
+def test_a_defect_is_logged_with_its_place_and_without_its_message(log_lines: LogLines) -> None:
+    response = Api(RuntimeError("the key is 1234")).send(get_event(FIELDS))
+
+    defect, _ = log_lines()
+    assert defect["event"] == "defect"
+    assert defect["exception"] == "RuntimeError"
+    assert "explain" in json.dumps(defect["frames"])
+    assert "1234" not in json.dumps(defect) + response["body"]
+
+
+def test_every_line_carries_the_request_id_and_no_request_data(log_lines: LogLines) -> None:
+    api = Api()
+    marker = "must-not-be-logged"
+    api.send(post_event(json_body({**FIELDS, "severity": marker})))
+    api.send(post_event(f"{{{marker}"))
+    api.send(get_event({**FIELDS, marker: marker}, {"authorization": marker, "cookie": marker}))
+    api.send(get_event(FIELDS, {"authorization": marker}))
+
+    lines = log_lines()
+
+    assert [line["status"] for line in lines if line["event"] == "request"] == [400, 400, 400, 200]
+    assert {line["request_id"] for line in lines} == {"request-1"}
+    assert marker not in json.dumps(lines)
+
+
+def test_client_errors_do_not_count_as_failures_of_the_service(log_lines: LogLines) -> None:
+    Api().send(get_event({}))
+
+    assert {line["level"] for line in log_lines()} == {"INFO"}
+
+
+def test_an_incomplete_environment_fails_the_query_but_not_its_validation(
+    monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
+) -> None:
+    for name in ("PARAMETER_PREFIX", "GEMINI_SECRET_ID"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert handler(get_event({}), Context())["statusCode"] == 400
+    assert handler(get_event(FIELDS), Context())["statusCode"] == 500
+
+    (reason,) = [line["reason"] for line in log_lines() if line.get("kind") == "not-configured"]
+    assert "PARAMETER_PREFIX is missing" in str(reason)
+
+
+def test_problem_types_are_unique() -> None:
+    kinds = [subclass.kind for subclass in ApiError.__subclasses__()]
+
+    assert len(kinds) == len(set(kinds))

@@ -1,0 +1,234 @@
+"""What a valid query is, and which spellings of it share a cache key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reasoning.errors import FieldError, InvalidRequestError
+from reasoning.events import HttpRequest
+from reasoning.models import Query
+
+from tests.lambda_src.builders import (
+    FIELDS,
+    NUMBERS,
+    get_event,
+    json_body,
+    post_event,
+    query,
+)
+
+BOUNDS = {
+    "lat": (-90, 90),
+    "lon": (-180, 180),
+    "co2": (0, 2000),
+    "deviation": (-2000, 2000),
+    "zscore": (-100, 100),
+}
+
+
+def parse(event: dict[str, object]) -> Query:
+    return Query.parse(HttpRequest.from_event(event).fields())
+
+
+def faults(event: dict[str, object]) -> dict[str, FieldError]:
+    with pytest.raises(InvalidRequestError) as raised:
+        parse(event)
+    return {error.field: error for error in raised.value.field_errors}
+
+
+def test_the_canonical_form_and_key_are_a_contract_with_stored_items() -> None:
+    parsed = query()
+
+    assert parsed.canonical_json() == (
+        '{"co2":428.5,"date":"2026-05-14","deviation":8.25,"lat":35.6762,"lon":139.6503,'
+        '"severity":"high","zscore":3.1}'
+    )
+    assert parsed.cache_key() == hashlib.sha256(parsed.canonical_json().encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"lat": "-0.0"}, {"lat": "0"}),
+        ({"lat": "-0"}, {"lat": "0.0"}),
+        ({"zscore": "1"}, {"zscore": "1.0"}),
+        ({"zscore": "1"}, {"zscore": "1e0"}),
+        ({"zscore": "10"}, {"zscore": "1E+1"}),
+        ({"lon": "180"}, {"lon": "-180"}),
+        ({"lon": "180.0"}, {"lon": "-1.8e2"}),
+        ({"deviation": "-1e-400"}, {"deviation": "0"}),
+    ],
+)
+def test_equal_values_share_a_key(one: dict[str, str], other: dict[str, str]) -> None:
+    assert query(**one).cache_key() == query(**other).cache_key()
+
+
+numbers = {name: st.floats(low, high) for name, (low, high) in BOUNDS.items()}
+
+
+@st.composite
+def spelled(draw: st.DrawFn, value: float) -> str:
+    """Write a binary64 value in one of the ways JSON allows."""
+    exact = Decimal(value)
+    spellings = [repr(value), f"{exact:f}", f"{exact:e}"]
+    if value == int(value):
+        spellings += [f"{int(value)}", f"{int(value)}.000", f"{int(value)}e0"]
+    return draw(st.sampled_from(spellings))
+
+
+@st.composite
+def two_spellings(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
+    values = {name: draw(strategy) for name, strategy in numbers.items()}
+    rest = {
+        "date": draw(st.dates()).isoformat(),
+        "severity": draw(st.sampled_from(["low", "medium", "high", "critical"])),
+    }
+
+    def spelling() -> dict[str, str]:
+        fields = {**{name: draw(spelled(value)) for name, value in values.items()}, **rest}
+        return {name: fields[name] for name in draw(st.permutations(list(fields)))}
+
+    return spelling(), spelling()
+
+
+@given(two_spellings())
+def test_the_key_depends_on_values_alone(pair: tuple[dict[str, str], dict[str, str]]) -> None:
+    one, other = pair
+
+    by_get = parse(get_event(one))
+    by_post = parse(post_event(json_body(other)))
+    by_base64 = parse(post_event(json_body(other).encode()))
+
+    assert by_get == by_post == by_base64
+    assert by_get.cache_key() == by_post.cache_key() == by_base64.cache_key()
+
+
+@given(two_spellings())
+def test_the_canonical_form_parses_to_itself(pair: tuple[dict[str, str], dict[str, str]]) -> None:
+    canonical = parse(get_event(pair[0])).canonical_json()
+
+    assert parse(post_event(canonical)).canonical_json() == canonical
+
+
+@given(
+    two_spellings(),
+    st.sampled_from(NUMBERS),
+    st.data(),
+)
+def test_another_value_has_another_key(
+    pair: tuple[dict[str, str], dict[str, str]], name: str, data: st.DataObject
+) -> None:
+    before = parse(get_event(pair[0]))
+    after = parse(get_event({**pair[0], name: repr(data.draw(numbers[name]))}))
+
+    assert (before == after) == (before.cache_key() == after.cache_key())
+
+
+def test_escapes_in_json_are_the_characters_they_stand_for() -> None:
+    body = json_body(FIELDS).replace('"high"', r'"h\u0069gh"').replace('"lat"', r'"\u006cat"')
+
+    assert parse(post_event(body)).cache_key() == query().cache_key()
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_bounds_are_inclusive_and_enforced(name: str) -> None:
+    low, high = BOUNDS[name]
+
+    for inside in (low, high):
+        query(**{name: str(inside)})
+    for outside in (f"{low}.0001" if low else "-0.0001", f"{high}.0001", "1e999", "-1e999"):
+        assert faults(get_event({**FIELDS, name: outside}))[name].reason.startswith("must be from")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["NaN", "Infinity", "-Infinity", "true", "null", '"1"', "[1]", "{}"],
+)
+def test_a_number_field_takes_json_numbers_only(text: str) -> None:
+    assert set(faults(post_event(json_body({**FIELDS, "co2": text})))) == {"co2"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", " 1", "1 ", "+1", "01", ".5", "5.", "1_0", "0x1", "\uff11", "nan"]
+)
+def test_a_number_parameter_takes_json_notation_only(text: str) -> None:
+    assert set(faults(get_event({**FIELDS, "co2": text}))) == {"co2"}
+
+
+def test_a_number_of_5000_digits_is_out_of_range() -> None:
+    digits = "9" * 5000
+
+    fault = faults(post_event(json_body({**FIELDS, "co2": digits})))["co2"]
+
+    assert fault.reason.startswith("must be from")
+    assert fault.value is not None
+    assert len(fault.value) < 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20260514",
+        "2026-W20-4",
+        "2026-134",
+        "2026-02-30",
+        "2026-5-14",
+        "2026-05-14T00:00:00",
+        " 2026-05-14",
+        "2026-05-14\n",
+        "\uff12026-05-14",
+        "",
+    ],
+)
+def test_a_date_is_a_real_day_in_one_format(text: str) -> None:
+    assert set(faults(get_event({**FIELDS, "date": text}))) == {"date"}
+
+
+@pytest.mark.parametrize("text", ["High", "extreme", "", "high ", "\uff48igh", "hi\u0301gh"])
+def test_severity_is_one_of_the_known_words(text: str) -> None:
+    assert (
+        "low, medium, high, critical"
+        in faults(get_event({**FIELDS, "severity": text}))["severity"].reason
+    )
+
+
+def test_all_faults_are_reported_at_once() -> None:
+    fields = {**FIELDS, "lat": "91", "date": "yesterday", "extra": "1"}
+    del fields["co2"]
+
+    found = faults(get_event(fields))
+
+    assert {name: error.value for name, error in found.items()} == {
+        "lat": "91",
+        "date": "yesterday",
+        "extra": "1",
+        "co2": None,
+    }
+    assert found["co2"].reason == "is required"
+    assert found["extra"].reason == "is not a field of this request"
+
+
+def test_a_field_given_twice_is_a_fault_even_if_the_values_agree() -> None:
+    by_get = get_event("&".join(f"{name}={text}" for name, text in FIELDS.items()) + "&lat=35.6762")
+    by_post = post_event(json_body(FIELDS)[:-1] + ', "lat": 35.6762}')
+
+    for event in (by_get, by_post):
+        assert faults(event)["lat"].reason == "is given more than once"
+
+
+def test_what_is_shown_of_a_request_is_bounded_and_encodable() -> None:
+    names = {f"{'n' * 100}{index}": "v" * 100 for index in range(40)}
+    body = json.dumps({**names, "lat": "\ud800"})
+
+    with pytest.raises(InvalidRequestError) as raised:
+        parse(post_event(body))
+
+    shown = [text for e in raised.value.field_errors for text in (e.field, e.value or "")]
+    assert len(raised.value.field_errors) == 20
+    assert max(map(len, shown)) <= 65
+    assert all(text.encode() is not None for text in shown)

@@ -1,0 +1,213 @@
+"""Configuration: everything wrong is named at once, and a refresh never fails a request."""
+
+from __future__ import annotations
+
+import pytest
+from reasoning.aws import SSM, AwsClient
+from reasoning.config import PARAMETER_SUFFIXES, Environment, Settings, SettingsSource
+from reasoning.connection import Origin
+from reasoning.deadline import Deadline
+from reasoning.errors import ConfigurationError, UpstreamUnavailableError
+
+from tests.lambda_src.builders import CREDENTIALS, Clock, LogLines
+from tests.lambda_src.scripted_server import Behaviour, ScriptedServer, hang, reply
+
+PREFIX = "/co2-analysis/dev"
+VARIABLES = {
+    "PARAMETER_PREFIX": PREFIX,
+    "GEMINI_SECRET_ID": "co2-analysis-dev-gemini-api-key",
+    "AWS_REGION": "us-east-1",
+}
+PARAMETERS = {
+    "/storage/dynamodb/cache-table-name": "co2-analysis-dev-cache",
+    "/config/gemini/model": "gemini-3.8-flash",
+    "/config/gemini/endpoint": "https://generativelanguage.googleapis.com",
+    "/config/gemini/timeout-seconds": "20",
+    "/config/cache/ttl-days": "90",
+}
+
+
+def full_names(changes: dict[str, str] | None = None) -> dict[str, str]:
+    return {PREFIX + suffix: value for suffix, value in {**PARAMETERS, **(changes or {})}.items()}
+
+
+def parameters(changes: dict[str, str] | None = None) -> Behaviour:
+    found = [{"Name": name, "Value": value} for name, value in full_names(changes).items()]
+    return reply(200, {"Parameters": found, "InvalidParameters": []})
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def source(aws_server: ScriptedServer, clock: Clock) -> SettingsSource:
+    ssm = AwsClient(
+        SSM,
+        region="us-east-1",
+        endpoint=Origin.parse(aws_server.url),
+        environment=CREDENTIALS,
+    )
+    return SettingsSource(ssm, PREFIX, monotonic=clock)
+
+
+def test_the_environment_is_read() -> None:
+    assert Environment.read(VARIABLES) == Environment(
+        parameter_prefix=PREFIX,
+        gemini_secret_id="co2-analysis-dev-gemini-api-key",
+        region="us-east-1",
+        aws_endpoint=None,
+    )
+
+
+def test_an_endpoint_url_replaces_the_public_endpoints() -> None:
+    environment = Environment.read({**VARIABLES, "AWS_ENDPOINT_URL": "http://localhost:4566"})
+
+    assert environment.aws_endpoint == Origin(scheme="http", host="localhost", port=4566)
+
+
+def test_all_faults_of_the_environment_are_named() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        Environment.read(
+            {
+                "PARAMETER_PREFIX": "co2-analysis/dev/",
+                "AWS_REGION": "us-east-1/../x",
+                "AWS_ENDPOINT_URL": "http://example.org",
+            }
+        )
+
+    for name in ("PARAMETER_PREFIX", "GEMINI_SECRET_ID is missing", "AWS_REGION", "https"):
+        assert name in raised.value.reason
+    assert "GEMINI_SECRET_ID" not in raised.value.detail
+
+
+def test_settings_are_read_in_one_call_of_at_most_ten_names(
+    source: SettingsSource, aws_server: ScriptedServer, soon: Deadline
+) -> None:
+    aws_server.will(parameters())
+
+    assert source.current(soon) == Settings(
+        table_name="co2-analysis-dev-cache",
+        model="gemini-3.8-flash",
+        gemini_endpoint=Origin(scheme="https", host="generativelanguage.googleapis.com", port=443),
+        gemini_timeout_seconds=20,
+        ttl_days=90,
+    )
+    (request,) = aws_server.requests
+    assert request.headers["x-amz-target"] == "AmazonSSM.GetParameters"
+    assert request.json() == {"Names": [PREFIX + suffix for suffix in PARAMETER_SUFFIXES]}
+    assert len(PARAMETER_SUFFIXES) <= 10
+
+
+def test_settings_are_kept_for_five_minutes(
+    source: SettingsSource, aws_server: ScriptedServer, clock: Clock, soon: Deadline
+) -> None:
+    aws_server.will(parameters(), parameters({"/config/gemini/model": "gemini-4"}))
+    first = source.current(soon)
+    clock.now += 299
+    assert source.current(soon) is first
+    clock.now += 2
+
+    assert source.current(soon).model == "gemini-4"
+    assert len(aws_server.requests) == 2
+
+
+def test_an_unchanged_refresh_keeps_the_very_object(
+    source: SettingsSource, aws_server: ScriptedServer, clock: Clock, soon: Deadline
+) -> None:
+    aws_server.default = parameters()
+    first = source.current(soon)
+    clock.now += 301
+
+    assert source.current(soon) is first
+    assert len(aws_server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        hang,
+        reply(500, {}),
+        reply(400, {"__type": "AccessDeniedException"}),
+        reply(200, {"Parameters": []}),
+        parameters({"/config/cache/ttl-days": "soon"}),
+    ],
+    ids=["silent", "failing", "denied", "deleted", "invalid"],
+)
+def test_a_failing_refresh_keeps_the_old_settings(
+    source: SettingsSource,
+    aws_server: ScriptedServer,
+    clock: Clock,
+    failure: Behaviour,
+) -> None:
+    soon = Deadline.after(5)
+    aws_server.will(parameters())
+    first = source.current(soon)
+    aws_server.default = failure
+    clock.now += 301
+
+    assert source.current(Deadline.after(0.2)) is first
+    asked = len(aws_server.requests)
+    assert source.current(soon) is first
+    assert len(aws_server.requests) == asked, "every request would wait for a failing store"
+
+    aws_server.default = parameters({"/config/gemini/model": "gemini-4"})
+    clock.now += 31
+    assert source.current(soon).model == "gemini-4"
+
+
+def test_a_failing_refresh_is_logged(
+    source: SettingsSource,
+    aws_server: ScriptedServer,
+    clock: Clock,
+    soon: Deadline,
+    log_lines: LogLines,
+) -> None:
+    aws_server.will(parameters(), reply(400, {"__type": "AccessDeniedException"}))
+    source.current(soon)
+    clock.now += 301
+    source.current(soon)
+
+    (line,) = log_lines()
+    assert (line["event"], line["level"]) == ("settings_refresh_failed", "WARN")
+    assert "ssm:GetParameters" in str(line["reason"])
+
+
+def test_missing_and_invalid_parameters_are_named_together_and_read_again(
+    source: SettingsSource, aws_server: ScriptedServer, soon: Deadline
+) -> None:
+    faulty = [
+        {"Name": f"{PREFIX}/config/gemini/model", "Value": "Model With Spaces"},
+        {"Name": f"{PREFIX}/config/gemini/endpoint", "Value": "http://example.org"},
+        {"Name": f"{PREFIX}/config/gemini/timeout-seconds", "Value": "0"},
+        {"Name": f"{PREFIX}/config/cache/ttl-days", "Value": "90.5"},
+    ]
+    aws_server.will(reply(200, {"Parameters": faulty}), parameters())
+
+    with pytest.raises(ConfigurationError) as raised:
+        source.current(soon)
+
+    for suffix in PARAMETER_SUFFIXES:
+        assert PREFIX + suffix in raised.value.reason
+    assert f"{PREFIX}/storage/dynamodb/cache-table-name is missing" in raised.value.reason
+    assert source.current(soon).ttl_days == 90
+
+
+def test_a_missing_permission_is_named(
+    source: SettingsSource, aws_server: ScriptedServer, soon: Deadline
+) -> None:
+    aws_server.will(reply(400, {"__type": "AccessDeniedException"}))
+
+    with pytest.raises(ConfigurationError) as raised:
+        source.current(soon)
+    assert "ssm:GetParameters" in raised.value.reason
+
+
+def test_an_unreachable_store_at_the_first_read_is_temporary(
+    source: SettingsSource, aws_server: ScriptedServer, soon: Deadline
+) -> None:
+    aws_server.default = reply(500, {})
+
+    with pytest.raises(UpstreamUnavailableError):
+        source.current(soon)

@@ -1,0 +1,272 @@
+"""The whole function against the emulated AWS and a fake Gemini."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from reasoning import handler as handler_module
+from reasoning.handler import respond
+from reasoning.runtime import Runtime
+
+from tests.lambda_src import fake_gemini as gemini
+from tests.lambda_src.builders import (
+    CREDENTIALS,
+    FIELDS,
+    Context,
+    LogLines,
+    get_event,
+    json_body,
+    post_event,
+    query,
+)
+from tests.lambda_src.fake_gemini import ANSWER, FakeGemini
+from tests.lambda_src.scripted_server import Behaviour
+
+if TYPE_CHECKING:
+    from reasoning.responses import LambdaResponse
+
+    from tests.lambda_src.conftest import LocalAws
+
+pytestmark = pytest.mark.integration
+KEY = query().cache_key()
+
+
+class Deployment:
+    """An environment of its own in the emulated AWS, and a process that runs in it."""
+
+    def __init__(self, aws: LocalAws, gemini_url: str) -> None:
+        environment = f"test-{uuid.uuid4().hex[:8]}"
+        self.prefix = f"/co2-analysis/{environment}"
+        self.table = f"co2-analysis-{environment}-cache"
+        self.secret = f"co2-analysis-{environment}-gemini-api-key"
+        self.variables = {
+            **CREDENTIALS,
+            "PARAMETER_PREFIX": self.prefix,
+            "GEMINI_SECRET_ID": self.secret,
+            "AWS_REGION": aws.region,
+            "AWS_ENDPOINT_URL": aws.endpoint,
+        }
+        self.dynamodb = self._client(aws, "dynamodb")
+        self.ssm = self._client(aws, "ssm")
+        self.secrets_manager = self._client(aws, "secretsmanager")
+        self._create_table()
+        self.put_parameter("/storage/dynamodb/cache-table-name", self.table)
+        self.put_parameter("/config/gemini/model", "gemini-3.8-flash")
+        self.put_parameter("/config/gemini/endpoint", gemini_url)
+        self.put_parameter("/config/gemini/timeout-seconds", "5")
+        self.put_parameter("/config/cache/ttl-days", "90")
+        self.secrets_manager.create_secret(Name=self.secret)
+        self.restart()
+
+    def restart(self) -> None:
+        self.runtime = Runtime(self.variables)
+
+    def send(self, event: object) -> LambdaResponse:
+        return respond(event, Context(), self.runtime.service)
+
+    def put_parameter(self, suffix: str, value: str) -> None:
+        self.ssm.put_parameter(Name=self.prefix + suffix, Value=value, Type="String")
+
+    def set_key(self, value: str) -> None:
+        self.secrets_manager.put_secret_value(SecretId=self.secret, SecretString=value)
+
+    def item(self) -> dict[str, dict[str, str]] | None:
+        found: dict[str, dict[str, str]] | None = self.dynamodb.get_item(
+            TableName=self.table, Key={"cache_key": {"S": KEY}}
+        ).get("Item")
+        return found
+
+    @staticmethod
+    def _client(aws: LocalAws, service: str) -> Any:
+        # Not at the top: collecting the unit tests would pay for it, too.
+        import boto3  # noqa: PLC0415
+
+        return boto3.client(
+            service,
+            endpoint_url=aws.endpoint,
+            region_name=aws.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def _create_table(self) -> None:
+        names = ("cache_key", "cached_at", "cached_date")
+        self.dynamodb.create_table(
+            TableName=self.table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
+            KeySchema=[{"AttributeName": "cache_key", "KeyType": "HASH"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "cached-at-index",
+                    "KeySchema": [
+                        {"AttributeName": "cached_date", "KeyType": "HASH"},
+                        {"AttributeName": "cached_at", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+
+
+@pytest.fixture
+def deployment(local_aws: LocalAws, gemini_server: FakeGemini) -> Deployment:
+    deployed = Deployment(local_aws, gemini_server.url)
+    deployed.set_key("first-key")
+    return deployed
+
+
+def test_miss_then_hit_across_methods_and_processes(
+    deployment: Deployment, gemini_server: FakeGemini
+) -> None:
+    miss = deployment.send(get_event(FIELDS))
+    hit = deployment.send(post_event(json_body(FIELDS)))
+    deployment.restart()
+    hit_of_a_new_process = deployment.send(get_event(FIELDS))
+
+    responses = (miss, hit, hit_of_a_new_process)
+    assert [r["headers"].get("X-Cache") for r in responses] == ["MISS", "HIT", "HIT"]
+    assert [json.loads(r["body"])["reasoning"] for r in responses] == [ANSWER] * 3
+    assert len({r["headers"]["ETag"] for r in responses}) == 1
+    assert len(gemini_server.requests) == 1
+
+
+def test_the_item_is_found_through_the_index_by_its_time(deployment: Deployment) -> None:
+    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=2)
+    deployment.send(get_event(FIELDS))
+
+    item = deployment.item()
+    assert item is not None
+    found = deployment.dynamodb.query(
+        TableName=deployment.table,
+        IndexName="cached-at-index",
+        KeyConditionExpression="cached_date = :day AND cached_at > :from",
+        ExpressionAttributeValues={
+            ":day": item["cached_date"],
+            ":from": {"S": before.strftime("%Y-%m-%dT%H:%M:%SZ")},
+        },
+    )["Items"]
+
+    assert found == [item]
+    assert json.loads(item["query_params"]["S"]) == json.loads(query().canonical_json())
+    assert abs(int(item["ttl"]["N"]) - time.time() - 90 * 86_400) < 60
+
+
+@pytest.mark.parametrize(
+    "assignment", ["#a = :expired", "#a = :text"], ids=["expired", "of another type"]
+)
+def test_an_unusable_item_is_overwritten(deployment: Deployment, assignment: str) -> None:
+    deployment.send(get_event(FIELDS))
+    value = {"N": str(int(time.time()))} if "expired" in assignment else {"S": "tomorrow"}
+    deployment.dynamodb.update_item(
+        TableName=deployment.table,
+        Key={"cache_key": {"S": KEY}},
+        UpdateExpression=f"SET {assignment}",
+        ExpressionAttributeNames={"#a": "ttl"},
+        ExpressionAttributeValues={assignment.rsplit(maxsplit=1)[-1]: value},
+    )
+
+    assert deployment.send(get_event(FIELDS))["headers"]["X-Cache"] == "MISS"
+    assert deployment.send(get_event(FIELDS))["headers"]["X-Cache"] == "HIT"
+
+
+def test_a_lost_table_costs_the_cache_but_not_the_answer(
+    deployment: Deployment, log_lines: LogLines
+) -> None:
+    deployment.dynamodb.delete_table(TableName=deployment.table)
+
+    response = deployment.send(get_event(FIELDS))
+
+    assert (response["statusCode"], response["headers"]["X-Cache"]) == (200, "MISS")
+    reasons = [line.get("reason") for line in log_lines()]
+    assert "dynamodb GetItem: ResourceNotFoundException" in reasons
+    assert "dynamodb PutItem: ResourceNotFoundException" in reasons
+
+
+def test_a_secret_without_a_value_fails_misses_until_it_is_set(
+    local_aws: LocalAws, gemini_server: FakeGemini, log_lines: LogLines
+) -> None:
+    deployment = Deployment(local_aws, gemini_server.url)
+
+    assert deployment.send(get_event(FIELDS))["statusCode"] == 500
+    (problem,) = [line for line in log_lines() if line["event"] == "problem"]
+    assert f"put-secret-value --secret-id {deployment.secret}" in str(problem["reason"])
+
+    deployment.set_key("first-key")
+    assert deployment.send(get_event(FIELDS))["statusCode"] == 200
+
+
+def test_a_rotated_key_is_picked_up_without_a_failing_request(
+    deployment: Deployment, gemini_server: FakeGemini
+) -> None:
+    deployment.send(get_event(FIELDS))
+    deployment.set_key("second-key")
+    gemini_server.default = gemini.refuse_keys_except(gemini_server, "second-key")
+
+    assert deployment.send(get_event({**FIELDS, "lat": "1"}))["statusCode"] == 200
+
+
+def test_a_missing_parameter_is_named_and_read_again(
+    deployment: Deployment, log_lines: LogLines
+) -> None:
+    name = f"{deployment.prefix}/config/gemini/model"
+    deployment.ssm.delete_parameter(Name=name)
+
+    assert deployment.send(get_event(FIELDS))["statusCode"] == 500
+    (problem,) = [line for line in log_lines() if line["event"] == "problem"]
+    assert f"{name} is missing" in str(problem["reason"])
+
+    deployment.put_parameter("/config/gemini/model", "gemini-3.8-flash")
+    assert deployment.send(get_event(FIELDS))["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status"),
+    [
+        (gemini.status(400), 502),
+        (gemini.status(429), 503),
+        (gemini.status(503), 503),
+        (gemini.blocked_prompt(), 502),
+        (gemini.finished_by("MAX_TOKENS"), 502),
+        (gemini.saying("{"), 502),
+        (gemini.answering({}), 502),
+    ],
+)
+def test_a_failure_of_gemini_is_not_cached(
+    deployment: Deployment, gemini_server: FakeGemini, behaviour: Behaviour, status: int
+) -> None:
+    gemini_server.will(behaviour)
+
+    assert deployment.send(get_event(FIELDS))["statusCode"] == status
+    assert deployment.item() is None
+    assert deployment.send(get_event(FIELDS))["headers"]["X-Cache"] == "MISS"
+
+
+def test_the_entry_point_itself(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in deployment.variables.items():
+        monkeypatch.setenv(name, value)
+    handler_module._runtime.cache_clear()
+
+    responses = [handler_module.handler(get_event(FIELDS), Context()) for _ in range(2)]
+
+    handler_module._runtime.cache_clear()
+    assert [r["headers"].get("X-Cache") for r in responses] == ["MISS", "HIT"]
+
+
+def test_no_line_of_a_whole_life_reveals_a_secret(
+    deployment: Deployment, gemini_server: FakeGemini, log_lines: LogLines
+) -> None:
+    gemini_server.will(gemini.status(401), gemini.status(403), gemini.status(503))
+    for lat in ("1", "2", "3", "3"):
+        deployment.send(get_event({**FIELDS, "lat": lat}))
+
+    logged = json.dumps(log_lines())
+
+    assert "gemini_key_refused" in logged
+    for secret in ("first-key", "test-session-token", "AWS4-HMAC", "35.6762"):
+        assert secret not in logged

@@ -1,0 +1,95 @@
+"""Cache-aside: when the model is asked, what is kept, and what a failing cache costs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from reasoning.deadline import Deadline
+from reasoning.errors import UpstreamAnswerError
+from reasoning.service import CacheStatus
+
+from tests.lambda_src.builders import DAY, NOW, Api, LogLines, query
+from tests.lambda_src.fake_gemini import ANSWER
+
+
+def test_a_miss_asks_once_and_is_kept(soon: Deadline) -> None:
+    api = Api()
+
+    first = api.service.answer(query(), soon)
+    api.clock.now += 10.9
+    second = api.service.answer(query(), soon)
+
+    assert (first.status, second.status) == (CacheStatus.MISS, CacheStatus.HIT)
+    assert first.entry == second.entry
+    assert json.loads(first.entry.reasoning_json) == ANSWER
+    assert (first.entry.cached_at, first.entry.expires_at) == (NOW, NOW + 90 * DAY)
+    assert first.entry.model == "test-model"
+    assert (second.age_seconds, second.remaining_seconds) == (10, 90 * DAY - 10)
+    assert api.model.queries == [query()]
+    assert api.cache.queries == {query().cache_key(): query()}
+
+
+def test_another_query_is_another_entry(soon: Deadline) -> None:
+    api = Api()
+
+    api.service.answer(query(), soon)
+    assert api.service.answer(query(zscore="3.2"), soon).status is CacheStatus.MISS
+
+
+def test_an_expired_entry_is_asked_for_again_and_replaced(soon: Deadline) -> None:
+    api = Api()
+    api.service.answer(query(), soon)
+    api.clock.now += 90 * DAY
+
+    renewed = api.service.answer(query(), soon)
+
+    assert renewed.status is CacheStatus.MISS
+    assert api.cache.entries[query().cache_key()].cached_at == NOW + 90 * DAY
+
+
+def test_a_broken_cache_is_bypassed_and_logged(soon: Deadline, log_lines: LogLines) -> None:
+    api = Api()
+    api.cache.broken = True
+
+    outcome = api.service.answer(query(), soon)
+
+    assert outcome.status is CacheStatus.MISS
+    assert json.loads(outcome.entry.reasoning_json) == ANSWER
+    assert [line["event"] for line in log_lines()] == ["cache_read_failed", "cache_write_failed"]
+
+
+def test_a_failure_of_the_model_is_not_cached(soon: Deadline) -> None:
+    api = Api(failure=UpstreamAnswerError("scripted"))
+    with pytest.raises(UpstreamAnswerError):
+        api.service.answer(query(), soon)
+    api.model.failure = None
+
+    assert api.service.answer(query(), soon).status is CacheStatus.MISS
+
+
+def test_a_slow_cache_cannot_use_up_the_models_time() -> None:
+    api = Api()
+
+    api.service.answer(query(), Deadline.after(20))
+
+    read, write = api.cache.seconds_given
+    assert read <= 2
+    assert write <= 1
+
+
+def test_the_model_leaves_half_a_second_for_write_and_response() -> None:
+    api = Api()
+
+    api.service.answer(query(), Deadline.after(3))
+
+    (seconds,) = api.model.seconds_given
+    assert 2.3 < seconds <= 2.5
+
+
+def test_a_clock_that_went_back_gives_no_negative_age(soon: Deadline) -> None:
+    api = Api()
+    api.service.answer(query(), soon)
+    api.clock.now -= 60
+
+    assert api.service.answer(query(), soon).age_seconds == 0

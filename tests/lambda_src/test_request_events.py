@@ -1,0 +1,192 @@
+"""Which requests are answered at all, and with which status the others are refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reasoning.events import MAX_BODY_BYTES
+
+from tests.lambda_src.builders import FIELDS, Api, get_event, json_body, post_event
+
+
+def status_of(event: object) -> int:
+    return Api().send(event)["statusCode"]
+
+
+def test_get_and_post_reach_the_same_entry() -> None:
+    api = Api()
+
+    first = api.send(get_event(FIELDS))
+    second = api.send(post_event(json_body(FIELDS)))
+    third = api.send(post_event(json_body(FIELDS).encode()))
+
+    assert [r["headers"]["X-Cache"] for r in (first, second, third)] == ["MISS", "HIT", "HIT"]
+
+
+@pytest.mark.parametrize("path", ["/", "/reasoning", "/api/reasoning/", "/api/Reasoning", ""])
+def test_other_paths_are_not_found_whatever_the_method(path: str) -> None:
+    event = {**get_event(FIELDS), "rawPath": path}
+    event["requestContext"] = {"http": {"method": "DELETE"}}
+
+    assert status_of(event) == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "get", ""])
+def test_other_methods_are_told_the_allowed_ones(method: str) -> None:
+    response = Api().send({**get_event(FIELDS), "requestContext": {"http": {"method": method}}})
+
+    assert response["statusCode"] == 405
+    assert response["headers"]["Allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("as_base64", [False, True])
+def test_the_body_is_limited_by_its_bytes(as_base64: bool) -> None:
+    def padded(size: int) -> dict[str, object]:
+        body = json_body(FIELDS).encode().ljust(size)
+        return post_event(body if as_base64 else body.decode())
+
+    assert status_of(padded(MAX_BODY_BYTES)) == 200
+    assert status_of(padded(MAX_BODY_BYTES + 1)) == 413
+
+
+def test_the_body_limit_counts_bytes_not_characters() -> None:
+    assert status_of(post_event("é" * (MAX_BODY_BYTES // 2 + 1))) == 413
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        ("application/json", 200),
+        ("Application/JSON; charset=UTF-8", 200),
+        ('application/json;charset="utf-8"', 200),
+        ("application/json; charset=latin-1", 415),
+        ("application/jsonp", 415),
+        ("text/plain", 415),
+        ("", 415),
+    ],
+)
+def test_the_body_must_be_declared_as_json(content_type: str, expected: int) -> None:
+    assert status_of(post_event(json_body(FIELDS), content_type)) == expected
+
+
+def test_header_names_have_no_case() -> None:
+    event = post_event(json_body(FIELDS))
+    event["headers"] = {"Content-Type": "application/json"}
+
+    assert status_of(event) == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        '"text"',
+        "1",
+        "null",
+        "[" * 16_000,
+        '{"lat":' * 2_000,
+        '{"lat": ' + "9" * 5_000,
+        "\ud800",
+        b"\xff\xfe",
+        b"\xef\xbb\xbf{}",
+        json_body({**FIELDS, "lat": "1e"}),
+        json_body({**FIELDS, "lat": "-"}),
+        json_body(FIELDS) + "x",
+    ],
+)
+def test_a_body_that_is_no_json_object_is_a_bad_request(body: str | bytes) -> None:
+    assert status_of(post_event(body)) == 400
+
+
+def test_a_body_that_is_no_base64_is_a_bad_request() -> None:
+    assert status_of({**post_event("not base64!"), "isBase64Encoded": True}) == 400
+
+
+@pytest.mark.parametrize(
+    "query_string", ["lat", "%ff=1", "lat=%ed%a0%80", "&&", "a=1&" * 100 + "a=1"]
+)
+def test_a_query_string_that_cannot_be_decoded_is_a_bad_request(query_string: str) -> None:
+    assert status_of(get_event(query_string)) == 400
+
+
+@pytest.mark.parametrize(
+    "event", [None, [], "x", {}, {"requestContext": {}}, {"requestContext": {"http": None}}]
+)
+def test_an_event_that_is_no_http_request_is_a_bad_request(event: object) -> None:
+    assert status_of(event) == 400
+
+
+ODD_TEXTS = st.one_of(
+    st.text(max_size=20),
+    st.text(st.characters(), max_size=5),
+    st.sampled_from(
+        [
+            *("NaN", "-Infinity", "1e999", "-0", "9" * 400, "20260514", "2026-W20-4"),
+            *("2026-02-30", "true", "null", '"', "\ud800", "\x00", "\uff11", "[" * 40),
+        ]
+    ),
+)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+NAMES = st.sampled_from([*FIELDS, "unknown"])
+
+
+@st.composite
+def nearly_valid_fields(draw: st.DrawFn) -> dict[str, str]:
+    changed = draw(st.dictionaries(NAMES, ODD_TEXTS, max_size=3))
+    removed = draw(st.sets(NAMES, max_size=2))
+    return {name: text for name, text in {**FIELDS, **changed}.items() if name not in removed}
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> str | bytes:
+    text = draw(
+        nearly_valid_fields().map(json_body)
+        | JSON_VALUES.map(json.dumps)
+        | st.dictionaries(NAMES, JSON_VALUES).map(json.dumps)
+        | ODD_TEXTS
+    )
+    return text.encode("utf-8", "surrogatepass") if draw(st.booleans()) else text
+
+
+EVENTS = st.one_of(
+    nearly_valid_fields().map(
+        lambda fields: get_event(
+            "&".join(f"{name}={text}" for name, text in fields.items()),
+        )
+    ),
+    ODD_TEXTS.map(get_event),
+    st.builds(post_event, bodies(), st.sampled_from(["application/json", "text/html"]) | ODD_TEXTS),
+    st.builds(
+        lambda event, key, value: {**event, key: value},
+        nearly_valid_fields().map(get_event),
+        st.sampled_from(
+            ["rawPath", "rawQueryString", "headers", "requestContext", "body", "isBase64Encoded"]
+        ),
+        JSON_VALUES,
+    ),
+    JSON_VALUES,
+)
+
+
+@settings(max_examples=400)
+@given(EVENTS)
+def test_no_event_is_answered_as_a_defect(event: object) -> None:
+    response = Api().send(event)
+
+    assert response["statusCode"] in {200, 400, 404, 405, 413, 415}
+    response["body"].encode("utf-8")
+    document = json.loads(response["body"])
+    if response["statusCode"] == 200:
+        assert document["cache"]["status"] == "MISS"
+    else:
+        assert document["status"] == response["statusCode"]
+        assert response["headers"]["Cache-Control"] == "no-store"

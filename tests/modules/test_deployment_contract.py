@@ -1,0 +1,85 @@
+"""What Terraform builds and what the function expects of it are written twice; here they meet."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from reasoning.config import PARAMETER_SUFFIXES
+
+from modules.naming import Naming
+from tests.modules.terraform_json import Stack, mapping
+
+# What AWS puts on the path of its Python runtimes, with what that needs.
+RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
+
+
+def test_every_parameter_that_the_function_reads_is_made(shipped: dict[str, Stack]) -> None:
+    made = {
+        arguments["name"]
+        for layer in ("base", "storage")
+        for address, arguments in shipped[f"dev-{layer}"].resources().items()
+        if address.startswith("aws_ssm_parameter.")
+    }
+    prefix = Naming(environment="dev").parameters
+    assert {f"{prefix}{suffix}" for suffix in PARAMETER_SUFFIXES} <= made
+
+
+def test_the_function_is_told_where_to_look(shipped: dict[str, Stack]) -> None:
+    function = shipped["dev-compute"].resource("aws_lambda_function.reasoning")
+    naming = Naming(environment="dev")
+    assert mapping(function["environment"])["variables"] == {
+        "PARAMETER_PREFIX": naming.parameters,
+        "GEMINI_SECRET_ID": naming.gemini_secret,
+    }
+    secret = shipped["dev-base"].resource("aws_secretsmanager_secret.gemini_api_key")
+    assert secret["name"] == naming.gemini_secret
+
+
+def test_the_handler_is_in_the_package(shipped: dict[str, Stack]) -> None:
+    stack = shipped["dev-compute"]
+    function = stack.resource("aws_lambda_function.reasoning")
+    module, _, _ = str(function["handler"]).rpartition(".")
+    with zipfile.ZipFile(stack.folder / str(function["filename"])) as archive:
+        assert f"{module.replace('.', '/')}.py" in archive.namelist()
+
+
+def test_the_package_needs_only_what_the_runtime_has(
+    shipped: dict[str, Stack], tmp_path: Path
+) -> None:
+    """The emulator runs functions beside its own packages, where a missing one goes unnoticed."""
+    stack = shipped["dev-compute"]
+    function = stack.resource("aws_lambda_function.reasoning")
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    for name in RUNTIME:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        origin = Path(spec.origin)
+        installed = origin.parent if origin.name == "__init__.py" else origin
+        (runtime / installed.name).symlink_to(installed)
+    package = stack.folder / str(function["filename"])
+    code = f"""
+import sys
+sys.path[:0] = [{str(package)!r}, {str(runtime)!r}]
+import pkgutil, importlib, reasoning
+for module in pkgutil.iter_modules(reasoning.__path__):
+    importlib.import_module(f"reasoning.{{module.name}}")
+import fastjsonschema
+from reasoning.handler import handler
+print(handler.__module__, fastjsonschema.__file__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("reasoning.handler ")
+    assert str(package) in done.stdout
