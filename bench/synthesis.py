@@ -45,7 +45,7 @@ def _peaks(output: Path) -> tuple[float, float]:
         capture_output=True,
         text=True,
     )
-    python, node = done.stdout.split()
+    python, node = done.stdout.splitlines()[-1].split()
     return float(python), float(node)
 
 

@@ -68,10 +68,11 @@ def main(arguments: Sequence[str]) -> int:
         # Imported late: cdktf starts a Node process, which bad input should not wait for.
         from modules.app import synthesize  # noqa: PLC0415
 
-        synthesize(request.environments, output=request.output, layers=request.layers)
+        written = synthesize(request.environments, output=request.output, layers=request.layers)
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BAD_INPUT
+    sys.stdout.write(f"{request.output}/stacks: {', '.join(written)}\n")
     return 0
 
 

@@ -45,20 +45,21 @@ def load(package: str = PACKAGE) -> None:
     if spec is None or spec.submodule_search_locations is None:
         return  # not installed: the import that follows says so best
     locations = [Path(location) for location in spec.submodule_search_locations]
-    if not any((location / "_jsii" / "__init__.py").is_file() for location in locations):
-        _say_stock(f"{package} has no _jsii folder")
+    archives = [path for location in locations for path in location.glob("_jsii/*@*.jsii.tgz")]
+    if len(archives) != 1:
+        _say_stock(f"{package} has no _jsii folder with one provider in it")
         return
 
-    cache = Path(
-        os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(_default_package_cache()))
-    )
+    unpacked = _unpacked(archives[0])
+    if sys.stderr.isatty() and not _has_index(unpacked):
+        sys.stderr.write("unpacking and indexing the AWS provider, once: about ten seconds ...\n")
     _start_kernel()
+    # Registered after the kernel's own, so that it runs while the kernel still does.
+    atexit.register(_await_index, package, unpacked)
     spec.loader = None  # a package with a path, but without the __init__ that imports everything
     module = importlib.util.module_from_spec(spec)
     module.__getattr__ = lambda name: _submodule(package, name)  # type: ignore[method-assign]
     sys.modules[package] = module
-    assembly = importlib.import_module(f"{package}._jsii").__jsii_assembly__
-    atexit.register(_await_index, cache / assembly.name / assembly.version)
 
 
 def _start_kernel() -> None:
@@ -84,6 +85,14 @@ def _submodule(package: str, name: str) -> ModuleType:
         raise AttributeError(f"module {package!r} has no attribute {name!r}") from error
 
 
+def _unpacked(archive: Path) -> Path:
+    """Where jsii unpacks ``provider-aws@21.22.1.jsii.tgz``, a folder for each content below it."""
+    name, _, version = archive.name.removesuffix(".jsii.tgz").rpartition("@")
+    variable = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
+    root = os.environ.setdefault(variable, str(_default_package_cache()))
+    return Path(root) / "@cdktf" / name / version
+
+
 def _default_package_cache() -> Path:
     """Where jsii itself would keep unpacked packages (its ``getPackageCacheRoot``)."""
     if sys.platform == "darwin":
@@ -91,13 +100,15 @@ def _default_package_cache() -> Path:
     return Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
 
 
-def _await_index(folder: Path) -> None:
+def _await_index(package: str, folder: Path) -> None:
     """Keep the process until jsii's worker thread has written the package's runtime index.
 
     The index makes the next run fast; a short program would kill the worker before it is done.
     """
+    if f"{package}._jsii" not in sys.modules:
+        return  # nothing of the package was used, so nothing is being written
     deadline = time.monotonic() + _INDEX_TIMEOUT_SECONDS
-    while not any(folder.glob("*/.jsii.runtime.v*.json")):
+    while not _has_index(folder):
         if time.monotonic() > deadline:
             sys.stderr.write(
                 f"fast synthesis: jsii wrote no runtime index below {folder}; "
@@ -105,6 +116,10 @@ def _await_index(folder: Path) -> None:
             )
             return
         time.sleep(_INDEX_POLL_SECONDS)
+
+
+def _has_index(folder: Path) -> bool:
+    return any(folder.glob("*/.jsii.runtime.v*.json"))
 
 
 def _say_stock(reason: str) -> None:

@@ -35,6 +35,7 @@ def _stacks(output: Path) -> list[str]:
 def test_one_environment_and_layer_can_be_chosen(tmp_path: Path) -> None:
     done = _run("--env", "dev", "--layer", "storage", "--output", str(tmp_path / "out"))
     assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{tmp_path / 'out'}/stacks: dev-storage\n"
     assert _stacks(tmp_path / "out") == ["dev-storage"]
 
 

@@ -110,7 +110,7 @@ def test_node_stays_small(tmp_path: Path) -> None:
     code = f"""
         import resource, subprocess, sys
         command = [sys.executable, "main.py", "--output", {str(tmp_path / "out")!r}]
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     """
     unit = 1024 * 1024 if sys.platform == "darwin" else 1024
