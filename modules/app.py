@@ -15,6 +15,7 @@ from cdktf import App, IStackSynthesizer, ISynthesisSession
 from modules.environments import Environment
 from modules.layers.base import BaseLayer
 from modules.layers.compute import ComputeLayer
+from modules.layers.frontend import FrontendLayer
 from modules.layers.storage import StorageLayer
 from modules.naming import Layer
 from modules.packaging import ROOT, Package, build_package
@@ -57,7 +58,16 @@ def build(app: App, environment: Environment, package: Package) -> dict[Layer, L
     # Not every use is a Terraform reference: the function reads the configuration by name.
     storage.add_dependency(base)
     compute.add_dependency(base)
-    return {Layer.BASE: base, Layer.STORAGE: storage, Layer.COMPUTE: compute}
+    stacks: dict[Layer, LayerStack] = {
+        Layer.BASE: base,
+        Layer.STORAGE: storage,
+        Layer.COMPUTE: compute,
+    }
+    if frontend := environment.settings.frontend:
+        stacks[Layer.FRONTEND] = FrontendLayer(
+            app, environment, frontend, storage.outputs, compute.outputs
+        )
+    return stacks
 
 
 @jsii.implements(IStackSynthesizer)

@@ -56,6 +56,8 @@ def parse(arguments: Sequence[str], variables: Mapping[str, str] = os.environ) -
         loaded = environments.load(wanted, local_port=local_port, folder=Path(folder))
     except InputError as error:
         problems += error.problems
+    else:
+        problems += _absent(layers, loaded)
     if problems:
         raise InputError(problems)
     return Request(environments=loaded, layers=layers, output=Path(output))
@@ -115,6 +117,21 @@ def _layers(keys: Sequence[str], problems: list[Problem]) -> list[Layer]:
         if key not in known
     ]
     return [known[key] for key in keys if key in known] or list(Layer)
+
+
+def _absent(layers: Sequence[Layer], loaded: Sequence[environments.Environment]) -> list[Problem]:
+    """Report chosen layers that none of the chosen environments has."""
+    return [
+        Problem(
+            where="--layer",
+            field="layer",
+            value=layer.key,
+            reason="none of the chosen environments has this layer",
+            remedy=f"add a table [{layer.key}] to its file, or choose another",
+        )
+        for layer in layers
+        if len(layers) < len(Layer) and not any(layer in one.layers for one in loaded)
+    ]
 
 
 def _port(value: str | None, problems: list[Problem]) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modules.naming import Naming
+from modules.naming import Layer, Naming
 from modules.problems import InputError, Problem
 from modules.settings import LocalAws, Settings
 from modules.structure import structure
@@ -22,6 +22,12 @@ class Environment:
 
     naming: Naming
     settings: Settings
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that this environment has."""
+        absent = set() if self.settings.frontend else {Layer.FRONTEND}
+        return tuple(layer for layer in Layer if layer not in absent)
 
 
 def names(folder: Path = FOLDER) -> list[str]:

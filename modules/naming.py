@@ -26,6 +26,7 @@ class Layer(Enum):
     BASE = ("base", "1-Foundation")
     STORAGE = ("storage", "3-Data")
     COMPUTE = ("compute", "4-Compute")
+    FRONTEND = ("frontend", "5-Frontend")
 
     def __init__(self, key: str, tag: str) -> None:
         self.key = key
@@ -98,6 +99,10 @@ class Naming:
         """Scaling policy of the table's or index's reads or writes."""
         return self._name(f"cache-{what}-{access.lower()}-scaling")
 
+    def edge(self, part: str) -> str:
+        """Return the name of a function, policy or access control of the distribution."""
+        return self._name(part)
+
     @property
     def parameters(self) -> str:
         """Root of the environment's Parameter Store paths."""
@@ -156,7 +161,7 @@ class Naming:
                     ),
                     remedy="shorten the suffix or the environment's name",
                 )
-        for name in (self.function, self.execution_role):
+        for name in (self.function, self.execution_role, self.edge("security-headers")):
             if len(name) > _LONGEST_ROLE_OR_FUNCTION:
                 yield Problem(
                     field="the environment's name",

@@ -246,6 +246,71 @@ class FunctionSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Domain:
+    """The site's own names, and the certificate for them, which CloudFront wants in us-east-1."""
+
+    names: Annotated[
+        tuple[str, ...],
+        Matches(r"(\*\.)?([a-z0-9-]+\.)+[a-z]{2,}", "a host name", "co2.example.org"),
+    ]
+    certificate_arn: Annotated[
+        str,
+        Matches(
+            r"arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/[0-9a-f-]+",
+            "the ARN of an ACM certificate in us-east-1",
+            "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
+        ),
+    ]
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield a problem where there is a certificate and no name."""
+        if not self.names:
+            yield Problem(
+                field=f"{at}.names",
+                value=[],
+                reason="a domain needs at least one name",
+                remedy=f"list the names, or remove the table [{at}]",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Countries:
+    """Where the site can be read: ``only`` in these countries, or everywhere ``except`` them."""
+
+    rule: Literal["only", "except"]
+    codes: Annotated[tuple[str, ...], Matches(r"[A-Z]{2}", "an ISO 3166 country code", "DE")]
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield a problem where no country is listed."""
+        if not self.codes:
+            yield Problem(
+                field=f"{at}.codes",
+                value=[],
+                reason="it would let in no one, or keep out no one",
+                remedy=f"list the countries, or remove the table [{at}]",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontendSettings:
+    """The CloudFront distribution; without this section there is no frontend layer.
+
+    Without ``domain`` the site is at a CloudFront name, whose certificate still lets browsers use
+    TLS 1.0. ``price_class`` limits which edge locations answer, and with it the price.
+    """
+
+    domain: Domain | None = None
+    countries: Countries | None = None
+    price_class: Literal["PriceClass_100", "PriceClass_200", "PriceClass_All"] = "PriceClass_100"
+    content_security_policy: Annotated[
+        str, Matches(r"[\x20-\x7e]{1,1000}", "a header's value", "default-src 'self'")
+    ] = (
+        "default-src 'self'; img-src 'self' data: https:; object-src 'none'; "
+        "base-uri 'self'; frame-ancestors 'none'"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class LocalAws:
     """An emulator on this machine instead of AWS; the next port is the Gemini stand-in's."""
 
@@ -284,6 +349,7 @@ class Settings:
     cache: CacheSettings = field(default_factory=CacheSettings)
     gemini: GeminiSettings = field(default_factory=GeminiSettings)
     function: FunctionSettings = field(default_factory=FunctionSettings)
+    frontend: FrontendSettings | None = None
     local_aws: LocalAws | None = None
 
     def problems(self, at: str) -> Iterator[Problem]:  # noqa: ARG002 - the root has no path

@@ -105,6 +105,7 @@ class SignedFunction:
         self.arn = function.arn
         self.role_arn = role.arn
         self.url = url.function_url
+        self.url_id = url.url_id
 
 
 def _trace() -> Statement:

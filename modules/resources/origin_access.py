@@ -34,6 +34,9 @@ class OriginAccess:
             else None
         )
         self.identity_id = self._identity.id if self._identity else None
+        self.identity_path = (
+            self._identity.cloudfront_access_identity_path if self._identity else None
+        )
 
     def read_statements(self, bucket_arn: str) -> list[Statement]:
         """Return what the policy of a bucket must allow, so that CloudFront can read its objects.

@@ -67,6 +67,7 @@ class PrivateBucket:
         )
         self.name = bucket.bucket
         self.arn = bucket.arn
+        self.regional_domain_name = bucket.bucket_regional_domain_name
         self._last: ITerraformDependable = bucket
         self._add_ownership()
         self._add_public_access_block()

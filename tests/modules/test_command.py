@@ -56,7 +56,8 @@ def test_environment_variables_choose_what_options_do_not(tmp_path: Path) -> Non
     ("arguments", "settings", "says"),
     [
         (("--env", "pord"), None, ["pord", "dev, local, prod, staging"]),
-        (("--layer", "stroage"), None, ["stroage", "base, storage, compute"]),
+        (("--layer", "stroage"), None, ["stroage", "base, storage, compute, frontend"]),
+        (("--env", "local", "--layer", "frontend"), None, ["frontend", "none of the chosen"]),
         (("--local-port", "http"), None, ["http", "whole number"]),
         (("--env", "pord", "--layer", "x"), None, ["pord", "--layer"]),
         ((), GOOD + "\n[tabel]\n", ["dev.toml", "tabel", '"table"']),

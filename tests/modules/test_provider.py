@@ -58,7 +58,7 @@ def test_stock_and_fast_loading_write_the_same_bytes(tmp_path: Path) -> None:
     assert _synthesize(tmp_path / "fast") == ""
     _synthesize(tmp_path / "stock", **{STOCK_VARIABLE: "1"})
     fast = _documents(tmp_path / "fast")
-    assert len(fast) == 9
+    assert len(fast) == 12
     assert fast == _documents(tmp_path / "stock")
 
 

@@ -34,6 +34,9 @@ GOOD: Mapping[str, object] = tomllib.loads(
     """
 )
 
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
+OTHER_REGION = CERTIFICATE.replace("us-east-1", "eu-west-1")
+
 
 def _changed(path: str, value: object) -> dict[str, object]:
     """GOOD with one value replaced, or removed where ``value`` is None."""
@@ -104,6 +107,17 @@ def test_good_settings_have_no_problem() -> None:
         ("function.timeout_seconds", 20, "gemini.timeout_seconds", "shorter"),
         ("gemini.endpoint", "http://gemini.example.org", "gemini.endpoint", "origin URL"),
         ("local_aws.port", 80, "local_aws.port", "1024"),
+        ("frontend.domain", {"names": ["a.org"]}, "frontend.domain.certificate_arn", "required"),
+        ("frontend.domain", {"names": ["a.org"], "certificate_arn": OTHER_REGION},
+         "frontend.domain.certificate_arn", "us-east-1"),
+        ("frontend.domain", {"names": [], "certificate_arn": CERTIFICATE},
+         "frontend.domain.names", "at least one"),
+        ("frontend.domain", {"names": ["a b"], "certificate_arn": CERTIFICATE},
+         "frontend.domain.names[0]", "host name"),
+        ("frontend.countries", {"rule": "only", "codes": ["Germany"]},
+         "frontend.countries.codes[0]", "ISO 3166"),
+        ("frontend.countries", {"rule": "only", "codes": []}, "frontend.countries.codes", "no one"),
+        ("frontend.content_security_policy", "a\nb", "frontend.content_security_policy", "header"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_reported_with_its_field(

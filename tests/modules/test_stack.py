@@ -49,7 +49,7 @@ def test_default_tags_follow_the_contract(name: str, layer: str, shipped: dict[s
 
 
 def test_environments_differ_only_in_values_not_in_addresses(shipped: dict[str, Stack]) -> None:
-    for layer in ("base", "storage", "compute"):
+    for layer in ("base", "storage", "compute", "frontend"):
         dev, staging, prod = (
             set(shipped[f"{environment}-{layer}"].resources())
             for environment in ("dev", "staging", "prod")

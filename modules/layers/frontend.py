@@ -1,0 +1,102 @@
+"""Layer 5: the distribution that browsers talk to."""
+
+from __future__ import annotations
+
+from cdktf import TerraformOutput
+from cdktf_cdktf_provider_aws.cloudfront_origin_access_control import CloudfrontOriginAccessControl
+from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
+from constructs import Construct
+
+from modules.environments import Environment
+from modules.layers.compute import ComputeOutputs
+from modules.layers.storage import StorageOutputs
+from modules.naming import Layer
+from modules.resources.distribution import ApiOrigin, BucketOrigin, add_distribution
+from modules.resources.edge_function import add_edge_function
+from modules.resources.edge_policies import add_api_cache_policy, add_security_headers
+from modules.resources.function import SignedFunction
+from modules.resources.private_bucket import PrivateBucket
+from modules.settings import FrontendSettings
+from modules.stack import LayerStack
+
+
+class FrontendLayer(LayerStack):
+    """The frontend layer of one environment."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        environment: Environment,
+        settings: FrontendSettings,
+        storage: StorageOutputs,
+        compute: ComputeOutputs,
+    ) -> None:
+        super().__init__(scope, environment, Layer.FRONTEND)
+        function = compute.function
+        distribution = add_distribution(
+            self,
+            settings=settings,
+            pages=self._bucket_origin("pages", storage.static_website, storage),
+            data=self._bucket_origin("data", storage.geojson, storage),
+            api=self._api_origin(function),
+            api_cache_policy_id=add_api_cache_policy(self),
+            headers_policy_id=add_security_headers(
+                self, content_security_policy=settings.content_security_policy
+            ),
+            page_fallback_arn=add_edge_function(
+                self, "spa-fallback", comment="Paths of the page's own router get the page"
+            ),
+            strip_prefix_arn=add_edge_function(
+                self, "strip-prefix", comment="/data/geojson/ is not part of the bucket's keys"
+            ),
+        )
+        self._let_in(function, distribution.arn)
+        TerraformOutput(self, "distribution_id", value=distribution.id)
+        TerraformOutput(self, "distribution_domain_name", value=distribution.domain_name)
+        host = settings.domain.names[0] if settings.domain else distribution.domain_name
+        TerraformOutput(self, "site_url", value=f"https://{host}/")
+
+    def _bucket_origin(
+        self, id_: str, bucket: PrivateBucket, storage: StorageOutputs
+    ) -> BucketOrigin:
+        uses_identity = self.settings.origin_access == "oai"
+        access = storage.origin_access
+        return BucketOrigin(
+            id=id_,
+            host=bucket.regional_domain_name,
+            control_id=access.control_id,
+            identity=access.identity_path if uses_identity else None,
+        )
+
+    def _api_origin(self, function: SignedFunction) -> ApiOrigin:
+        control = CloudfrontOriginAccessControl(
+            self,
+            "function_access_control",
+            name=self.naming.edge("function"),
+            description="CloudFront calls the cache Lambda",
+            origin_access_control_origin_type="lambda",
+            signing_behavior="always",
+            signing_protocol="sigv4",
+        )
+        return ApiOrigin(
+            id="api",
+            host=f"{function.url_id}.lambda-url.{self.region}.on.aws",
+            control_id=control.id,
+            timeout_seconds=self.settings.function.timeout_seconds + 1,
+        )
+
+    def _let_in(self, function: SignedFunction, distribution_arn: str) -> None:
+        """Allow this distribution to call the URL; AWS asks for both rights."""
+        for id_, action in (
+            ("allow_url", "lambda:InvokeFunctionUrl"),
+            ("allow_function", "lambda:InvokeFunction"),
+        ):
+            LambdaPermission(
+                self,
+                id_,
+                function_name=function.name,
+                action=action,
+                principal="cloudfront.amazonaws.com",
+                source_arn=distribution_arn,
+                function_url_auth_type="AWS_IAM" if id_ == "allow_url" else None,
+            )

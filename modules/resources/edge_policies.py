@@ -1,0 +1,84 @@
+"""What the edge caches of the API, and the security headers that it adds to every answer."""
+
+from __future__ import annotations
+
+from cdktf_cdktf_provider_aws.cloudfront_cache_policy import (
+    CloudfrontCachePolicy,
+    CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOrigin,
+    CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginCookiesConfig,
+    CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfig,
+    CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginQueryStringsConfig,
+)
+from cdktf_cdktf_provider_aws.cloudfront_response_headers_policy import (
+    CloudfrontResponseHeadersPolicy,
+    CloudfrontResponseHeadersPolicySecurityHeadersConfig,
+    CloudfrontResponseHeadersPolicySecurityHeadersConfigContentSecurityPolicy,
+    CloudfrontResponseHeadersPolicySecurityHeadersConfigContentTypeOptions,
+    CloudfrontResponseHeadersPolicySecurityHeadersConfigFrameOptions,
+    CloudfrontResponseHeadersPolicySecurityHeadersConfigReferrerPolicy,
+    CloudfrontResponseHeadersPolicySecurityHeadersConfigStrictTransportSecurity,
+)
+
+from modules.stack import LayerStack
+
+_YEAR_SECONDS = 365 * 24 * 3600
+
+
+def add_api_cache_policy(stack: LayerStack) -> str:
+    """Add a policy that caches an answer for as long as its Cache-Control says; return its id.
+
+    Without the header nothing is cached. The query string is the question and so the key.
+    """
+    key = CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOrigin(
+        query_strings_config=CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginQueryStringsConfig(
+            query_string_behavior="all"
+        ),
+        headers_config=CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfig(
+            header_behavior="none"
+        ),
+        cookies_config=CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginCookiesConfig(
+            cookie_behavior="none"
+        ),
+        enable_accept_encoding_brotli=True,
+        enable_accept_encoding_gzip=True,
+    )
+    policy = CloudfrontCachePolicy(
+        stack,
+        "api_cache",
+        name=stack.naming.edge("api-cache"),
+        comment="Cache the API's answers for as long as they say",
+        min_ttl=0,
+        default_ttl=0,
+        max_ttl=_YEAR_SECONDS,
+        parameters_in_cache_key_and_forwarded_to_origin=key,
+    )
+    return policy.id
+
+
+def add_security_headers(stack: LayerStack, *, content_security_policy: str) -> str:
+    """Add a policy with the headers that browsers act on, and return its id."""
+    headers = CloudfrontResponseHeadersPolicySecurityHeadersConfig(
+        strict_transport_security=CloudfrontResponseHeadersPolicySecurityHeadersConfigStrictTransportSecurity(
+            access_control_max_age_sec=_YEAR_SECONDS, include_subdomains=True, override=True
+        ),
+        content_security_policy=CloudfrontResponseHeadersPolicySecurityHeadersConfigContentSecurityPolicy(
+            content_security_policy=content_security_policy, override=True
+        ),
+        content_type_options=CloudfrontResponseHeadersPolicySecurityHeadersConfigContentTypeOptions(
+            override=True
+        ),
+        frame_options=CloudfrontResponseHeadersPolicySecurityHeadersConfigFrameOptions(
+            frame_option="DENY", override=True
+        ),
+        referrer_policy=CloudfrontResponseHeadersPolicySecurityHeadersConfigReferrerPolicy(
+            referrer_policy="strict-origin-when-cross-origin", override=True
+        ),
+    )
+    policy = CloudfrontResponseHeadersPolicy(
+        stack,
+        "security_headers",
+        name=stack.naming.edge("security-headers"),
+        comment="What browsers must and must not do with the answers",
+        security_headers_config=headers,
+    )
+    return policy.id

@@ -1,0 +1,197 @@
+"""The distribution: who reads what, what the edge keeps, and what it runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from modules.resources.edge_function import FOLDER
+from tests.modules.terraform_json import Json, Stack, mapping, sequence
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def _document(**more: object) -> dict[str, object]:
+    return {
+        "region": "eu-central-1",
+        "retain": False,
+        "state": {"local": {}},
+        "table": {"billing": "on-demand"},
+        "frontend": {},
+        **more,
+    }
+
+
+def _distribution(stacks: dict[str, Stack]) -> dict[str, Json]:
+    return stacks["frontend"].resource("aws_cloudfront_distribution.distribution")
+
+
+def _origins(stacks: dict[str, Stack]) -> dict[str, dict[str, Json]]:
+    origins = map(mapping, sequence(_distribution(stacks)["origin"]))
+    return {str(origin["origin_id"]): origin for origin in origins}
+
+
+def _behaviours(stacks: dict[str, Stack]) -> dict[str, dict[str, Json]]:
+    distribution = _distribution(stacks)
+    ordered = map(mapping, sequence(distribution["ordered_cache_behavior"]))
+    default = mapping(distribution["default_cache_behavior"])
+    return {"*": default} | {str(behaviour["path_pattern"]): behaviour for behaviour in ordered}
+
+
+@pytest.fixture
+def stacks(synthesized: Callable[..., dict[str, Stack]]) -> dict[str, Stack]:
+    return synthesized(_document())
+
+
+def test_each_path_has_its_origin(stacks: dict[str, Stack]) -> None:
+    targets = {path: b["target_origin_id"] for path, b in _behaviours(stacks).items()}
+    assert targets == {"*": "pages", "/data/geojson/*": "data", "/api/*": "api"}
+
+
+def test_nothing_is_served_over_plain_http(stacks: dict[str, Stack]) -> None:
+    policies = {path: b["viewer_protocol_policy"] for path, b in _behaviours(stacks).items()}
+    # A redirected POST would lose its body, so the API refuses instead.
+    assert policies == {
+        "*": "redirect-to-https",
+        "/data/geojson/*": "redirect-to-https",
+        "/api/*": "https-only",
+    }
+
+
+def test_every_behaviour_adds_the_security_headers(stacks: dict[str, Stack]) -> None:
+    for path, behaviour in _behaviours(stacks).items():
+        policy = behaviour["response_headers_policy_id"]
+        assert policy == "${aws_cloudfront_response_headers_policy.security_headers.id}", path
+    headers = mapping(
+        stacks["frontend"].resource("aws_cloudfront_response_headers_policy.security_headers")[
+            "security_headers_config"
+        ]
+    )
+    assert mapping(headers["strict_transport_security"])["access_control_max_age_sec"] == 31_536_000
+    assert mapping(headers["frame_options"])["frame_option"] == "DENY"
+    assert "default-src 'self'" in str(mapping(headers["content_security_policy"]))
+    assert {"content_type_options", "referrer_policy"} <= set(headers)
+
+
+def test_the_edge_keeps_an_answer_for_as_long_as_it_says(stacks: dict[str, Stack]) -> None:
+    api = _behaviours(stacks)["/api/*"]
+    assert api["cache_policy_id"] == "${aws_cloudfront_cache_policy.api_cache.id}"
+    policy = stacks["frontend"].resource("aws_cloudfront_cache_policy.api_cache")
+    assert (policy["min_ttl"], policy["default_ttl"]) == (0, 0)
+    assert int(str(policy["max_ttl"])) >= 90 * 24 * 3600
+    key = mapping(policy["parameters_in_cache_key_and_forwarded_to_origin"])
+    assert mapping(key["query_strings_config"]) == {"query_string_behavior": "all"}
+
+
+def test_no_error_of_the_api_is_replaced_by_a_page(stacks: dict[str, Stack]) -> None:
+    """Custom error responses would apply to every behaviour, and so to the API's errors."""
+    assert "custom_error_response" not in _distribution(stacks)
+    functions = {
+        path: [mapping(f)["function_arn"] for f in sequence(b.get("function_association", []))]
+        for path, b in _behaviours(stacks).items()
+    }
+    assert functions == {
+        "*": ["${aws_cloudfront_function.spa_fallback.arn}"],
+        "/data/geojson/*": ["${aws_cloudfront_function.strip_prefix.arn}"],
+        "/api/*": [],
+    }
+
+
+@pytest.mark.parametrize("access", ["oai", "oac"])
+def test_buckets_are_read_as_the_settings_say(
+    access: str, synthesized: Callable[..., dict[str, Stack]]
+) -> None:
+    origins = _origins(synthesized(_document(origin_access=access)))
+    for bucket in ("pages", "data"):
+        assert ("s3_origin_config" in origins[bucket]) == (access == "oai")
+        assert ("origin_access_control_id" in origins[bucket]) == (access == "oac")
+
+
+def test_the_function_is_called_signed_and_only_by_this_distribution(
+    stacks: dict[str, Stack],
+) -> None:
+    api = _origins(stacks)["api"]
+    control = "${aws_cloudfront_origin_access_control.function_access_control.id}"
+    assert api["origin_access_control_id"] == control
+    assert str(api["domain_name"]).endswith(".lambda-url.eu-central-1.on.aws")
+    permissions = [
+        arguments
+        for address, arguments in stacks["frontend"].resources().items()
+        if address.startswith("aws_lambda_permission.")
+    ]
+    actions = {permission["action"] for permission in permissions}
+    assert actions == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+    for permission in permissions:
+        assert permission["principal"] == "cloudfront.amazonaws.com"
+        assert permission["source_arn"] == "${aws_cloudfront_distribution.distribution.arn}"
+
+
+def test_cloudfront_waits_longer_than_the_function_runs(stacks: dict[str, Stack]) -> None:
+    waits = mapping(_origins(stacks)["api"]["custom_origin_config"])["origin_read_timeout"]
+    runs = stacks["compute"].resource("aws_lambda_function.reasoning")["timeout"]
+    assert int(str(runs)) < int(str(waits)) <= 60
+
+
+def test_a_domain_brings_its_certificate_and_modern_tls(
+    synthesized: Callable[..., dict[str, Stack]],
+) -> None:
+    domain = {"names": ["co2.example.org"], "certificate_arn": CERTIFICATE}
+    stacks = synthesized(_document(frontend={"domain": domain}))
+    distribution = _distribution(stacks)
+    assert distribution["aliases"] == ["co2.example.org"]
+    assert distribution["viewer_certificate"] == {
+        "acm_certificate_arn": CERTIFICATE,
+        "minimum_protocol_version": "TLSv1.2_2021",
+        "ssl_support_method": "sni-only",
+    }
+    assert stacks["frontend"].at("output", "site_url") == {"value": "https://co2.example.org/"}
+
+
+@pytest.mark.parametrize(("rule", "kind"), [("only", "whitelist"), ("except", "blacklist")])
+def test_countries_can_be_let_in_or_kept_out(
+    rule: str, kind: str, synthesized: Callable[..., dict[str, Stack]]
+) -> None:
+    countries = {"rule": rule, "codes": ["FR", "DE"]}
+    distribution = _distribution(synthesized(_document(frontend={"countries": countries})))
+    assert distribution["restrictions"] == {
+        "geo_restriction": {"restriction_type": kind, "locations": ["DE", "FR"]}
+    }
+
+
+def test_without_its_section_there_is_no_frontend(shipped: dict[str, Stack]) -> None:
+    assert "dev-frontend" in shipped
+    assert "local-frontend" not in shipped
+
+
+@pytest.mark.parametrize(
+    ("function", "asked", "fetched"),
+    [
+        ("spa-fallback", "/", "/index.html"),
+        ("spa-fallback", "/anomalies/2026-05-14", "/index.html"),
+        ("spa-fallback", "/v1.2/map", "/index.html"),
+        ("spa-fallback", "/assets/app.js", "/assets/app.js"),
+        ("spa-fallback", "/robots.txt", "/robots.txt"),
+        ("strip-prefix", "/data/geojson/observations/2026/05/a.geojson",
+         "/observations/2026/05/a.geojson"),
+        ("strip-prefix", "/data/geojson/data/geojson/a.json", "/data/geojson/a.json"),
+    ],
+)  # fmt: skip
+def test_edge_functions_rewrite_paths(function: str, asked: str, fetched: str) -> None:
+    code = (FOLDER / f"{function}.js").read_text(encoding="utf-8")
+    event = json.dumps({"request": {"uri": asked, "method": "GET"}})
+    done = subprocess.run(
+        ["node", "-e", f"{code}\nconsole.log(handler({event}).uri);"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == fetched
+
+
+@pytest.mark.parametrize("function", ["spa-fallback", "strip-prefix"])
+def test_edge_functions_fit_cloudfront(function: str) -> None:
+    assert (FOLDER / f"{function}.js").stat().st_size < 10 * 1024
