@@ -1,0 +1,61 @@
+"""The root of the operators' command line; a group is imported when one of its commands runs."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A group of commands: its help line, and the module that holds it as ``app``."""
+
+    module: str
+    help: str
+
+
+GROUPS = {
+    "local": Group(
+        module="ops.local.commands",
+        help="The whole system on this machine, without AWS.",
+    ),
+}
+
+
+class _LazyGroups(TyperGroup):
+    """Lists the groups without importing them, so that ``--help`` stays fast."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, group in GROUPS.items():
+            self.add_command(TyperCommand(name=name, help=group.help))
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in GROUPS:
+            command = typer.main.get_command(importlib.import_module(GROUPS[name].module).app)
+        return name, command, rest
+
+
+app = typer.Typer(
+    cls=_LazyGroups,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    # Its pretty traces would print local variables, and those can hold secrets.
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def root() -> None:
+    """Operate the CO2 anomaly analysis system."""

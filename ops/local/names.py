@@ -1,0 +1,19 @@
+"""The names of the local environment, from the one place that builds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modules.naming import Layer, Naming
+from ops.local.paths import ENVIRONMENT, LocalPaths
+
+NAMING = Naming(environment=ENVIRONMENT)
+
+
+def state_files(paths: LocalPaths) -> dict[str, Path]:
+    """Return the existing state files by the names of their stacks, in the layers' order."""
+    files = {
+        NAMING.stack(layer): paths.state / Path(NAMING.state_file("", layer)).name
+        for layer in Layer
+    }
+    return {name: file for name, file in files.items() if file.exists()}

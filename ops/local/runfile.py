@@ -1,0 +1,79 @@
+"""The record of the local AWS that runs, and the lock that keeps two commands apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.errors import BusyError
+from ops.local.ports import Ports
+from ops.local.processes import ProcessIdentity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A started local AWS. ``applied`` is the digest of what was applied to it last."""
+
+    ports: Ports
+    emulator: ProcessIdentity
+    stand_in: ProcessIdentity | None = None
+    applied: str | None = None
+
+
+def save(path: Path, run: Run) -> None:
+    """Write the record, all or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "port": run.ports.emulator,
+        "emulator": dataclasses.asdict(run.emulator),
+        "stand_in": dataclasses.asdict(run.stand_in) if run.stand_in else None,
+        "applied": run.applied,
+    }
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def load(path: Path) -> Run | None:
+    """Return the record, or None if there is none that can be read."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        stand_in = document["stand_in"]
+        return Run(
+            ports=Ports(int(document["port"])),
+            emulator=ProcessIdentity(**document["emulator"]),
+            stand_in=ProcessIdentity(**stand_in) if stand_in else None,
+            applied=document["applied"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@contextmanager
+def exclusive(lock: Path) -> Iterator[None]:
+    """Hold the lock; the system releases it even if this process is killed.
+
+    Raises:
+        BusyError: Another command holds it.
+
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise BusyError(
+                f"another command is working on the local AWS (process {file.read().strip()})",
+                remedy="wait until it has ended, or stop it with Ctrl-C where it runs",
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -1,0 +1,41 @@
+"""What an emulator holds, asked of each service and not of Terraform."""
+
+from __future__ import annotations
+
+from tests.emulator import Emulator
+
+
+def found_in(emulator: Emulator, environment: str = "") -> dict[str, list[str]]:
+    """Return the names of everything of the project, or of one environment of it, by kind."""
+    name = f"co2-analysis-{environment}"
+    path = f"/co2-analysis/{environment}"
+    dynamodb, s3, lambda_ = (emulator.client(service) for service in ("dynamodb", "s3", "lambda"))
+    ssm, secrets = emulator.client("ssm"), emulator.client("secretsmanager")
+    logs, iam, cloudfront = (emulator.client(service) for service in ("logs", "iam", "cloudfront"))
+    found = {
+        "tables": dynamodb.list_tables()["TableNames"],
+        "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
+        "functions": [
+            function["FunctionName"] for function in lambda_.list_functions()["Functions"]
+        ],
+        "parameters": [
+            parameter["Name"]
+            for page in ssm.get_paginator("describe_parameters").paginate()
+            for parameter in page["Parameters"]
+        ],
+        "secrets": [
+            secret["Name"]
+            for secret in secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]
+        ],
+        "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],
+        "roles": [role["RoleName"] for role in iam.list_roles()["Roles"]],
+        "access controls": [
+            control["Name"]
+            for control in cloudfront.list_origin_access_controls()["OriginAccessControlList"].get(
+                "Items", []
+            )
+        ],
+    }
+    return {
+        kind: [one for one in names if name in one or path in one] for kind, names in found.items()
+    }

@@ -1,0 +1,179 @@
+"""Two environments beside each other in one account: applied, stable, used, destroyed.
+
+The tests share what the first one applied and run in the order in which they stand here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+
+from ops.local.client import Response, signed
+from ops.local.gemini_standin import Server
+from ops.local.schema_answers import TEXT
+from tests.emulator import Emulator, running_emulator
+from tests.integration.inventory import found_in
+from tests.integration.terraform import (
+    VARIANTS,
+    Installation,
+    Terraform,
+    side_by_side,
+    synthesize,
+)
+
+API_KEY = "an-api-key-that-nobody-may-see"
+QUESTION = (
+    "lat=35.6762&lon=139.6503&date=2026-05-14&co2=428.5&deviation=8.25&severity=high&zscore=3.1"
+)
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """An account with two environments, each as Terraform on its stacks in their order."""
+
+    emulator: Emulator
+    full: Sequence[Terraform]
+    tidy: Sequence[Terraform]
+
+
+@pytest.fixture(scope="module")
+def account(
+    installation: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Account]:
+    home = tmp_path_factory.mktemp("lifecycle")
+    with running_emulator(home) as emulator:
+        stacks = synthesize(
+            *("full", "tidy"),
+            settings=VARIANTS,
+            output=home / "cdktf.out",
+            port=emulator.ports.emulator,
+        )
+        full = [stack for stack in stacks if stack.name.startswith("full-")]
+        tidy = [stack for stack in stacks if stack.name == "tidy-storage"]
+        with (
+            installation.applying(full, emulator) as on_full,
+            installation.applying(tidy, emulator) as on_tidy,
+        ):
+            # Terraform watches a new lifecycle rule for most of a minute before it believes in it.
+            side_by_side(lambda: _apply(on_full), lambda: _apply(on_tidy))
+            yield Account(emulator=emulator, full=on_full, tidy=on_tidy)
+
+
+def _apply(environment: Sequence[Terraform]) -> None:
+    for terraform in environment:
+        terraform.apply()
+
+
+def _destroy(environment: Sequence[Terraform]) -> None:
+    for terraform in reversed(environment):
+        terraform.destroy()
+
+
+def test_a_second_plan_finds_nothing_to_do(account: Account) -> None:
+    found: list[str] = []
+
+    side_by_side(
+        lambda: found.extend(terraform.pending_changes() for terraform in account.full),
+        lambda: found.extend(terraform.pending_changes() for terraform in account.tidy),
+    )
+
+    assert not any(found), "\n".join(found)
+
+
+@pytest.fixture(scope="module")
+def answers(account: Account) -> list[Response]:
+    """What the deployed function says when it is asked twice, the second time without Gemini."""
+    url = f"{account.full[-1].outputs()['function_url']}api/reasoning?{QUESTION}"
+    account.emulator.client("secretsmanager").put_secret_value(
+        SecretId="co2-analysis-full-gemini-api-key", SecretString=API_KEY
+    )
+
+    def ask() -> Response:
+        return signed(account.emulator.ports, service="lambda", method="GET", url=url)
+
+    with Server(account.emulator.ports.stand_in) as gemini:
+        thread = threading.Thread(target=gemini.serve_forever, daemon=True)
+        thread.start()
+        first = ask()
+        gemini.shutdown()
+        thread.join()
+    return [first, ask()]
+
+
+def test_the_function_answers_from_gemini_and_then_from_the_cache(answers: list[Response]) -> None:
+    first, second = answers
+
+    assert (first.status, first.headers["x-cache"]) == (HTTPStatus.OK, "MISS"), first.body
+    assert (second.status, second.headers["x-cache"]) == (HTTPStatus.OK, "HIT"), second.body
+    assert first.json()["reasoning"] == second.json()["reasoning"]
+    assert first.json()["query"]["co2"] == 428.5
+
+
+@pytest.mark.usefixtures("answers")
+def test_the_cached_item_is_the_one_that_was_promised(account: Account) -> None:
+    dynamodb = account.emulator.client("dynamodb")
+
+    (item,) = dynamodb.scan(TableName="co2-analysis-full-cache")["Items"]
+
+    cached_at = datetime.fromisoformat(item["cached_at"]["S"])
+    assert item["cached_at"]["S"] == cached_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert timedelta() <= datetime.now(UTC) - cached_at < timedelta(minutes=10)
+    assert item["cached_date"]["S"] == item["cached_at"]["S"][:10]
+    assert int(item["ttl"]["N"]) == cached_at.timestamp() + timedelta(days=30).total_seconds()
+    assert re.fullmatch(r"[0-9a-f]{64}", item["cache_key"]["S"])
+    assert json.loads(item["query_params"]["S"])["lat"] == 35.6762
+    assert TEXT in item["reasoning_result"]["S"]
+    assert (
+        item
+        == dynamodb.query(
+            TableName="co2-analysis-full-cache",
+            IndexName="cached-at-index",
+            KeyConditionExpression="cached_date = :day AND cached_at >= :from",
+            ExpressionAttributeValues={":day": item["cached_date"], ":from": item["cached_at"]},
+        )["Items"][0]
+    )
+
+
+def test_the_function_refuses_callers_that_do_not_sign(account: Account) -> None:
+    url = urlsplit(f"{account.full[-1].outputs()['function_url']}api/reasoning?{QUESTION}")
+    connection = HTTPConnection("127.0.0.1", account.emulator.ports.emulator, timeout=10)
+    connection.request("GET", f"{url.path}?{url.query}", headers={"Host": url.netloc})
+
+    assert connection.getresponse().status == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.usefixtures("answers")
+def test_the_api_key_is_in_no_log_and_no_state(account: Account) -> None:
+    logs = account.emulator.client("logs")
+
+    events = logs.filter_log_events(logGroupName="/aws/lambda/co2-analysis-full-reasoning-function")
+    logged = "\n".join(event["message"] for event in events["events"])
+
+    assert '"request"' in logged
+    assert API_KEY not in logged
+    for terraform in account.full:
+        assert API_KEY not in terraform.run("state", "pull")
+
+
+@pytest.mark.usefixtures("answers")
+def test_destroy_leaves_nothing_though_there_is_data(account: Account) -> None:
+    s3 = account.emulator.client("s3")
+    for content in (b"one version", b"another"):
+        s3.put_object(Bucket="co2-analysis-full-geojson-data", Key="data.geojson", Body=content)
+    s3.delete_object(Bucket="co2-analysis-full-geojson-data", Key="data.geojson")
+    assert not [kind for kind, names in found_in(account.emulator, "full").items() if not names]
+
+    side_by_side(lambda: _destroy(account.full), lambda: _destroy(account.tidy))
+
+    assert {kind: names for kind, names in found_in(account.emulator).items() if names} == {}

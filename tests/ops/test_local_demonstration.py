@@ -1,0 +1,141 @@
+"""The key and the question, against a small server in the emulator's place."""
+
+import datetime
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from ops.errors import OperatorError
+from ops.local.demonstration import DEMONSTRATION_KEY, ask, curl, ensure_key, question
+from ops.local.ports import Ports
+
+URL = "https://abc.lambda-url.us-east-1.on.aws/"
+LOG_GROUP = "/aws/lambda/f"
+NOON = datetime.datetime(2026, 5, 14, 12, tzinfo=datetime.UTC)
+
+
+class _Emulator(http.server.ThreadingHTTPServer):
+    """Answers with ``answers``, keyed by the method or target, and keeps the requests."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: dict[str, tuple[int, Any]] = {}
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+
+    @property
+    def ports(self) -> Ports:
+        return Ports(self.server_port)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: _Emulator
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.requests.append((self.command, self.path, headers, body))
+        target = headers.get("x-amz-target", "GET").rpartition(".")[2]
+        status, document = self.server.answers[target]
+        self.send_response(status)
+        self.send_header("X-Cache", "MISS")
+        self.end_headers()
+        self.wfile.write(json.dumps(document).encode())
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def emulator() -> Iterator[_Emulator]:
+    with _Emulator() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_no_two_questions_are_the_same() -> None:
+    moments = [NOON + datetime.timedelta(milliseconds=step) for step in range(3)]
+    asked = [question(moment) for moment in moments]
+    assert len({one["co2"] for one in asked}) == 3
+    assert asked[0]["date"] == "2026-05-14"
+    last = NOON.replace(hour=23, minute=59, second=59, microsecond=999_999)
+    assert 430 <= float(question(last)["co2"]) < 431
+
+
+@pytest.mark.parametrize(
+    "without_value",
+    [(400, {"__type": "ResourceNotFoundException"}), (200, {"Name": "s", "SecretString": ""})],
+)
+def test_a_secret_without_value_gets_one(
+    emulator: _Emulator, without_value: tuple[int, Any]
+) -> None:
+    emulator.answers = {"GetSecretValue": without_value, "PutSecretValue": (200, {})}
+    assert ensure_key(emulator.ports, "the-secret")
+    body = json.loads(emulator.requests[-1][3])
+    assert body == {"SecretId": "the-secret", "SecretString": DEMONSTRATION_KEY}
+
+
+def test_a_value_is_never_replaced(emulator: _Emulator) -> None:
+    emulator.answers = {"GetSecretValue": (200, {"SecretString": "the user's own"})}
+    assert not ensure_key(emulator.ports, "the-secret")
+    assert len(emulator.requests) == 1
+
+
+def test_a_secret_that_cannot_be_read_or_written(emulator: _Emulator) -> None:
+    emulator.answers = {"GetSecretValue": (500, {"__type": "InternalServiceError"})}
+    with pytest.raises(OperatorError, match="reading the Gemini secret: HTTP 500"):
+        ensure_key(emulator.ports, "the-secret")
+    missing = (400, {"__type": "ResourceNotFoundException"})
+    emulator.answers = {"GetSecretValue": missing, "PutSecretValue": missing}
+    with pytest.raises(OperatorError, match="writing the Gemini secret: HTTP 400"):
+        ensure_key(emulator.ports, "the-secret")
+
+
+def test_asks_signed_and_by_the_urls_host(emulator: _Emulator) -> None:
+    document = {"reasoning": {"summary": "A plume. " * 50}}
+    emulator.answers = {"GET": (200, document)}
+    answer = ask(emulator.ports, URL, question(NOON), LOG_GROUP)
+    assert answer.cache == "MISS"
+    assert answer.milliseconds > 0
+    assert answer.text.startswith("A plume.")
+    assert answer.text.endswith("…")
+    _, path, headers, _ = emulator.requests[0]
+    assert path.startswith("/api/reasoning?lat=-3.4653&")
+    assert headers["host"] == "abc.lambda-url.us-east-1.on.aws"
+    scope = headers["authorization"].split("Credential=")[1].split(",")[0]
+    assert scope.startswith("test/")
+    assert scope.endswith("/us-east-1/lambda/aws4_request")
+
+
+def test_a_failing_function_is_shown_with_its_log(emulator: _Emulator) -> None:
+    events = [{"message": text} for text in ("START 1", "first", "no secret", "REPORT 1")]
+    emulator.answers = {
+        "GET": (HTTPStatus.INTERNAL_SERVER_ERROR, {"title": "Internal Server Error"}),
+        "FilterLogEvents": (200, {"events": events}),
+    }
+    with pytest.raises(OperatorError) as error:
+        ask(emulator.ports, URL, question(NOON), LOG_GROUP)
+    assert "HTTP 500" in str(error.value)
+    assert "  first\n  no secret" in str(error.value)
+    assert "START" not in str(error.value)
+
+
+def test_an_emulator_that_is_gone() -> None:
+    with pytest.raises(OperatorError, match="does not answer"):
+        ask(Ports(1), URL, question(NOON), LOG_GROUP)
+
+
+def test_the_command_line_to_try() -> None:
+    line = curl(Ports(4600), URL, {"lat": "1"})
+    assert "-H 'Host: abc.lambda-url.us-east-1.on.aws'" in line
+    assert "'http://127.0.0.1:4600/api/reasoning?lat=1'" in line

@@ -1,0 +1,96 @@
+"""Reading the manifest and the states."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.errors import OperatorError
+from ops.local.stacks import State, digest, read_stacks, read_state
+
+
+def _write(output: Path, needs: Mapping[str, list[str]]) -> Path:
+    stacks = {}
+    for name, others in needs.items():
+        folder = output / "stacks" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        document = {"terraform": {"backend": {"local": {"path": f"../../../state/{name}"}}}}
+        (folder / "cdk.tf.json").write_text(json.dumps(document), encoding="utf-8")
+        stacks[name] = {
+            "name": name,
+            "dependencies": others,
+            "workingDirectory": f"stacks/{name}",
+            "synthesizedStackPath": f"stacks/{name}/cdk.tf.json",
+        }
+    (output / "manifest.json").write_text(json.dumps({"stacks": stacks}), encoding="utf-8")
+    return output
+
+
+def _state(resources: list[dict[str, Any]], outputs: dict[str, Any] | None = None) -> str:
+    return json.dumps({"version": 4, "resources": resources, "outputs": outputs or {}})
+
+
+def test_the_order_is_the_manifests_not_the_names(tmp_path: Path) -> None:
+    output = _write(
+        tmp_path, {"a-last": ["b-middle", "c-first"], "b-middle": ["c-first"], "c-first": []}
+    )
+    stacks = read_stacks(output, place=output)
+    assert [stack.name for stack in stacks] == ["c-first", "b-middle", "a-last"]
+    assert stacks[2].needs == ("b-middle", "c-first")
+
+
+def test_the_place_is_where_terraform_will_run(tmp_path: Path) -> None:
+    output = _write(tmp_path / "draft", {"one": []})
+    stack = read_stacks(output, place=tmp_path / "checkout" / "cdktf.out")[0]
+    assert stack.folder == tmp_path / "checkout" / "cdktf.out" / "stacks" / "one"
+    assert stack.state_file == tmp_path / "checkout" / "state" / "one"
+
+
+def test_a_circle_is_named(tmp_path: Path) -> None:
+    output = _write(tmp_path, {"one": ["two"], "two": ["one"]})
+    with pytest.raises(OperatorError, match=r"circle: (one -> two|two -> one)"):
+        read_stacks(output, place=output)
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", '{"stacks": {"one": {"name": "one"}}}'])
+def test_an_incomplete_output(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+    with pytest.raises(OperatorError, match="does not hold what main"):
+        read_stacks(tmp_path, place=tmp_path)
+
+
+def test_counts_managed_resources_and_reads_outputs(tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    resources = [
+        {"mode": "managed", "instances": [{}, {}]},
+        {"mode": "managed", "instances": [{}]},
+        {"mode": "data", "instances": [{}]},
+    ]
+    file.write_text(_state(resources, {"url": {"value": "https://x/"}}), encoding="utf-8")
+    assert read_state(file) == State(resources=3, outputs={"url": "https://x/"})
+    assert read_state(tmp_path / "missing") == State()
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"version": 3}', '{"version": 4}'])
+def test_a_state_that_cannot_be_read(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "state"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(OperatorError, match="no Terraform state") as error:
+        read_state(file)
+    assert "down" in str(error.value.remedy)
+
+
+def test_the_digest_changes_with_code_state_and_emulator(tmp_path: Path) -> None:
+    stacks = read_stacks(_write(tmp_path / "cdktf.out", {"one": []}), place=tmp_path / "cdktf.out")
+    first = digest(stacks, emulator="started at 1")
+    assert digest(stacks, emulator="started at 1") == first
+    assert digest(stacks, emulator="started at 2") != first
+    changed = [dataclasses.replace(stacks[0], document={**stacks[0].document, "output": {}})]
+    assert digest(changed, emulator="started at 1") != first
+    stacks[0].state_file.parent.mkdir()
+    stacks[0].state_file.write_text(_state([]), encoding="utf-8")
+    assert digest(stacks, emulator="started at 1") != first
