@@ -158,8 +158,8 @@ def test_an_emulator_that_cannot_start_says_why(paths: LocalPaths, ports: Ports)
             emulator.wait_until_ready(paths, ports, process, ready=lambda _: False)
 
 
-def test_the_stand_in_starts_and_stops(ports: Ports) -> None:
-    paths = LocalPaths()
+def test_the_stand_in_starts_and_stops(checkout: Path, ports: Ports) -> None:
+    paths = LocalPaths(checkout)
     process = stand_in.start(paths, ports, os.environ)
     try:
         stand_in.wait_until_ready(ports, process)
