@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -24,7 +22,6 @@ from ops.local.environment import ACCESS_KEY, REGION, SECRET_KEY, local_aws
 from ops.local.ports import Ports, is_free
 
 _START_SECONDS = 30.0
-_STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
 
@@ -91,31 +88,42 @@ def process_group(
     folder: Path,
     output: int | IO[bytes] = subprocess.PIPE,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a program for the length of the block, and end it with everything that it started."""
-    process = subprocess.Popen(
-        command,
-        env=dict(environment),
-        cwd=folder,
-        stdin=subprocess.PIPE,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    """Run a program for the length of the block, and end it with everything that it started.
+
+    It ends, too, if these tests are killed: its guard waits for the end of a pipe.
+    """
+    guarded, held = os.pipe()
     try:
-        yield process
+        process = subprocess.Popen(
+            [sys.executable, "-IS", "-c", _GUARD, str(guarded), *command],
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            pass_fds=[guarded],
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                os.close(held)
     finally:
-        if process.poll() is None:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_SECONDS)
-        # The group keeps its number for as long as a member lives, and without one there is none.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream:
-                stream.close()
+        os.close(guarded)
+
+
+_GUARD = """
+import os, signal, subprocess, sys, threading
+
+def end_with_the_tests():
+    os.read(int(sys.argv[1]), 1)
+    os.killpg(0, signal.SIGKILL)
+
+threading.Thread(target=end_with_the_tests, daemon=True).start()
+sys.exit(subprocess.call(sys.argv[2:]))
+"""
 
 
 def _free_ports() -> Ports:
