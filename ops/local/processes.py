@@ -44,11 +44,10 @@ def is_running(
 ) -> bool:
     """Return whether the very process that was recorded still runs."""
     found = identify(recorded.pid)
-    return (
-        found is not None
-        and found.started == recorded.started
-        and found.command.endswith(recorded.command)
-    )
+    if found is None or found.started != recorded.started:
+        return False
+    # For a moment after its start, while the kernel loads its program, it has no command line.
+    return not found.command or found.command.endswith(recorded.command)
 
 
 def start(

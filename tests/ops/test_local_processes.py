@@ -47,6 +47,11 @@ def test_leaves_a_process_alone_that_only_has_the_same_number(
     assert processes.is_running(sleeper)
 
 
+def test_a_process_whose_program_is_still_being_loaded_runs(sleeper: ProcessIdentity) -> None:
+    loading = dataclasses.replace(sleeper, command="")
+    assert processes.is_running(sleeper, lambda _: loading)
+
+
 def test_a_number_that_nobody_has() -> None:
     assert processes.identify(2**22 + 1) is None
 
