@@ -29,6 +29,14 @@ def found_in(emulator: Emulator, environment: str = "") -> dict[str, list[str]]:
         ],
         "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],
         "roles": [role["RoleName"] for role in iam.list_roles()["Roles"]],
+        "distributions": [
+            distribution["Comment"]
+            for distribution in cloudfront.list_distributions()["DistributionList"].get("Items", [])
+        ],
+        "edge functions": [
+            function["Name"]
+            for function in cloudfront.list_functions()["FunctionList"].get("Items", [])
+        ],
         "access controls": [
             control["Name"]
             for control in cloudfront.list_origin_access_controls()["OriginAccessControlList"].get(

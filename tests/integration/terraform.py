@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +34,7 @@ _NO_CHANGE, _CHANGES = 0, 2
 # Nothing listens there, so what has no address of its own meets a closed port, and not AWS.
 _NOWHERE = "http://127.0.0.1:9"
 
+_CHANGED = re.compile(r"^  # (\S+) .*(?:will|must) be", re.MULTILINE)
 _REATTACH = re.compile(r"TF_REATTACH_PROVIDERS='(.+)'")
 
 
@@ -106,13 +107,15 @@ class Terraform:
         self.run("init", "-input=false", "-no-color")
         self.run("apply", "-input=false", "-no-color", "-auto-approve")
 
-    def pending_changes(self) -> str:
-        """Return the plan, or an empty text if there is nothing to do."""
+    def pending_changes(self) -> dict[str, str]:
+        """Return what a plan would change, by address, with the whole plan for the reader."""
         code, said = self.outcome(
             *("plan", "-input=false", "-no-color", "-detailed-exitcode"),
             accept=(_NO_CHANGE, _CHANGES),
         )
-        return said if code == _CHANGES else ""
+        if code == _NO_CHANGE:
+            return {}
+        return dict.fromkeys(_CHANGED.findall(said) or ["an output"], said)
 
     def destroy(self) -> None:
         """Destroy what the stack describes."""
@@ -162,16 +165,18 @@ class Installation:
             )
 
     @contextmanager
-    def applying(self, stacks: Iterable[Stack], emulator: Emulator) -> Iterator[list[Terraform]]:
+    def applying(
+        self, stacks: Mapping[str, Stack], emulator: Emulator
+    ) -> Iterator[dict[str, Terraform]]:
         """Run a provider for each stack, since some of them work at the same time."""
         endpoint = emulator.ports.endpoint
-        folders = [stack.folder for stack in stacks]
-        for folder in folders:
-            take_endpoints_out(folder, endpoint)
+        for stack in stacks.values():
+            take_endpoints_out(stack.folder, endpoint)
         with ExitStack() as running:
-            yield [
-                running.enter_context(self.running(folder, endpoint=endpoint)) for folder in folders
-            ]
+            yield {
+                name: running.enter_context(self.running(stack.folder, endpoint=endpoint))
+                for name, stack in stacks.items()
+            }
 
 
 def take_endpoints_out(folder: Path, endpoint: str) -> None:
@@ -260,8 +265,12 @@ def run(
     return process.returncode, said
 
 
-def side_by_side(*tasks: Any) -> None:
+def side_by_side(*tasks: Callable[[], object]) -> None:
     """Run functions at the same time; raise what the first failing one raised."""
-    with ThreadPoolExecutor(len(tasks)) as pool:
+    pool = ThreadPoolExecutor(len(tasks))
+    try:
         for future in [pool.submit(task) for task in tasks]:
             future.result()
+    finally:
+        # After Ctrl-C nobody wants to wait for the others, and they fail when their provider ends.
+        pool.shutdown(wait=False)

@@ -6,7 +6,7 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Team:
     """An account with a team's state bucket, and Terraform on the applied stacks."""
 
     emulator: Emulator
-    stacks: Sequence[Terraform]
+    stacks: Mapping[str, Terraform]
 
     def states(self) -> set[str]:
         """Return the keys in the state bucket."""
@@ -60,8 +60,9 @@ def team(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -
             output=home / "cdktf.out",
             port=emulator.ports.emulator,
         )
-        with installation.applying(stacks, emulator) as on_stacks:
-            for terraform in on_stacks:
+        by_name = {stack.name: stack for stack in stacks}
+        with installation.applying(by_name, emulator) as on_stacks:
+            for terraform in on_stacks.values():
                 terraform.apply()
             yield Team(emulator=emulator, stacks=on_stacks)
 
@@ -84,7 +85,7 @@ def test_a_layer_knows_the_others_through_the_bucket(team: Team) -> None:
 
 
 def test_a_run_beside_another_is_refused(team: Team) -> None:
-    base = team.stacks[0]
+    base = team.stacks["shared-base"]
     lock = "shared/base/terraform.tfstate.tflock"
 
     # A destroy asks before it destroys, and holds the lock while it waits for the answer.
