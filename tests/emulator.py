@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 
 from ops.local.client import is_ok
-from ops.local.emulator import READY_PATH
+from ops.local.emulator import PROGRAM, READY_PATH
 from ops.local.environment import ACCESS_KEY, REGION, SECRET_KEY, local_aws
 from ops.local.ports import Ports, is_free
 
@@ -73,7 +73,7 @@ def running_emulator(folder: Path, *, enforce_iam: bool = False) -> Iterator[Emu
     with (
         (folder / "emulator.log").open("wb") as log,
         process_group(
-            [sys.executable, "-m", "ministack"], environment=environment, folder=folder, output=log
+            [sys.executable, "-P", str(PROGRAM)], environment=environment, folder=folder, output=log
         ) as process,
     ):
         _wait_until_ready(ports, process, folder / "emulator.log")

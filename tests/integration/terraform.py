@@ -152,7 +152,13 @@ class Installation:
             log.open("wb") as output,
             process_group(
                 [str(self.provider), "-debug"],
-                environment={**self.environment, "AWS_ENDPOINT_URL": endpoint},
+                environment={
+                    **self.environment,
+                    "AWS_ENDPOINT_URL": endpoint,
+                    # It would log every call.
+                    "TF_LOG_PROVIDER": "ERROR",
+                    "TF_LOG_SDK": "ERROR",
+                },
                 folder=folder,
                 output=output,
             ) as process,
