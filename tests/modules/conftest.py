@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -28,8 +27,8 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
     return {name: Stack.read(output, name) for name in names}
 
 
-@pytest.fixture
-def synthesized(tmp_path: Path) -> Synthesize:
+@pytest.fixture(scope="module")
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
     """Synthesize one environment from a document like a settings file's."""
 
     def run(document: dict[str, object], **options: object) -> dict[str, Stack]:
@@ -39,7 +38,8 @@ def synthesized(tmp_path: Path) -> Synthesize:
             naming=Naming(environment="unit", bucket_suffix=settings.buckets.suffix),
             settings=settings,
         )
-        names = synthesize([environment], output=tmp_path / "out", **options)  # type: ignore[arg-type]
-        return {name.removeprefix("unit-"): Stack.read(tmp_path / "out", name) for name in names}
+        output = tmp_path_factory.mktemp("synthesized") / "out"
+        names = synthesize([environment], output=output, **options)  # type: ignore[arg-type]
+        return {name.removeprefix("unit-"): Stack.read(output, name) for name in names}
 
     return run

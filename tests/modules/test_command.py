@@ -1,4 +1,4 @@
-"""The command line as a user meets it: in a process of its own."""
+"""The command line as a user meets it: exit codes, messages, and what is written."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from modules.command import EXIT_BAD_INPUT, main
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = (ROOT / "environments" / "dev.toml").read_text(encoding="utf-8")
@@ -69,20 +71,30 @@ def test_environment_variables_choose_what_options_do_not(tmp_path: Path) -> Non
     ],
 )
 def test_bad_input_is_one_message_and_writes_nothing(
-    arguments: tuple[str, ...], settings: str | None, says: list[str], tmp_path: Path
+    arguments: tuple[str, ...],
+    settings: str | None,
+    says: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     if settings is not None:
         folder = tmp_path / "settings"
         folder.mkdir()
         (folder / "dev.toml").write_text(settings, encoding="utf-8")
         arguments = (*arguments, "--settings", str(folder))
-    done = _run(*arguments, "--output", str(tmp_path / "out"))
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
+    assert main([*arguments, "--output", str(tmp_path / "out")]) == EXIT_BAD_INPUT
+    output, errors = capsys.readouterr()
+    assert output == ""
     for part in (*says, "why:", "remedy:", "nothing was written"):
-        assert part in done.stderr
+        assert part in errors
     assert not (tmp_path / "out").exists()
+
+
+def test_bad_input_ends_the_process_without_a_trace(tmp_path: Path) -> None:
+    done = _run("--env", "pord", "--output", str(tmp_path / "out"))
+    assert (done.returncode, done.stdout) == (EXIT_BAD_INPUT, "")
+    assert "pord" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_help_shows_examples() -> None:
@@ -92,4 +104,4 @@ def test_help_shows_examples() -> None:
 
 
 def test_a_misspelt_option_exits_with_the_same_code() -> None:
-    assert _run("--evn", "dev").returncode == 2
+    assert _run("--evn", "dev").returncode == EXIT_BAD_INPUT

@@ -41,7 +41,7 @@ def _behaviours(stacks: dict[str, Stack]) -> dict[str, dict[str, Json]]:
     return {"*": default} | {str(behaviour["path_pattern"]): behaviour for behaviour in ordered}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def stacks(synthesized: Callable[..., dict[str, Stack]]) -> dict[str, Stack]:
     return synthesized(_document())
 

@@ -105,6 +105,7 @@ def _named(value: object) -> Iterator[str]:
             yield from _named(item)
 
 
+@pytest.mark.slow
 def test_node_stays_small(tmp_path: Path) -> None:
     """A kernel that started without the hook needs twice as much: cdktf was imported too early."""
     code = f"""

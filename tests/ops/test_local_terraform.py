@@ -233,9 +233,14 @@ def test_nothing_is_started_after_a_stop() -> None:
         children.start(["true"])
 
 
-def test_the_second_signal_ends_the_grace_time() -> None:
+def test_the_second_signal_ends_the_grace_time(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
     children = Children()
-    process = children.start(["/bin/sh", "-c", "trap '' INT; sleep 60 & wait; wait"])
+    process = children.start(
+        ["/bin/sh", "-c", f"trap '' INT; touch '{ready}'; sleep 60 & wait; wait"]
+    )
+    while not ready.exists():
+        time.sleep(0.01)
     threading.Timer(0.2, children.kill).start()
     begin = time.monotonic()
     children.interrupt(grace_seconds=30)
