@@ -3,7 +3,8 @@
 A stock ``import cdktf_cdktf_provider_aws.x`` runs three slow steps: the Python package imports its
 2,200 submodules, its Node twin requires as many files, and jsii parses a 130 MB type description,
 although a stack uses some thirty resources. :func:`load` makes the first two lazy and lets jsii
-finish the small index that it uses instead of the third from the next run on.
+finish the small index that it uses instead of the third from the next run on. What is imported then
+is imported without its checks at run time (modules/unchecked.py).
 
 The generated JSON is the same either way. Where the layout of the packages is not the one that is
 known here, the stock way is used and a line on standard error says so. ``CO2_STOCK_PROVIDER=1``
@@ -21,6 +22,8 @@ import time
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
+
+from modules.unchecked import import_unchecked
 
 PACKAGE = "cdktf_cdktf_provider_aws"
 STOCK_VARIABLE = "CO2_STOCK_PROVIDER"
@@ -53,6 +56,7 @@ def load(package: str = PACKAGE) -> None:
     unpacked = _unpacked(archives[0])
     if sys.stderr.isatty() and not _has_index(unpacked):
         sys.stderr.write("unpacking and indexing the AWS provider, once: about ten seconds ...\n")
+    import_unchecked(["constructs", "cdktf", package])
     _start_kernel()
     # Registered after the kernel's own, so that it runs while the kernel still does.
     atexit.register(_await_index, package, unpacked)

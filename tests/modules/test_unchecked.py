@@ -1,0 +1,73 @@
+"""What changes in a package that is imported without its run-time checks, and what does not."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from modules.unchecked import import_unchecked
+
+CODE = """
+def noted(value):
+    seen.append(value)
+    return value
+
+seen = []
+
+def checked(value: noted("a hint")) -> None:
+    if __debug__:
+        seen.append("a check")
+"""
+
+Package = Callable[[str], Path]
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
+    def write(name: str) -> Path:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(CODE, encoding="utf-8")
+        importlib.invalidate_caches()
+        return tmp_path / name
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    before = set(sys.modules)
+    yield write
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def _seen(name: str) -> list[str]:
+    module = importlib.import_module(name)
+    module.checked(1)
+    seen: list[str] = module.seen
+    return seen
+
+
+def test_a_chosen_package_evaluates_no_hints_and_checks_nothing(package: Package) -> None:
+    package("generated")
+    import_unchecked(["generated"])
+    assert _seen("generated") == []
+
+
+def test_other_packages_are_left_alone(package: Package) -> None:
+    package("written")
+    import_unchecked(["generated"])
+    assert _seen("written") == ["a hint", "a check"]
+
+
+def test_bytecode_is_kept_apart_from_what_python_itself_keeps(package: Package) -> None:
+    folder = package("generated")
+    assert _seen("generated") == ["a hint", "a check"]
+    del sys.modules["generated"]
+    import_unchecked(["generated"])
+    assert _seen("generated") == []
+    kept = sorted(path.name for path in (folder / "__pycache__").iterdir())
+    usual = f"__init__.{sys.implementation.cache_tag}"
+    assert kept == [f"{usual}.opt-unchecked.pyc", f"{usual}.pyc"]
