@@ -39,7 +39,7 @@ class _Reader:
         self.doubtful: set[str] = set()
 
     def section(self, kind: type[T], document: Mapping[str, object], at: str) -> T:
-        assert dataclasses.is_dataclass(kind)  # noqa: S101 - a mistake in settings.py, not in a file
+        assert dataclasses.is_dataclass(kind)  # noqa: S101 - a mistake in settings, not in a file
         hints = get_type_hints(kind, include_extras=True)
         fields = {field.name: field for field in dataclasses.fields(kind)}
         for key in document.keys() - fields.keys():
@@ -136,7 +136,7 @@ def _placeholder(hint: object) -> object:
         return get_args(kind)[0]
     if get_origin(kind) is tuple:
         return ()
-    assert isinstance(kind, type)  # noqa: S101 - a mistake in settings.py, not in a file
+    assert isinstance(kind, type)  # noqa: S101 - a mistake in settings, not in a file
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind, include_extras=True)
         required = [field.name for field in dataclasses.fields(kind) if not _has_default(field)]

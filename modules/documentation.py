@@ -1,0 +1,18 @@
+"""What a setting does, said where it is declared: ``Annotated[int, Between(1, 9), Doc("...")]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Doc:
+    """The answer to "What happens if I change this?", for docs/settings.md.
+
+    ``text`` is one line. ``unit`` is given where no constraint names it, ``cost`` where the choice
+    moves the monthly bill (prices of us-east-1).
+    """
+
+    text: str
+    unit: str = ""
+    cost: str = ""

@@ -1,0 +1,137 @@
+"""What an environment can choose: frozen, typed, checked. Constructs see these, never a name.
+
+The files in ``environments/`` hold the choices. A section that is absent is off. Limits and
+defaults come from the AWS service quotas and API references named beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from modules.constraints import Matches
+from modules.documentation import Doc
+from modules.problems import Problem
+from modules.settings.buckets import BucketSettings, Lifecycle
+from modules.settings.forms import REGION
+from modules.settings.frontend import Countries, Domain, FrontendSettings
+from modules.settings.function import CacheSettings, FunctionSettings, GeminiSettings
+from modules.settings.local_aws import LocalAws
+from modules.settings.state import HcpState, LocalState, S3State, StateSettings
+from modules.settings.table import Autoscaling, Capacity, OnDemandLimit, TableSettings
+
+__all__ = [
+    "Autoscaling",
+    "BucketSettings",
+    "CacheSettings",
+    "Capacity",
+    "Countries",
+    "Domain",
+    "FrontendSettings",
+    "FunctionSettings",
+    "GeminiSettings",
+    "HcpState",
+    "Lifecycle",
+    "LocalAws",
+    "LocalState",
+    "OnDemandLimit",
+    "S3State",
+    "Settings",
+    "StateSettings",
+    "TableSettings",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One environment."""
+
+    region: Annotated[
+        str,
+        REGION,
+        Doc("Region of everything but CloudFront; changing it builds all anew, without the data."),
+    ]
+    retain: Annotated[
+        bool,
+        Doc(
+            "Keeps data when a stack is destroyed: AWS and Terraform refuse to delete table and "
+            "buckets; a deleted secret can be brought back for 30 days."
+        ),
+    ]
+    state: Annotated[StateSettings, Doc("Where Terraform keeps its state: one of three places.")]
+    table: Annotated[TableSettings, Doc("The DynamoDB table of the cached answers.")]
+    account_id: Annotated[
+        str | None,
+        Matches(r"\d{12}", "12 digits", "123456789012"),
+        Doc("Terraform refuses every other account; without it any credentials will do."),
+    ] = None
+    origin_access: Annotated[
+        Literal["oai", "oac"],
+        Doc(
+            "How CloudFront reads the buckets: its origin access identity (AWS calls it legacy) "
+            "or an origin access control. Both are granted, so it can be switched without a gap."
+        ),
+    ] = "oai"
+    origin_identity: Annotated[
+        bool, Doc("false drops the identity, once nothing uses it; only with `oac`.")
+    ] = True
+    buckets: Annotated[BucketSettings, Doc("The static website and GeoJSON buckets.")] = field(
+        default_factory=BucketSettings
+    )
+    cache: Annotated[CacheSettings, Doc("What the function keeps of its answers.")] = field(
+        default_factory=CacheSettings
+    )
+    gemini: Annotated[
+        GeminiSettings, Doc("Which model answers, where, and how long the function waits for it.")
+    ] = field(default_factory=GeminiSettings)
+    function: Annotated[FunctionSettings, Doc("The cache Lambda.")] = field(
+        default_factory=FunctionSettings
+    )
+    frontend: Annotated[
+        FrontendSettings | None,
+        Doc("The CloudFront distribution; without it there is no frontend layer."),
+    ] = None
+    local_aws: Annotated[
+        LocalAws | None,
+        Doc("An emulator on this machine instead of AWS; no AWS account is touched."),
+    ] = None
+
+    def problems(self, at: str) -> Iterator[Problem]:  # noqa: ARG002 - the root has no path
+        """Yield what contradicts itself across sections."""
+        if self.retain and not self.table.point_in_time_recovery:
+            yield Problem(
+                field="table.point_in_time_recovery",
+                value=False,
+                reason="retain = true promises to keep the data, and without recovery nothing can",
+                remedy="set point_in_time_recovery = true, or retain = false",
+                involves=("retain",),
+            )
+        if self.retain and not self.buckets.versioning:
+            yield Problem(
+                field="buckets.versioning",
+                value=False,
+                reason="retain = true promises to keep the data, and overwriting would lose it",
+                remedy="set versioning = true, or retain = false",
+                involves=("retain",),
+            )
+        if self.origin_access == "oai" and not self.origin_identity:
+            yield Problem(
+                field="origin_identity",
+                value=False,
+                reason='origin_access = "oai" needs the identity',
+                remedy='set origin_access = "oac", or remove origin_identity',
+                involves=("origin_access",),
+            )
+        if self.gemini.timeout_seconds >= self.function.timeout_seconds:
+            yield Problem(
+                field="gemini.timeout_seconds",
+                value=self.gemini.timeout_seconds,
+                reason=(
+                    "the function ends after "
+                    f"function.timeout_seconds = {self.function.timeout_seconds}, so it could "
+                    "neither store the answer nor report the time-out"
+                ),
+                remedy="make it at least one second shorter",
+                involves=("function.timeout_seconds",),
+            )

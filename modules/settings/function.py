@@ -1,0 +1,89 @@
+"""The cache Lambda, the model that it asks, and how long it serves an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from modules.constraints import Between, HttpsUrl, Matches, OneOf
+from modules.documentation import Doc
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheSettings:
+    """What the function keeps of its answers."""
+
+    ttl_days: Annotated[
+        int,
+        Between(1, 3650, "days"),
+        Doc(
+            "Days that an answer is served; answers that are stored already keep their date.",
+            cost="$0.25 for each GB of table and again of index; a shorter time asks Gemini more",
+        ),
+    ] = 90
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeminiSettings:
+    """Which model answers, where, and how long the function waits for it."""
+
+    model: Annotated[
+        str,
+        Matches(r"[a-z0-9][a-z0-9.-]{2,63}", "a model code", "gemini-3.8-flash"),
+        Doc(
+            "Model that explains an anomaly; cached answers of another model are served on.",
+            cost="Google's price of the model, for each answer that is not cached",
+        ),
+    ] = "gemini-3.8-flash"
+    endpoint: Annotated[
+        str,
+        HttpsUrl(),
+        Doc("Where the API is; it gets the key and the questions. A local AWS has its stand-in."),
+    ] = "https://generativelanguage.googleapis.com"
+    timeout_seconds: Annotated[
+        int,
+        Between(1, 28, "seconds"),
+        Doc(
+            "Longest wait for the model; whoever asked gets a 504 then.",
+            cost="the function is paid while it waits",
+        ),
+    ] = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    """The cache Lambda. CloudFront gives up after 30 seconds, so the function ends before."""
+
+    memory_mb: Annotated[
+        int,
+        Between(128, 10_240, "MB", "AWS Lambda"),
+        Doc(
+            "More memory brings more CPU, so that cold starts are shorter.",
+            cost="$0.0067 for each 1,000 seconds with 512 MB, in proportion",
+        ),
+    ] = 512
+    timeout_seconds: Annotated[
+        int,
+        Between(2, 29, "seconds", "CloudFront waits 30"),
+        Doc("The function is stopped after it; it must exceed the longest wait for Gemini."),
+    ] = 28
+    log_retention_days: Annotated[
+        int,
+        OneOf(
+            (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
+             2922, 3288, 3653),
+            "CloudWatch Logs",
+        ),
+        Doc(
+            "Log lines are deleted after it.",
+            unit="days",
+            cost="$0.03 for each GB that is kept; writing it costs $0.50 once",
+        ),
+    ] = 7  # fmt: skip
+    tracing: Annotated[
+        bool,
+        Doc(
+            "Sends traces of sampled calls to X-Ray, and lets the function's role do so.",
+            cost="$5 per million traces after the first 100,000",
+        ),
+    ] = False

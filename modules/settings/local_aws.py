@@ -1,0 +1,30 @@
+"""The emulator that an environment may live in instead of AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from modules.constraints import Between
+from modules.documentation import Doc
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalAws:
+    """An emulator on this machine instead of AWS; the next port is the Gemini stand-in's."""
+
+    port: Annotated[
+        int,
+        Between(1024, 65_534),
+        Doc("Port of the emulator on 127.0.0.1; `make up` and `--local-port` override it."),
+    ] = 4566
+
+    @property
+    def endpoint(self) -> str:
+        """The emulator's address; loopback by construction, so no setting can aim it elsewhere."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def gemini_endpoint(self) -> str:
+        """The address of the stand-in for Gemini."""
+        return f"http://127.0.0.1:{self.port + 1}"
