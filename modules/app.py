@@ -16,6 +16,7 @@ from modules.environments import Environment
 from modules.layers.base import BaseLayer
 from modules.layers.compute import ComputeLayer
 from modules.layers.frontend import FrontendLayer
+from modules.layers.monitoring import MonitoringLayer, Watched
 from modules.layers.storage import StorageLayer
 from modules.naming import Layer
 from modules.packaging import ROOT, Package, build_package
@@ -63,10 +64,24 @@ def build(app: App, environment: Environment, package: Package) -> dict[Layer, L
         Layer.STORAGE: storage,
         Layer.COMPUTE: compute,
     }
-    if frontend := environment.settings.frontend:
-        stacks[Layer.FRONTEND] = FrontendLayer(
-            app, environment, frontend, storage.outputs, compute.outputs
+    frontend = None
+    if settings := environment.settings.frontend:
+        frontend = FrontendLayer(
+            app,
+            environment,
+            settings=settings,
+            base=base.outputs,
+            storage=storage.outputs,
+            compute=compute.outputs,
         )
+        stacks[Layer.FRONTEND] = frontend
+    if watching := environment.settings.monitoring:
+        watched = Watched(
+            storage=storage.outputs,
+            compute=compute.outputs,
+            frontend=frontend.outputs if frontend else None,
+        )
+        stacks[Layer.MONITORING] = MonitoringLayer(app, environment, watching, watched)
     return stacks
 
 

@@ -26,8 +26,11 @@ class Environment:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers that this environment has."""
-        absent = set() if self.settings.frontend else {Layer.FRONTEND}
-        return tuple(layer for layer in Layer if layer not in absent)
+        optional = {
+            Layer.FRONTEND: self.settings.frontend,
+            Layer.MONITORING: self.settings.monitoring,
+        }
+        return tuple(layer for layer in Layer if optional.get(layer, True))
 
 
 def names(folder: Path = FOLDER) -> list[str]:

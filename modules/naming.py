@@ -15,6 +15,8 @@ from modules.problems import Problem
 
 PROJECT = "co2-analysis"
 APPLICATION = "CO2 Anomaly Analysis"
+# Where the function's own metrics are; its code writes the same name.
+METRICS_NAMESPACE = PROJECT
 
 _LONGEST_BUCKET = 63
 _LONGEST_ROLE_OR_FUNCTION = 64
@@ -27,6 +29,7 @@ class Layer(Enum):
     STORAGE = ("storage", "3-Data")
     COMPUTE = ("compute", "4-Compute")
     FRONTEND = ("frontend", "5-Frontend")
+    MONITORING = ("monitoring", "6-Observability")
 
     def __init__(self, key: str, tag: str) -> None:
         self.key = key
@@ -104,6 +107,54 @@ class Naming:
         return self._name(part)
 
     @property
+    def firewall(self) -> str:
+        """Web ACL in front of the distribution."""
+        return self._name("firewall")
+
+    @property
+    def distribution_logs(self) -> str:
+        """Delivery of the distribution's access logs, from source to destination."""
+        return self._name("distribution-logs")
+
+    @property
+    def alarm_topic(self) -> str:
+        """Topic that alarms and budget warnings are published to."""
+        return self._name("alarms")
+
+    @property
+    def alarm_key(self) -> str:
+        """Alias of the key that encrypts that topic."""
+        return f"alias/{self.alarm_topic}"
+
+    def alarm(self, what: str) -> str:
+        """Return the name of an alarm."""
+        return self._name(what)
+
+    @property
+    def dashboard(self) -> str:
+        """Dashboard for the operators."""
+        return self._name("overview")
+
+    @property
+    def budget(self) -> str:
+        """Monthly budget."""
+        return self._name("monthly")
+
+    def replica(self, bucket: str) -> str:
+        """Return the name of the copy of ``bucket`` in another Region."""
+        return f"{bucket}-replica"
+
+    @property
+    def replication_role(self) -> str:
+        """Role with which S3 copies objects into the other Region."""
+        return self._name("s3-replication-role")
+
+    @property
+    def replication_policy(self) -> str:
+        """Inline policy of that role."""
+        return self._name("s3-replication-policy")
+
+    @property
     def parameters(self) -> str:
         """Root of the environment's Parameter Store paths."""
         return f"/{PROJECT}/{self.environment}"
@@ -149,6 +200,7 @@ class Naming:
             self.geojson_bucket,
             self.access_log_bucket,
             self.state_bucket,
+            self.replica(self.static_website_bucket),
         )
         for bucket in buckets:
             if len(bucket) > _LONGEST_BUCKET:

@@ -29,6 +29,9 @@ from modules.settings import HcpState, LocalAws, LocalState, S3State, Settings
 # are used, so that teams can move from 5 to 6 in their own time.
 PROVIDER_VERSIONS = ">= 5.100.0, < 7.0.0"
 
+# Where CloudFront looks for its certificates and web ACLs, and where its logs and metrics are.
+EDGE_REGION = "us-east-1"
+
 # What any access key is to an emulator; AWS knows no such key.
 _EMULATOR_KEY = "test"
 
@@ -56,13 +59,24 @@ class LayerStack(TerraformStack):
         self.settings: Settings = environment.settings
         self.region = environment.settings.region
         self.partition = Partition.of(self.region).name
-        self._add_provider(layer)
+        self._layer = layer
+        self._elsewhere: dict[str, AwsProvider] = {}
+        self._provider(self.region)
+        self.add_override("terraform.required_providers.aws.version", PROVIDER_VERSIONS)
         self._add_state(layer)
 
     @cached_property
     def account_id(self) -> str:
         """The account that Terraform runs in, known at plan time."""
         return DataAwsCallerIdentity(self, "current").account_id
+
+    def provider_for(self, region: str) -> AwsProvider | None:
+        """Return a provider for another Region, or None where this stack's own serves it."""
+        if region == self.region:
+            return None
+        if region not in self._elsewhere:
+            self._elsewhere[region] = self._provider(region, alias=region.replace("-", "_"))
+        return self._elsewhere[region]
 
     def arn(self, service: str, resource: str) -> str:
         """Return an ARN in this stack's Region and account."""
@@ -72,32 +86,33 @@ class LayerStack(TerraformStack):
         """Return a bucket's ARN, which has neither Region nor account."""
         return f"arn:{self.partition}:s3:::{bucket}"
 
-    def _add_provider(self, layer: Layer) -> None:
-        tags = AwsProviderDefaultTags(tags=self.naming.tags(layer))
+    def _provider(self, region: str, *, alias: str | None = None) -> AwsProvider:
+        tags = AwsProviderDefaultTags(tags=self.naming.tags(self._layer))
         local = self.settings.local_aws
         account = self.settings.account_id
+        id_ = f"aws_{alias}" if alias else "aws"
         if local is None:
-            AwsProvider(
+            return AwsProvider(
                 self,
-                "aws",
-                region=self.region,
+                id_,
+                alias=alias,
+                region=region,
                 default_tags=[tags],
                 allowed_account_ids=[account] if account else None,
             )
-        else:
-            AwsProvider(
-                self,
-                "aws",
-                region=self.region,
-                default_tags=[tags],
-                access_key=_EMULATOR_KEY,
-                secret_key=_EMULATOR_KEY,
-                skip_credentials_validation=True,
-                skip_metadata_api_check="true",
-                s3_use_path_style=True,
-                endpoints=[_endpoints(local)],
-            )
-        self.add_override("terraform.required_providers.aws.version", PROVIDER_VERSIONS)
+        return AwsProvider(
+            self,
+            id_,
+            alias=alias,
+            region=region,
+            default_tags=[tags],
+            access_key=_EMULATOR_KEY,
+            secret_key=_EMULATOR_KEY,
+            skip_credentials_validation=True,
+            skip_metadata_api_check="true",
+            s3_use_path_style=True,
+            endpoints=[_endpoints(local)],
+        )
 
     def _add_state(self, layer: Layer) -> None:
         state = self.settings.state
@@ -159,13 +174,18 @@ def _endpoints(local: LocalAws) -> AwsProviderEndpoints:
     at = local.endpoint
     return AwsProviderEndpoints(
         appautoscaling=at,
+        budgets=at,
         cloudfront=at,
+        cloudwatch=at,
         dynamodb=at,
         iam=at,
+        kms=at,
         lambda_=at,
         logs=at,
         s3=at,
         secretsmanager=at,
+        sns=at,
         ssm=at,
         sts=at,
+        wafv2=at,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdktf_cdktf_provider_aws.secretsmanager_secret import SecretsmanagerSecret
@@ -13,9 +14,13 @@ from modules.policy import Statement, service
 from modules.resources.bucket_lifecycle import log_rules
 from modules.resources.parameter import add_parameter
 from modules.resources.private_bucket import PrivateBucket
-from modules.stack import LayerStack
+from modules.stack import EDGE_REGION, LayerStack
 
 _SECRET_RECOVERY_DAYS = 30
+
+# Folders of the bucket for access logs, beside one for each bucket.
+ANALYTICS = "analytics"
+EDGE_LOGS = "distribution"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +90,43 @@ class BaseLayer(LayerStack):
             "access_logs",
             name=naming.access_log_bucket,
             retain=self.settings.retain,
-            statements=[deliver],
+            statements=[
+                deliver,
+                *([self._deliver_edge_logs()] if self.settings.frontend else []),
+                *([self._deliver_analytics(sources)] if self.settings.buckets.analytics else []),
+            ],
             lifecycle=log_rules(keep_days=keep_days),
+        )
+
+    def _deliver_edge_logs(self) -> Statement:
+        """CloudFront's logs come through CloudWatch's delivery, which lives in us-east-1."""
+        source = f"delivery-source:{self.naming.distribution_logs}"
+        arn = f"arn:{self.partition}:logs:{EDGE_REGION}:{self.account_id}:{source}"
+        return Statement(
+            sid="AllowEdgeLogDelivery",
+            principals=service("delivery.logs.amazonaws.com"),
+            actions=("s3:PutObject",),
+            resources=(f"{self.bucket_arn(self.naming.access_log_bucket)}/{EDGE_LOGS}/*",),
+            conditions={
+                "StringEquals": {
+                    "aws:SourceAccount": self.account_id,
+                    "s3:x-amz-acl": "bucket-owner-full-control",
+                },
+                "ArnLike": {"aws:SourceArn": arn},
+            },
+        )
+
+    def _deliver_analytics(self, sources: Sequence[str]) -> Statement:
+        return Statement(
+            sid="AllowAnalyticsReports",
+            principals=service("s3.amazonaws.com"),
+            actions=("s3:PutObject",),
+            resources=(f"{self.bucket_arn(self.naming.access_log_bucket)}/{ANALYTICS}/*",),
+            conditions={
+                "ArnLike": {"aws:SourceArn": sources},
+                "StringEquals": {
+                    "aws:SourceAccount": self.account_id,
+                    "s3:x-amz-acl": "bucket-owner-full-control",
+                },
+            },
         )

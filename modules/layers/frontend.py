@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cdktf import TerraformOutput
 from cdktf_cdktf_provider_aws.cloudfront_origin_access_control import CloudfrontOriginAccessControl
 from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
 from constructs import Construct
 
 from modules.environments import Environment
+from modules.layers.base import EDGE_LOGS, BaseOutputs
 from modules.layers.compute import ComputeOutputs
 from modules.layers.storage import StorageOutputs
 from modules.naming import Layer
 from modules.resources.distribution import ApiOrigin, BucketOrigin, add_distribution
+from modules.resources.distribution_logs import log_distribution
 from modules.resources.edge_function import add_edge_function
 from modules.resources.edge_policies import add_api_cache_policy, add_security_headers
+from modules.resources.firewall import add_firewall
 from modules.resources.function import SignedFunction
 from modules.resources.private_bucket import PrivateBucket
 from modules.settings import FrontendSettings
 from modules.stack import LayerStack
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontendOutputs:
+    """What the frontend layer offers to monitoring."""
+
+    distribution_id: str
 
 
 class FrontendLayer(LayerStack):
@@ -27,18 +39,22 @@ class FrontendLayer(LayerStack):
         self,
         scope: Construct,
         environment: Environment,
+        *,
         settings: FrontendSettings,
+        base: BaseOutputs,
         storage: StorageOutputs,
         compute: ComputeOutputs,
     ) -> None:
         super().__init__(scope, environment, Layer.FRONTEND)
         function = compute.function
+        firewall = add_firewall(self, settings.firewall) if settings.firewall else None
         distribution = add_distribution(
             self,
             settings=settings,
             pages=self._bucket_origin("pages", storage.static_website, storage),
             data=self._bucket_origin("data", storage.geojson, storage),
             api=self._api_origin(function),
+            web_acl_arn=firewall or settings.web_acl_arn,
             api_cache_policy_id=add_api_cache_policy(self),
             headers_policy_id=add_security_headers(
                 self, content_security_policy=settings.content_security_policy
@@ -51,6 +67,11 @@ class FrontendLayer(LayerStack):
             ),
         )
         self._let_in(function, distribution.arn)
+        if base.access_logs:
+            log_distribution(
+                self, distribution.arn, bucket_arn=base.access_logs.arn, folder=EDGE_LOGS
+            )
+        self.outputs = FrontendOutputs(distribution_id=distribution.id)
         TerraformOutput(self, "distribution_id", value=distribution.id)
         TerraformOutput(self, "distribution_domain_name", value=distribution.domain_name)
         host = settings.domain.names[0] if settings.domain else distribution.domain_name
@@ -95,6 +116,7 @@ class FrontendLayer(LayerStack):
                 self,
                 id_,
                 function_name=function.name,
+                qualifier=function.alias,
                 action=action,
                 principal="cloudfront.amazonaws.com",
                 source_arn=distribution_arn,

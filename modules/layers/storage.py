@@ -8,9 +8,10 @@ from cdktf import TerraformOutput
 from constructs import Construct
 
 from modules.environments import Environment
-from modules.layers.base import BaseOutputs
+from modules.layers.base import ANALYTICS, BaseOutputs
 from modules.naming import Layer
 from modules.resources.bucket_lifecycle import data_rules
+from modules.resources.bucket_replication import Source, replicate
 from modules.resources.cache_table import CacheTable
 from modules.resources.origin_access import OriginAccess
 from modules.resources.parameter import add_parameter
@@ -41,11 +42,26 @@ class StorageLayer(LayerStack):
             retain=self.settings.retain,
             settings=self.settings.table,
         )
+        buckets = self.settings.buckets
         access = OriginAccess(self, identity=self.settings.origin_identity)
         static = self._bucket("static_website", naming.static_website_bucket, access, base)
         geojson = self._bucket("geojson", naming.geojson_bucket, access, base)
-        if self.settings.buckets.cors_origins:
-            geojson.allow_cross_origin_reads(self.settings.buckets.cors_origins)
+        if buckets.cors_origins:
+            geojson.allow_cross_origin_reads(buckets)
+        if buckets.object_lock:
+            geojson.lock_objects(buckets.object_lock)
+        if buckets.replication:
+            replicate(
+                self,
+                [
+                    Source(bucket=bucket, copy_id=f"{id_}_replica", copy_name=naming.replica(name))
+                    for id_, bucket, name in (
+                        ("static_website", static, naming.static_website_bucket),
+                        ("geojson", geojson, naming.geojson_bucket),
+                    )
+                ],
+                region=buckets.replication.region,
+            )
         self.outputs = StorageOutputs(
             cache_table=table, static_website=static, geojson=geojson, origin_access=access
         )
@@ -68,6 +84,10 @@ class StorageLayer(LayerStack):
         )
         if base.access_logs:
             bucket.log_accesses_to(base.access_logs.name, prefix=f"{id_}/")
+            if settings.analytics:
+                bucket.analyse_storage(base.access_logs.arn, prefix=f"{ANALYTICS}/{id_}/")
+        if settings.request_metrics:
+            bucket.measure_requests()
         return bucket
 
     def _publish(self, outputs: StorageOutputs) -> None:

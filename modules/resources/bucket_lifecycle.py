@@ -9,6 +9,7 @@ from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
     S3BucketLifecycleConfigurationRuleFilter,
     S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration,
     S3BucketLifecycleConfigurationRuleNoncurrentVersionTransition,
+    S3BucketLifecycleConfigurationRuleTransition,
 )
 
 from modules.settings import Lifecycle
@@ -22,6 +23,8 @@ def data_rules(
 ) -> list[S3BucketLifecycleConfigurationRule]:
     """Return the rules of a bucket whose current objects are served and never archived."""
     rules = [_abort_uploads(lifecycle.abort_upload_days)]
+    if lifecycle.intelligent_tiering_days is not None:
+        rules.append(_to_intelligent_tiering(lifecycle.intelligent_tiering_days))
     if versioning:
         rules.append(
             S3BucketLifecycleConfigurationRule(
@@ -55,6 +58,20 @@ def log_rules(*, keep_days: int) -> list[S3BucketLifecycleConfigurationRule]:
             expiration=[S3BucketLifecycleConfigurationRuleExpiration(days=keep_days)],
         ),
     ]
+
+
+def _to_intelligent_tiering(days: int) -> S3BucketLifecycleConfigurationRule:
+    """Return the only transition of current objects that keeps them readable at once."""
+    return S3BucketLifecycleConfigurationRule(
+        id="to-intelligent-tiering",
+        status="Enabled",
+        filter=[S3BucketLifecycleConfigurationRuleFilter(prefix=_EVERY_OBJECT)],
+        transition=[
+            S3BucketLifecycleConfigurationRuleTransition(
+                days=days, storage_class="INTELLIGENT_TIERING"
+            )
+        ],
+    )
 
 
 def _abort_uploads(days: int) -> S3BucketLifecycleConfigurationRule:

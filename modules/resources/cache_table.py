@@ -12,6 +12,7 @@ from cdktf_cdktf_provider_aws.dynamodb_table import (
     DynamodbTableServerSideEncryption,
     DynamodbTableTtl,
 )
+from cdktf_cdktf_provider_aws.dynamodb_table_replica import DynamodbTableReplicaA
 
 from modules.policy import Statement
 from modules.resources.table_autoscaling import scale_table
@@ -22,7 +23,9 @@ INDEX = "cached-at-index"
 
 # Autoscaling moves these; without ignoring them every scale event would show up as a change in the
 # next plan. A change of the index in the code is then ignored, too: see docs/architecture.md.
-_SCALED = ["read_capacity", "write_capacity", "global_secondary_index"]
+_SCALED = ("read_capacity", "write_capacity", "global_secondary_index")
+# Replicas are resources of their own; the table's argument for them would fight with these.
+_REPLICATED = ("replica",)
 
 
 class CacheTable:
@@ -39,6 +42,7 @@ class CacheTable:
         provisioned = settings.capacity
         scaled = settings.autoscaling
         limit = settings.on_demand_limit
+        ignored = [*(_SCALED if scaled else ()), *(_REPLICATED if settings.replicas else ())]
         table = DynamodbTable(
             stack,
             id_,
@@ -77,13 +81,23 @@ class CacheTable:
             deletion_protection_enabled=retain,
             lifecycle=TerraformResourceLifecycle(
                 prevent_destroy=True if retain else None,
-                ignore_changes=_SCALED if scaled else None,
+                ignore_changes=ignored or None,
             )
-            if retain or scaled
+            if retain or ignored
             else None,
         )
-        if scaled:
-            scale_table(stack, table=table, index=INDEX, range_=scaled)
+        scaling = scale_table(stack, table=table, index=INDEX, range_=scaled) if scaled else ()
+        for region in settings.replicas:
+            DynamodbTableReplicaA(
+                stack,
+                f"{id_}_replica_{region.replace('-', '_')}",
+                provider=stack.provider_for(region),
+                global_table_arn=table.arn,
+                point_in_time_recovery=settings.point_in_time_recovery,
+                deletion_protection_enabled=retain,
+                # DynamoDB refuses a replica of a provisioned table before its writes are scaled.
+                depends_on=list(scaling),
+            )
         self.name = table.name
         self.arn = table.arn
         self.stream_arn = table.stream_arn

@@ -90,6 +90,7 @@ def add_distribution(
     headers_policy_id: str,
     page_fallback_arn: str,
     strip_prefix_arn: str,
+    web_acl_arn: str | None,
 ) -> CloudfrontDistribution:
     """Add the distribution: pages by default, data below /data/geojson/, the API below /api/."""
     return CloudfrontDistribution(
@@ -100,6 +101,7 @@ def add_distribution(
         http_version="http2and3",
         is_ipv6_enabled=True,
         price_class=settings.price_class,
+        web_acl_id=web_acl_arn,
         default_root_object="index.html",
         aliases=list(settings.domain.names) if settings.domain else None,
         origin=[pages.origin(), data.origin(), api.origin()],

@@ -8,6 +8,7 @@ from cdktf import AssetType, TerraformAsset
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
+from cdktf_cdktf_provider_aws.lambda_alias import LambdaAlias
 from cdktf_cdktf_provider_aws.lambda_function import (
     LambdaFunction,
     LambdaFunctionEnvironment,
@@ -15,6 +16,9 @@ from cdktf_cdktf_provider_aws.lambda_function import (
     LambdaFunctionTracingConfig,
 )
 from cdktf_cdktf_provider_aws.lambda_function_url import LambdaFunctionUrl
+from cdktf_cdktf_provider_aws.lambda_provisioned_concurrency_config import (
+    LambdaProvisionedConcurrencyConfig,
+)
 
 from modules.packaging import Package
 from modules.policy import Statement, policy, service
@@ -95,17 +99,44 @@ class SignedFunction:
             tracing_config=LambdaFunctionTracingConfig(
                 mode="Active" if settings.tracing else "PassThrough"
             ),
+            publish=settings.alias is not None or None,
+            reserved_concurrent_executions=settings.reserved_concurrency,
             # Its first call must already be allowed to write its log.
             depends_on=[rights],
         )
+        alias = _add_alias(stack, id_, function, settings.alias) if settings.alias else None
+        if alias and settings.provisioned_concurrency:
+            LambdaProvisionedConcurrencyConfig(
+                stack,
+                f"{id_}_warm",
+                function_name=function.function_name,
+                qualifier=alias.name,
+                provisioned_concurrent_executions=settings.provisioned_concurrency,
+            )
         url = LambdaFunctionUrl(
-            stack, f"{id_}_url", function_name=function.function_name, authorization_type="AWS_IAM"
+            stack,
+            f"{id_}_url",
+            function_name=function.function_name,
+            qualifier=alias.name if alias else None,
+            authorization_type="AWS_IAM",
         )
         self.name = function.function_name
+        self.alias = alias.name if alias else None
         self.arn = function.arn
         self.role_arn = role.arn
         self.url = url.function_url
         self.url_id = url.url_id
+
+
+def _add_alias(stack: LayerStack, id_: str, function: LambdaFunction, name: str) -> LambdaAlias:
+    return LambdaAlias(
+        stack,
+        f"{id_}_alias",
+        name=name,
+        description="What the URL calls",
+        function_name=function.function_name,
+        function_version=function.version,
+    )
 
 
 def _trace() -> Statement:

@@ -21,11 +21,12 @@ _METRICS = {
 
 def scale_table(
     stack: LayerStack, *, table: DynamodbTable, index: str, range_: Autoscaling
-) -> None:
-    """Scale reads and writes of the table and of its index, each on its own.
+) -> list[AppautoscalingPolicy]:
+    """Scale reads and writes of the table and of its index, each on its own; return the policies.
 
     The index needs its own: when its writes are throttled, the table's are, too.
     """
+    policies = []
     table_id = f"table/{table.name}"
     for what, resource_id in (("table", table_id), ("index", f"{table_id}/index/{index}")):
         for access, metric in _METRICS.items():
@@ -39,16 +40,19 @@ def scale_table(
                 min_capacity=range_.minimum,
                 max_capacity=range_.maximum,
             )
-            AppautoscalingPolicy(
-                stack,
-                f"{id_}_policy",
-                name=stack.naming.scaling_policy(what, access),
-                service_namespace=target.service_namespace,
-                resource_id=target.resource_id,
-                scalable_dimension=target.scalable_dimension,
-                policy_type="TargetTrackingScaling",
-                target_tracking_scaling_policy_configuration=_tracking(metric, range_),
+            policies.append(
+                AppautoscalingPolicy(
+                    stack,
+                    f"{id_}_policy",
+                    name=stack.naming.scaling_policy(what, access),
+                    service_namespace=target.service_namespace,
+                    resource_id=target.resource_id,
+                    scalable_dimension=target.scalable_dimension,
+                    policy_type="TargetTrackingScaling",
+                    target_tracking_scaling_policy_configuration=_tracking(metric, range_),
+                )
             )
+    return policies
 
 
 def _tracking(

@@ -13,11 +13,12 @@ from typing import Annotated, Literal
 from modules.constraints import Matches
 from modules.documentation import Doc
 from modules.problems import Problem
-from modules.settings.buckets import BucketSettings, Lifecycle
+from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
 from modules.settings.forms import REGION
-from modules.settings.frontend import Countries, Domain, FrontendSettings
+from modules.settings.frontend import Countries, Domain, Firewall, FrontendSettings
 from modules.settings.function import CacheSettings, FunctionSettings, GeminiSettings
 from modules.settings.local_aws import LocalAws
+from modules.settings.monitoring import MonitoringSettings
 from modules.settings.state import HcpState, LocalState, S3State, StateSettings
 from modules.settings.table import Autoscaling, Capacity, OnDemandLimit, TableSettings
 
@@ -28,6 +29,7 @@ __all__ = [
     "Capacity",
     "Countries",
     "Domain",
+    "Firewall",
     "FrontendSettings",
     "FunctionSettings",
     "GeminiSettings",
@@ -35,7 +37,10 @@ __all__ = [
     "Lifecycle",
     "LocalAws",
     "LocalState",
+    "MonitoringSettings",
+    "ObjectLock",
     "OnDemandLimit",
+    "Replication",
     "S3State",
     "Settings",
     "StateSettings",
@@ -92,6 +97,10 @@ class Settings:
         FrontendSettings | None,
         Doc("The CloudFront distribution; without it there is no frontend layer."),
     ] = None
+    monitoring: Annotated[
+        MonitoringSettings | None,
+        Doc("Alarms, dashboard and budget; without it there is no monitoring layer."),
+    ] = None
     local_aws: Annotated[
         LocalAws | None,
         Doc("An emulator on this machine instead of AWS; no AWS account is touched."),
@@ -115,6 +124,29 @@ class Settings:
                 remedy="set versioning = true, or retain = false",
                 involves=("retain",),
             )
+        if self.buckets.object_lock and not self.retain:
+            yield Problem(
+                field="buckets.object_lock",
+                value=self.buckets.object_lock.mode,
+                reason="retain = false promises to empty the buckets, and locked versions stay",
+                remedy="set retain = true, or remove the table [buckets.object_lock]",
+                involves=("retain",),
+            )
+        yield from self._elsewhere()
+        if (
+            self.monitoring
+            and self.monitoring.slow_function_seconds >= self.function.timeout_seconds
+        ):
+            yield Problem(
+                field="monitoring.slow_function_seconds",
+                value=self.monitoring.slow_function_seconds,
+                reason=(
+                    "no call ever takes that long: "
+                    f"function.timeout_seconds = {self.function.timeout_seconds}"
+                ),
+                remedy="make it shorter than the function's limit",
+                involves=("function.timeout_seconds",),
+            )
         if self.origin_access == "oai" and not self.origin_identity:
             yield Problem(
                 field="origin_identity",
@@ -134,4 +166,25 @@ class Settings:
                 ),
                 remedy="make it at least one second shorter",
                 involves=("function.timeout_seconds",),
+            )
+
+    def _elsewhere(self) -> Iterator[Problem]:
+        """Yield a problem where a copy would lie in the environment's own Region, or twice."""
+        replication = self.buckets.replication
+        if replication and replication.region == self.region:
+            yield Problem(
+                field="buckets.replication.region",
+                value=replication.region,
+                reason="the buckets themselves are in that Region",
+                remedy="choose another Region",
+                involves=("region",),
+            )
+        replicas = self.table.replicas
+        if self.region in replicas or len(set(replicas)) < len(replicas):
+            yield Problem(
+                field="table.replicas",
+                value=list(replicas),
+                reason="a Region holds one copy of the table, and the environment's holds it",
+                remedy="list each other Region once",
+                involves=("region",),
             )

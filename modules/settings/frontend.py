@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from modules.constraints import Matches
+from modules.constraints import Between, Matches
 from modules.documentation import Doc
 from modules.problems import Problem
 
@@ -67,6 +67,25 @@ class Countries:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Firewall:
+    """A web ACL (AWS WAF) of the site's own, in us-east-1, where CloudFront looks for it."""
+
+    rate_limit: Annotated[
+        int,
+        Between(10, 2_000_000_000, "requests in 5 minutes", "AWS WAF"),
+        Doc("Addresses with more requests are blocked until they have calmed down."),
+    ] = 2000
+    managed_rules: Annotated[
+        bool,
+        Doc(
+            "Also blocks what AWS knows as attacks and bad addresses.",
+            cost="$3 for three rule groups, beside $5 for the ACL, $1 for the rate rule and "
+            "$0.60 per million requests",
+        ),
+    ] = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrontendSettings:
     """The CloudFront distribution; without this section there is no frontend layer."""
 
@@ -79,6 +98,19 @@ class FrontendSettings:
     ] = None
     countries: Annotated[
         Countries | None, Doc("Limits who can read the site; without it the whole world can.")
+    ] = None
+    firewall: Annotated[
+        Firewall | None, Doc("Puts a web ACL in front of the site; none without it.")
+    ] = None
+    web_acl_arn: Annotated[
+        str | None,
+        Matches(
+            r"arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global/webacl/[\w-]+/[0-9a-f-]+",
+            "the ARN of a web ACL for CloudFront, which lies in us-east-1",
+            "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/1234abcd-12ab-34cd-56ef-"
+            "1234567890ab",
+        ),
+        Doc("A web ACL that exists already, instead of a firewall of the site's own."),
     ] = None
     price_class: Annotated[
         Literal["PriceClass_100", "PriceClass_200", "PriceClass_All"],
@@ -99,3 +131,14 @@ class FrontendSettings:
         "default-src 'self'; img-src 'self' data: https:; object-src 'none'; "
         "base-uri 'self'; frame-ancestors 'none'"
     )
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield a problem where there are two web ACLs; a distribution has one."""
+        if self.firewall and self.web_acl_arn:
+            yield Problem(
+                field=f"{at}.web_acl_arn",
+                value=self.web_acl_arn,
+                reason=f"a distribution has one web ACL, and [{at}.firewall] makes one",
+                remedy=f"keep one of web_acl_arn and [{at}.firewall]",
+                involves=(f"{at}.firewall",),
+            )

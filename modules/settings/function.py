@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
 from modules.constraints import Between, HttpsUrl, Matches, OneOf
 from modules.documentation import Doc
+from modules.problems import Problem
+
+# What Lambda never lets a function reserve: docs.aws.amazon.com/lambda, "reserved concurrency".
+_UNRESERVED = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +72,40 @@ class FunctionSettings:
         Between(2, 29, "seconds", "CloudFront waits 30"),
         Doc("The function is stopped after it; it must exceed the longest wait for Gemini."),
     ] = 28
+    alias: Annotated[
+        str | None,
+        Matches(r"(?!\d+$)[A-Za-z0-9_-]{1,128}", "a name that is not only digits", "live"),
+        Doc(
+            "Publishes a version for each change and points this alias, and the URL, at it: "
+            "the way back is to point it at the version before."
+        ),
+    ] = None
+    provisioned_concurrency: Annotated[
+        int | None,
+        Between(1, 900),
+        Doc(
+            "Instances that are kept warm, so that no one waits for a cold start.",
+            unit="instances",
+            cost="about $4.40 for each with 512 MB, used or not",
+        ),
+    ] = None
+    reserved_concurrency: Annotated[
+        int | None,
+        Between(1, 100_000),
+        Doc(
+            "The most calls at a time, set aside for this function; more are throttled. Without "
+            "it the function shares the account's.",
+            unit="calls",
+        ),
+    ] = None
+    account_concurrency: Annotated[
+        int,
+        Between(10, 100_000),
+        Doc(
+            "The account's quota of calls at a time in the Region; only checks what is reserved.",
+            unit="calls",
+        ),
+    ] = 1000
     log_retention_days: Annotated[
         int,
         OneOf(
@@ -87,3 +126,36 @@ class FunctionSettings:
             cost="$5 per million traces after the first 100,000",
         ),
     ] = False
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield what Lambda would refuse."""
+        if self.provisioned_concurrency and self.alias is None:
+            yield Problem(
+                field=f"{at}.provisioned_concurrency",
+                value=self.provisioned_concurrency,
+                reason="Lambda keeps instances of a published version warm, and there is none",
+                remedy=f'set {at}.alias, for example to "live"',
+                involves=(f"{at}.alias",),
+            )
+        reserved = self.reserved_concurrency
+        most = self.account_concurrency - _UNRESERVED
+        if reserved and reserved > most:
+            yield Problem(
+                field=f"{at}.reserved_concurrency",
+                value=reserved,
+                reason=(
+                    f"Lambda keeps {_UNRESERVED} of the account's {self.account_concurrency} "
+                    "for all other functions"
+                ),
+                remedy=f"reserve at most {max(most, 0)}, or have the account's quota raised",
+                involves=(f"{at}.account_concurrency",),
+            )
+        warm = self.provisioned_concurrency
+        if warm and reserved and warm > reserved:
+            yield Problem(
+                field=f"{at}.provisioned_concurrency",
+                value=warm,
+                reason=f"only {reserved} calls at a time are reserved for the function",
+                remedy="keep fewer warm, or reserve more",
+                involves=(f"{at}.reserved_concurrency",),
+            )

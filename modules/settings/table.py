@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from modules.constraints import Between
 from modules.documentation import Doc
 from modules.problems import Problem
+from modules.settings.forms import REGION
 
 _UNITS = Between(1, 40_000, "capacity units", "the default quota of a DynamoDB table")
 _REQUESTS = Between(1, 40_000, "request units a second", "the default quota of a DynamoDB table")
@@ -130,8 +131,28 @@ class TableSettings:
         ),
     ] = False
 
+    replicas: Annotated[
+        tuple[str, ...],
+        REGION,
+        Doc(
+            "Regions with a replica that answers and takes writes (a global table); none without.",
+            cost="the table's storage again in each, and each write is paid in every Region",
+        ),
+    ] = ()
+
     def problems(self, at: str) -> Iterator[Problem]:
         """Yield what does not go with the billing mode."""
+        if self.replicas and self.billing == "provisioned" and self.autoscaling is None:
+            yield Problem(
+                field=f"{at}.replicas",
+                value=list(self.replicas),
+                reason=(
+                    "DynamoDB takes a provisioned table into a global one only where its "
+                    "writes are scaled"
+                ),
+                remedy=f'add [{at}.autoscaling], or set billing = "on-demand"',
+                involves=(f"{at}.autoscaling", f"{at}.billing"),
+            )
         billing = f"{at}.billing"
         if self.billing == "provisioned" and self.capacity is None:
             yield Problem(

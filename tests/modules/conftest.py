@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from modules.settings import Settings
 from modules.structure import structure
 from tests.modules.terraform_json import Stack
 
+VARIANTS = Path(__file__).resolve().parents[1] / "integration" / "environments"
 SHIPPED = ("dev", "local", "prod", "staging")
 
 Synthesize = Callable[..., dict[str, Stack]]
@@ -25,6 +27,20 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
     output = tmp_path_factory.mktemp("shipped") / "out"
     names = synthesize(environments.load(SHIPPED), output=output)
     return {name: Stack.read(output, name) for name in names}
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
+    """Every layer of one environment that has every option, by layer."""
+    output = tmp_path_factory.mktemp("everything") / "out"
+    names = synthesize(environments.load(["everything"], folder=VARIANTS), output=output)
+    return {name.partition("-")[2]: Stack.read(output, name) for name in names}
+
+
+@pytest.fixture(scope="session")
+def every(shipped: dict[str, Stack], everything: dict[str, Stack]) -> dict[str, Stack]:
+    """Every stack that is known here, by name."""
+    return shipped | {stack.name: stack for stack in everything.values()}
 
 
 @pytest.fixture(scope="module")

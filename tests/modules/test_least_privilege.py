@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.modules.terraform_json import Json, Stack, mapping
 
 # A service that has no narrower resource for an action; everything else must name one.
 STAR_RESOURCES = {
     "SendTraces": "X-Ray takes trace segments for no particular resource",
+    "AdministerThisKey": "in a key's own policy, every resource is that key",
+    "EncryptAlarms": "in a key's own policy, every resource is that key",
+    "EncryptBudgets": "in a key's own policy, every resource is that key",
 }
 
 
@@ -26,8 +31,8 @@ def _rights(stack: Stack) -> dict[str, tuple[set[str], list[str]]]:
     }
 
 
-def test_no_policy_allows_a_wildcard_action(shipped: dict[str, Stack]) -> None:
-    for stack in shipped.values():
+def test_no_policy_allows_a_wildcard_action(every: dict[str, Stack]) -> None:
+    for stack in every.values():
         for address, statements in stack.policies():
             for statement in statements:
                 if statement["Effect"] == "Allow":
@@ -36,16 +41,16 @@ def test_no_policy_allows_a_wildcard_action(shipped: dict[str, Stack]) -> None:
                     )
 
 
-def test_no_policy_allows_every_resource(shipped: dict[str, Stack]) -> None:
-    for stack in shipped.values():
+def test_no_policy_allows_every_resource(every: dict[str, Stack]) -> None:
+    for stack in every.values():
         for address, statements in stack.policies():
             for statement in statements:
                 if statement["Effect"] == "Allow" and "*" in _list(statement.get("Resource")):
                     assert statement["Sid"] in STAR_RESOURCES, f"{stack.name}: {address}"
 
 
-def test_bucket_policies_deny_plain_http_and_old_tls(shipped: dict[str, Stack]) -> None:
-    for stack in shipped.values():
+def test_bucket_policies_deny_plain_http_and_old_tls(every: dict[str, Stack]) -> None:
+    for stack in every.values():
         for address, statements in stack.policies():
             if not address.startswith("aws_s3_bucket_policy"):
                 continue
@@ -78,22 +83,40 @@ def test_data_buckets_are_read_by_cloudfront_alone(shipped: dict[str, Stack]) ->
             assert statement["Action"] == ["s3:GetObject"]
 
 
-def test_logs_are_delivered_only_for_the_two_buckets(shipped: dict[str, Stack]) -> None:
+ACCOUNT = "${data.aws_caller_identity.current.account_id}"
+DATA_BUCKETS = [
+    "arn:aws:s3:::co2-analysis-prod-static-website",
+    "arn:aws:s3:::co2-analysis-prod-geojson-data",
+]
+
+
+@pytest.mark.parametrize(
+    ("sid", "writer", "folder", "source"),
+    [
+        ("AllowLogDelivery", "logging.s3.amazonaws.com", "*", DATA_BUCKETS),
+        (
+            "AllowEdgeLogDelivery",
+            "delivery.logs.amazonaws.com",
+            "distribution/*",
+            f"arn:aws:logs:us-east-1:{ACCOUNT}:delivery-source:co2-analysis-prod-distribution-logs",
+        ),
+        ("AllowAnalyticsReports", "s3.amazonaws.com", "analytics/*", DATA_BUCKETS),
+    ],
+)
+def test_what_is_logged_is_written_by_one_service_for_one_source(
+    sid: str, writer: str, folder: str, source: object, shipped: dict[str, Stack]
+) -> None:
     policies = dict(shipped["prod-base"].policies())
     statements = policies["aws_s3_bucket_policy.access_logs_policy.policy"]
-    (deliver,) = (s for s in statements if s["Effect"] == "Allow")
-    assert deliver["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+    allowed = {s["Sid"]: s for s in statements if s["Effect"] == "Allow"}
+    assert set(allowed) == {"AllowLogDelivery", "AllowEdgeLogDelivery", "AllowAnalyticsReports"}
+    deliver = allowed[sid]
+    assert deliver["Principal"] == {"Service": writer}
     assert deliver["Action"] == ["s3:PutObject"]
-    assert deliver["Resource"] == ["arn:aws:s3:::co2-analysis-prod-access-logs/*"]
-    assert deliver["Condition"] == {
-        "ArnLike": {
-            "aws:SourceArn": [
-                "arn:aws:s3:::co2-analysis-prod-static-website",
-                "arn:aws:s3:::co2-analysis-prod-geojson-data",
-            ]
-        },
-        "StringEquals": {"aws:SourceAccount": "${data.aws_caller_identity.current.account_id}"},
-    }
+    assert deliver["Resource"] == [f"arn:aws:s3:::co2-analysis-prod-access-logs/{folder}"]
+    condition = mapping(deliver["Condition"])
+    assert mapping(condition["ArnLike"]) == {"aws:SourceArn": source}
+    assert mapping(condition["StringEquals"])["aws:SourceAccount"] == ACCOUNT
 
 
 def test_the_function_may_do_exactly_what_it_needs(shipped: dict[str, Stack]) -> None:

@@ -34,6 +34,7 @@ GOOD: Mapping[str, object] = tomllib.loads(
     """
 )
 
+ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/1234abcd-12ab-34cd-56ef-1234567890ab"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
 OTHER_REGION = CERTIFICATE.replace("us-east-1", "eu-west-1")
 
@@ -118,16 +119,53 @@ def test_good_settings_have_no_problem() -> None:
          "frontend.countries.codes[0]", "ISO 3166"),
         ("frontend.countries", {"rule": "only", "codes": []}, "frontend.countries.codes", "no one"),
         ("frontend.content_security_policy", "a\nb", "frontend.content_security_policy", "header"),
+        ("frontend.web_acl_arn", ACL.replace("us-east-1", "eu-west-1"), "frontend.web_acl_arn",
+         "us-east-1"),
+        ("frontend.web_acl_arn", ACL.replace("global", "regional"), "frontend.web_acl_arn",
+         "CloudFront"),
+        ("frontend", {"web_acl_arn": ACL, "firewall": {}}, "frontend.web_acl_arn", "keep one"),
+        ("frontend.firewall", {"rate_limit": 9}, "frontend.firewall.rate_limit", "10 to"),
+        ("buckets", {"replication": {"region": "eu-west-1"}, "versioning": False},
+         ("buckets.versioning", "buckets.replication"), "versioning = true"),
+        ("buckets.replication", {"region": "us-east-1"}, "buckets.replication.region", "another"),
+        ("buckets", {"object_lock": {"mode": "governance", "days": 1}, "versioning": False},
+         ("buckets.versioning", "buckets.object_lock"), "versioning = true"),
+        ("buckets.object_lock", {"mode": "legal", "days": 1}, "buckets.object_lock.mode",
+         "governance"),
+        ("buckets.analytics", True, "buckets.analytics", "access_logs_days"),
+        ("buckets.cors_headers", ["X Y"], "buckets.cors_headers[0]", "header"),
+        ("table.replicas", ["eu-west-1"], None, ""),
+        ("table.replicas", ["us-east-1"], "table.replicas", "once"),
+        ("table.replicas", ["eu-west-1", "eu-west-1"], "table.replicas", "once"),
+        ("table", {"billing": "provisioned", "capacity": {"read": 5, "write": 5},
+                   "point_in_time_recovery": True, "replicas": ["eu-west-1"]},
+         "table.replicas", "autoscaling"),
+        ("function.provisioned_concurrency", 1, "function.provisioned_concurrency", "alias"),
+        ("function", {"provisioned_concurrency": 9, "reserved_concurrency": 8, "alias": "live"},
+         "function.provisioned_concurrency", "reserve more"),
+        ("function.reserved_concurrency", 901, "function.reserved_concurrency", "at most 900"),
+        ("function", {"reserved_concurrency": 901, "account_concurrency": 1001}, None, ""),
+        ("function.alias", "12", "function.alias", "not only digits"),
+        ("monitoring.emails", ["operators"], "monitoring.emails[0]", "e-mail"),
+        ("monitoring.monthly_budget_usd", 10, "monitoring.monthly_budget_usd", "emails"),
+        ("monitoring.slow_function_seconds", 28, "monitoring.slow_function_seconds", "shorter"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_reported_with_its_field(
-    path: str, value: object, field: str | None, says: str
+    path: str, value: object, field: str | tuple[str, ...] | None, says: str
 ) -> None:
     found = _problems(_changed(path, value))
-    assert set(found) == ({field} if field else set())
-    if field:
-        assert says in f"{found[field].reason} {found[field].remedy}"
-        assert found[field].remedy
+    fields = (field,) if isinstance(field, str) else field or ()
+    assert set(found) == set(fields)
+    for name in fields:
+        assert says in f"{found[name].reason} {found[name].remedy}"
+        assert found[name].remedy
+
+
+def test_locked_objects_and_a_destroy_that_deletes_all_do_not_go_together() -> None:
+    document = _changed("buckets.object_lock", {"mode": "compliance", "days": 30})
+    document["retain"] = False
+    assert set(_problems(document)) == {"buckets.object_lock"}
 
 
 def test_all_mistakes_are_reported_together() -> None:

@@ -1,0 +1,277 @@
+"""Alarms that go off when they should, reach somebody, and a dashboard that shows what is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from modules.naming import METRICS_NAMESPACE
+from tests.modules.terraform_json import Json, Stack, mapping, sequence
+
+Synthesized = Callable[..., dict[str, Stack]]
+
+
+def _document(**more: object) -> dict[str, object]:
+    return {
+        "region": "us-east-1",
+        "retain": False,
+        "state": {"local": {}},
+        "table": {"billing": "on-demand"},
+        "monitoring": {},
+        **more,
+    }
+
+
+def _alarms(stack: Stack) -> dict[str, dict[str, Json]]:
+    prefix = "aws_cloudwatch_metric_alarm."
+    return {
+        address.removeprefix(prefix): arguments
+        for address, arguments in stack.resources().items()
+        if address.startswith(prefix)
+    }
+
+
+def _metrics(alarm: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    """Every metric that an alarm reads, in one form."""
+    if "metric_query" in alarm:
+        for query in map(mapping, sequence(alarm["metric_query"])):
+            if "metric" in query:
+                metric = mapping(query["metric"])
+                yield metric | {"statistic": metric["stat"]}
+    else:
+        yield alarm
+
+
+def test_every_alarm_tells_the_topic_and_is_silent_without_data(
+    shipped: dict[str, Stack],
+) -> None:
+    for name, alarm in _alarms(shipped["prod-monitoring"]).items():
+        assert alarm["alarm_actions"] == ["${aws_sns_topic.alarms.arn}"], name
+        assert alarm["ok_actions"] == ["${aws_sns_topic.alarms.arn}"], name
+        assert alarm["treat_missing_data"] == "notBreaching", name
+        assert alarm["alarm_description"], "whoever is woken wants to know what to do"
+
+
+@pytest.mark.parametrize(
+    ("alarm", "more"),
+    [("table_throttled", {}), ("index_throttled", {"GlobalSecondaryIndexName": "cached-at-index"})],
+)
+def test_throttled_reads_and_writes_are_added_up_with_silence_as_zero(
+    alarm: str, more: dict[str, str], shipped: dict[str, Stack]
+) -> None:
+    found = _alarms(shipped["prod-monitoring"])[alarm]
+    (total,) = (q for q in map(mapping, sequence(found["metric_query"])) if "expression" in q)
+    assert total["expression"] == "FILL(m1, 0) + FILL(m2, 0)"
+    assert total["return_data"] is True
+    metrics = list(_metrics(found))
+    assert {m["metric_name"] for m in metrics} == {"ReadThrottleEvents", "WriteThrottleEvents"}
+    for metric in metrics:
+        assert metric["statistic"] == "Sum"
+        dimensions = mapping(metric["dimensions"])
+        assert set(dimensions) == {"TableName", *more}
+        assert more.items() <= dimensions.items()
+
+
+def test_only_what_an_alarm_can_see_is_watched(shipped: dict[str, Stack]) -> None:
+    """A misspelt dimension is no error anywhere: the alarm is just never on."""
+    known = {
+        "AWS/DynamoDB": [
+            {"TableName"},
+            {"TableName", "GlobalSecondaryIndexName"},
+            {"TableName", "Operation"},
+        ],
+        "AWS/S3": [{"BucketName", "FilterId"}],
+        "AWS/Lambda": [{"FunctionName"}],
+        "AWS/CloudFront": [{"DistributionId", "Region"}],
+        METRICS_NAMESPACE: [{"FunctionName"}],
+    }
+    for name, alarm in _alarms(shipped["prod-monitoring"]).items():
+        for metric in _metrics(alarm):
+            dimensions = set(mapping(metric["dimensions"]))
+            assert dimensions in known[str(metric["namespace"])], name
+
+
+def test_operations_are_watched_each_on_its_own(shipped: dict[str, Stack]) -> None:
+    watched = {
+        str(mapping(metric["dimensions"])["Operation"])
+        for alarm in _alarms(shipped["prod-monitoring"]).values()
+        for metric in _metrics(alarm)
+        if metric["metric_name"] == "SuccessfulRequestLatency"
+    }
+    assert watched == {"GetItem", "PutItem", "Query"}
+
+
+def test_buckets_are_watched_where_their_requests_are_counted(shipped: dict[str, Stack]) -> None:
+    assert "geojson_refused" in _alarms(shipped["prod-monitoring"])
+    assert not any("geojson" in name for name in _alarms(shipped["staging-monitoring"]))
+
+
+def test_the_site_is_watched_from_us_east_1_only(
+    shipped: dict[str, Stack], everything: dict[str, Stack]
+) -> None:
+    assert "site_failing" in _alarms(shipped["prod-monitoring"])
+    assert "site_failing" not in _alarms(everything["monitoring"]), (
+        "CloudWatch has no such metric in another Region"
+    )
+
+
+def test_thresholds_come_from_the_settings(everything: dict[str, Stack]) -> None:
+    thresholds = {name: a["threshold"] for name, a in _alarms(everything["monitoring"]).items()}
+    assert thresholds == {
+        "table_throttled": 20,
+        "index_throttled": 20,
+        "table_slow_getitem": 50,
+        "table_slow_putitem": 50,
+        "table_slow_query": 50,
+        "static_website_refused": 0.02,
+        "static_website_failing": 0,
+        "geojson_refused": 0.02,
+        "geojson_failing": 0,
+        "function_errors": 10,
+        "function_slow": 20_000,
+        "function_throttled": 0,
+        "gemini_failing": 10,
+        "cache_failing": 10,
+    }
+
+
+def test_one_state_stands_for_every_alarm(shipped: dict[str, Stack]) -> None:
+    stack = shipped["prod-monitoring"]
+    health = stack.resource("aws_cloudwatch_composite_alarm.health")
+    children = re.findall(r"aws_cloudwatch_metric_alarm\.(\w+)\.", str(health["alarm_rule"]))
+    assert set(children) == set(_alarms(stack))
+    waits = {str(address).partition(".")[2] for address in sequence(health["depends_on"])}
+    assert waits == set(children), "AWS refuses a composite alarm before its children exist"
+
+
+def test_alarms_get_through_the_topics_encryption(shipped: dict[str, Stack]) -> None:
+    """The key that AWS manages for SNS would silence every alarm."""
+    stack = shipped["prod-monitoring"]
+    assert stack.resource("aws_sns_topic.alarms")["kms_master_key_id"] == (
+        "${aws_kms_key.alarms_key.arn}"
+    )
+    policies = dict(stack.policies())
+    allowed = {
+        str(mapping(s["Principal"]).get("Service")): set(map(str, sequence(s["Action"])))
+        for s in policies["aws_kms_key.alarms_key.policy"]
+    }
+    assert allowed["cloudwatch.amazonaws.com"] == {"kms:Decrypt", "kms:GenerateDataKey"}
+    (publish,) = policies["aws_sns_topic_policy.alarms_policy.policy"]
+    assert publish["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert publish["Action"] == ["sns:Publish"]
+    assert "aws:SourceAccount" in str(publish["Condition"])
+
+
+def test_the_key_is_kept_in_order_but_read_by_no_administrator(
+    shipped: dict[str, Stack],
+) -> None:
+    policies = dict(shipped["prod-monitoring"].policies())
+    administer = next(
+        s for s in policies["aws_kms_key.alarms_key.policy"] if s["Sid"] == "AdministerThisKey"
+    )
+    actions = set(map(str, sequence(administer["Action"])))
+    assert {"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:CreateAlias"} <= actions
+    assert not actions & {"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant"}
+
+
+def test_mail_goes_to_everyone_named(everything: dict[str, Stack]) -> None:
+    subscriptions = {
+        str(arguments["endpoint"]): arguments["protocol"]
+        for address, arguments in everything["monitoring"].resources().items()
+        if address.startswith("aws_sns_topic_subscription.")
+    }
+    assert subscriptions == {"operators@example.org": "email", "second@example.org": "email"}
+
+
+def test_the_budget_warns_early_and_by_forecast(everything: dict[str, Stack]) -> None:
+    stack = everything["monitoring"]
+    budget = stack.resource("aws_budgets_budget.monthly_budget")
+    assert (budget["limit_amount"], budget["limit_unit"]) == ("200", "USD")
+    warned = {
+        str(n["notification_type"]): n["threshold"]
+        for n in map(mapping, sequence(budget["notification"]))
+    }
+    assert warned == {"ACTUAL": 80, "FORECASTED": 100}
+    allowed = [
+        mapping(s["Principal"])["Service"]
+        for s in dict(stack.policies())["aws_sns_topic_policy.alarms_policy.policy"]
+    ]
+    assert "budgets.amazonaws.com" in allowed
+
+
+def test_without_a_budget_nobody_else_may_publish(shipped: dict[str, Stack]) -> None:
+    assert "budgets" not in json.dumps(shipped["prod-monitoring"].document)
+
+
+def _widgets(stack: Stack) -> list[dict[str, Json]]:
+    body = stack.resource("aws_cloudwatch_dashboard.dashboard")["dashboard_body"]
+    return [mapping(widget) for widget in json.loads(str(body))["widgets"]]
+
+
+def test_widgets_fill_the_dashboard_without_overlapping(shipped: dict[str, Stack]) -> None:
+    taken: set[tuple[int, int]] = set()
+    for widget in _widgets(shipped["prod-monitoring"]):
+        x, y, width, height = (int(str(widget[key])) for key in ("x", "y", "width", "height"))
+        cells = {(x + i, y + j) for i in range(width) for j in range(height)}
+        assert x + width <= 24
+        assert not cells & taken
+        taken |= cells
+
+
+def test_charts_name_their_region_and_their_metrics_in_full(shipped: dict[str, Stack]) -> None:
+    charts = [w for w in _widgets(shipped["prod-monitoring"]) if w["type"] == "metric"]
+    assert charts
+    for chart in charts:
+        properties = mapping(chart["properties"])
+        assert properties["region"] == "us-east-1"
+        for metric in map(sequence, sequence(properties["metrics"])):
+            if not isinstance(metric[0], dict):
+                *_, options = metric
+                assert len(metric) % 2, "dimensions come as name and value"
+                assert {"stat", "period", "label"} <= set(mapping(options))
+
+
+def test_cloudfront_is_read_from_us_east_1(everything: dict[str, Stack]) -> None:
+    lines = [
+        sequence(metric)
+        for widget in _widgets(everything["monitoring"])
+        if widget["type"] == "metric"
+        for metric in sequence(mapping(widget["properties"])["metrics"])
+        if isinstance(metric, list) and metric[0] == "AWS/CloudFront"
+    ]
+    assert lines
+    for line in lines:
+        assert mapping(line[-1])["region"] == "us-east-1"
+
+
+def test_the_dashboard_shows_what_an_operator_asks_for(shipped: dict[str, Stack]) -> None:
+    body = json.dumps(_widgets(shipped["prod-monitoring"]))
+    for metric in (
+        "CacheHit", "CacheMiss", "CacheStale", "CacheCoalesced", "UpstreamError",
+        "UpstreamLatency", "Duration", "Throttles", "ReadThrottleEvents", "5xxErrorRate",
+        "ConsumedWriteCapacityUnits", "BucketSizeBytes",
+    ):  # fmt: skip
+        assert metric in body
+    alarms = _widgets(shipped["prod-monitoring"])[0]
+    assert alarms["type"] == "alarm"
+    shown = sequence(mapping(alarms["properties"])["alarms"])
+    assert len(shown) == len(_alarms(shipped["prod-monitoring"])) + 1
+
+
+def test_the_dashboard_can_be_left_out(synthesized: Synthesized) -> None:
+    stacks = synthesized(_document(monitoring={"dashboard": False}))
+    assert "aws_cloudwatch_dashboard" not in stacks["monitoring"].counts()
+
+
+def test_without_its_section_there_is_no_monitoring(shipped: dict[str, Stack]) -> None:
+    assert "prod-monitoring" in shipped
+    assert "dev-monitoring" not in shipped
+
+
+def test_without_a_frontend_the_rest_is_watched(synthesized: Synthesized) -> None:
+    stacks = synthesized(_document())
+    assert set(stacks) == {"base", "storage", "compute", "monitoring"}
+    assert "CloudFront" not in json.dumps(stacks["monitoring"].document)
