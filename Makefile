@@ -45,7 +45,7 @@ unit: $(VENV)/.installed ## Run the tests that need neither Terraform nor an emu
 	$(RUN) -m pytest -m "not integration and not slow" -n 2 --dist worksteal $(ARGS)
 
 integration: $(VENV)/.installed node_modules/.installed ## Run the tests on real Terraform and the emulator
-	$(RUN) -m pytest -m "integration or slow" -n 2 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -m "integration or slow" -n 3 --dist loadfile $(ARGS)
 
 bench: $(VENV)/.installed ## Measure what docs/performance.md promises
 	$(RUN) -m bench $(ARGS)

@@ -40,13 +40,15 @@ class Emulator:
 
     ports: Ports
 
-    def client(self, service: str, credentials: Credentials | None = None) -> Any:
+    def client(
+        self, service: str, credentials: Credentials | None = None, *, region: str = REGION
+    ) -> Any:
         """Return a boto3 client of ``service`` that neither retries nor knows another AWS."""
         caller = credentials or Credentials()
         return boto3.client(
             service,
             endpoint_url=self.ports.endpoint,
-            region_name=REGION,
+            region_name=region,
             aws_access_key_id=caller.access_key,
             aws_secret_access_key=caller.secret_key,
             aws_session_token=caller.session_token,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tests.emulator import Emulator
 
+# The emulator's account.
+ACCOUNT = "000000000000"
+
 
 def found_in(emulator: Emulator, environment: str = "") -> dict[str, list[str]]:
     """Return the names of everything of the project, or of one environment of it, by kind."""
@@ -12,6 +15,8 @@ def found_in(emulator: Emulator, environment: str = "") -> dict[str, list[str]]:
     dynamodb, s3, lambda_ = (emulator.client(service) for service in ("dynamodb", "s3", "lambda"))
     ssm, secrets = emulator.client("ssm"), emulator.client("secretsmanager")
     logs, iam, cloudfront = (emulator.client(service) for service in ("logs", "iam", "cloudfront"))
+    cloudwatch, wafv2 = emulator.client("cloudwatch"), emulator.client("wafv2")
+    alarms = cloudwatch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     found = {
         "tables": dynamodb.list_tables()["TableNames"],
         "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
@@ -29,6 +34,25 @@ def found_in(emulator: Emulator, environment: str = "") -> dict[str, list[str]]:
         ],
         "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],
         "roles": [role["RoleName"] for role in iam.list_roles()["Roles"]],
+        "alarms": [
+            alarm["AlarmName"] for alarm in (*alarms["MetricAlarms"], *alarms["CompositeAlarms"])
+        ],
+        "dashboards": [
+            dashboard["DashboardName"]
+            for dashboard in cloudwatch.list_dashboards()["DashboardEntries"]
+        ],
+        "topics": [topic["TopicArn"] for topic in emulator.client("sns").list_topics()["Topics"]],
+        "keys": [alias["AliasName"] for alias in emulator.client("kms").list_aliases()["Aliases"]],
+        "budgets": [
+            budget["BudgetName"]
+            for budget in emulator.client("budgets")
+            .describe_budgets(AccountId=ACCOUNT)
+            .get("Budgets", [])
+        ],
+        "web ACLs": [acl["Name"] for acl in wafv2.list_web_acls(Scope="CLOUDFRONT")["WebACLs"]],
+        "log deliveries": [
+            source["name"] for source in logs.describe_delivery_sources()["deliverySources"]
+        ],
         "distributions": [
             distribution["Comment"]
             for distribution in cloudfront.list_distributions()["DistributionList"].get("Items", [])

@@ -174,15 +174,28 @@ class Installation:
     def applying(
         self, stacks: Mapping[str, Stack], emulator: Emulator
     ) -> Iterator[dict[str, Terraform]]:
-        """Run a provider for each stack, since some of them work at the same time."""
+        """Run a provider for each stack, since some of them work at the same time.
+
+        A provider that runs already knows one Region only: what Terraform tells it of another would
+        replace the first. So for a stack in two Regions Terraform starts its own.
+        """
         endpoint = emulator.ports.endpoint
         for stack in stacks.values():
             take_endpoints_out(stack.folder, endpoint)
         with ExitStack() as running:
             yield {
-                name: running.enter_context(self.running(stack.folder, endpoint=endpoint))
+                name: self._starting(stack.folder, endpoint)
+                if len(stack.document["provider"]["aws"]) > 1
+                else running.enter_context(self.running(stack.folder, endpoint=endpoint))
                 for name, stack in stacks.items()
             }
+
+    def _starting(self, folder: Path, endpoint: str) -> Terraform:
+        return Terraform(
+            program=self.program,
+            folder=folder,
+            environment={**self.installing, "AWS_ENDPOINT_URL": endpoint},
+        )
 
 
 def take_endpoints_out(folder: Path, endpoint: str) -> None:
@@ -193,9 +206,9 @@ def take_endpoints_out(folder: Path, endpoint: str) -> None:
     """
     file = folder / "cdk.tf.json"
     document = json.loads(file.read_text(encoding="utf-8"))
-    (provider,) = document["provider"]["aws"]
-    (endpoints,) = provider.pop("endpoints")
-    assert set(endpoints.values()) == {endpoint}
+    for provider in document["provider"]["aws"]:
+        (endpoints,) = provider.pop("endpoints")
+        assert set(endpoints.values()) == {endpoint}
     file.write_text(json.dumps(document), encoding="utf-8")
 
 
