@@ -13,7 +13,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status synth test lint types unit integration bench lock clean
+.PHONY: help install up down status synth docs test lint types unit integration bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ status: $(VENV)/.installed ## Say what of the local AWS is running
 
 synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod to cdktf.out
 	@$(RUN) main.py $(ARGS)
+
+docs: $(VENV)/.installed ## Write docs/settings.md from the settings' types
+	@$(RUN) -m ops reference $(ARGS)
 
 test: lint types unit integration ## Run every check that CI runs
 

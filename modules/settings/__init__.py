@@ -74,7 +74,7 @@ class Settings:
         ),
     ] = "oai"
     origin_identity: Annotated[
-        bool, Doc("false drops the identity, once nothing uses it; only with `oac`.")
+        bool, Doc("`false` drops the identity, once nothing uses it; only with `oac`.")
     ] = True
     buckets: Annotated[BucketSettings, Doc("The static website and GeoJSON buckets.")] = field(
         default_factory=BucketSettings
