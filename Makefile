@@ -74,7 +74,11 @@ clean: ## Remove what was installed and generated (run `make down` first)
 
 # Only a hash-checked install reproduces the lock; --no-compile because of the provider's 2,200
 # modules, of which some thirty are ever imported.
+#
+# Clearing follows a link, and would empty an environment that other checkouts use.
 $(VENV)/.installed: Pipfile.lock
+	@test ! -L $(VENV) || { echo "$(VENV) is a link, and older than Pipfile.lock. Run make install" \
+	  "where it points to, or remove the link; then run this again." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "This needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo "Installing the locked Python packages into $(VENV) (about a minute, once)"

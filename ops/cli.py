@@ -28,7 +28,7 @@ GROUPS = {
     ),
     "reference": Group(
         module="ops.reference.commands",
-        help="Write docs/settings.md: what each setting does, and what it costs.",
+        help="Write the settings reference, docs/settings.md.",
     ),
 }
 
