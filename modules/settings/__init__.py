@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from modules.constraints import Matches
 from modules.documentation import Doc
 from modules.problems import Problem
+from modules.settings.adopt import AdoptSettings
 from modules.settings.buckets import BucketSettings, Lifecycle
 from modules.settings.forms import REGION
 from modules.settings.frontend import Countries, Domain, FrontendSettings
@@ -22,6 +23,7 @@ from modules.settings.state import HcpState, LocalState, S3State, StateSettings
 from modules.settings.table import Autoscaling, Capacity, OnDemandLimit, TableSettings
 
 __all__ = [
+    "AdoptSettings",
     "Autoscaling",
     "BucketSettings",
     "CacheSettings",
@@ -92,6 +94,13 @@ class Settings:
         FrontendSettings | None,
         Doc("The CloudFront distribution; without it there is no frontend layer."),
     ] = None
+    adopt: Annotated[
+        AdoptSettings,
+        Doc(
+            "What exists already and is taken over, not created; remove it after the apply. "
+            "See [adoption](adoption.md)."
+        ),
+    ] = field(default_factory=AdoptSettings)
     local_aws: Annotated[
         LocalAws | None,
         Doc("An emulator on this machine instead of AWS; no AWS account is touched."),
@@ -135,3 +144,4 @@ class Settings:
                 remedy="make it at least one second shorter",
                 involves=("function.timeout_seconds",),
             )
+        yield from self.adopt.contradictions(self.buckets, identity=self.origin_identity)

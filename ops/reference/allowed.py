@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, get_args, get_origin
 
-from modules.constraints import Between, Constraint, HttpsUrl, Matches, OneOf
+from modules.constraints import Among, Between, Constraint, HttpsUrl, Matches, OneOf
 from modules.hints import Hint
 
 _LONGEST_CHOICES = 32
@@ -43,6 +43,9 @@ def _constrained(constraint: Constraint) -> Allowed:
         case OneOf(values=values, source=source):
             listed = ", ".join(map(str, values))
             return Allowed(short=f"{len(values)} numbers", more=f"{source} takes {listed}.")
+        case Among(words=words):
+            listed = ", ".join(f"`{word}`" for word in words)
+            return Allowed(short="text", more=f"Choose from {listed}.")
         case Matches(form=form, example=example):
             return Allowed(short="text", more=f"Write {form}, like `{example}`.")
         case HttpsUrl(star=star):
