@@ -70,13 +70,9 @@ def _walk(
             assert isinstance(hint.kind, type)  # noqa: S101 - for the type checker
             inner += _walk(hint.kind, below, field_doc, values, optional=hint.optional)
         if not is_section or hint.optional:
-            settings.append(_setting(field, hint, field_doc, below, _known(chosen, values)))
+            settings.append(_setting(field, hint, field_doc, below, values))
     yield Section(path=path, text=doc.text, optional=optional, settings=settings)
     yield from inner
-
-
-def _known(chosen: Mapping[str, object], values: Mapping[str, object]) -> dict[str, Value | None]:
-    return {name: None if chosen[name] is None else _plain(values[name]) for name in chosen}
 
 
 def _setting(
@@ -84,10 +80,11 @@ def _setting(
     hint: Hint,
     doc: Doc,
     path: str,
-    values: Mapping[str, Value | None],
+    chosen: Mapping[str, object],
 ) -> Setting:
     section = isinstance(hint.kind, type) and dataclasses.is_dataclass(hint.kind)
     may_be = allowed(hint)
+    values = {name: _plain(value) for name, value in chosen.items()}
     return Setting(
         name=field.name,
         path=path,
