@@ -13,7 +13,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status synth test lint types unit integration bench lock clean
+.PHONY: help install up down status synth docs test lint types unit integration bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ status: $(VENV)/.installed ## Say what of the local AWS is running
 
 synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod to cdktf.out
 	@$(RUN) main.py $(ARGS)
+
+docs: $(VENV)/.installed ## Write docs/settings.md from the settings' types
+	@$(RUN) -m ops reference $(ARGS)
 
 test: lint types unit integration ## Run every check that CI runs
 
@@ -71,7 +74,11 @@ clean: ## Remove what was installed and generated (run `make down` first)
 
 # Only a hash-checked install reproduces the lock; --no-compile because of the provider's 2,200
 # modules, of which some thirty are ever imported.
+#
+# Clearing follows a link, and would empty an environment that other checkouts use.
 $(VENV)/.installed: Pipfile.lock
+	@test ! -L $(VENV) || { echo "$(VENV) is a link, and older than Pipfile.lock. Run make install" \
+	  "where it points to, or remove the link; then run this again." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "This needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo "Installing the locked Python packages into $(VENV) (about a minute, once)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from modules import provider
@@ -11,7 +11,9 @@ provider.load()  # must come before anything that imports cdktf
 
 import jsii
 from cdktf import App, IStackSynthesizer, ISynthesisSession
+from cdktf_cdktf_provider_aws.ssm_parameter import SsmParameter
 
+from modules import adoption
 from modules.environments import Environment
 from modules.layers.base import BaseLayer
 from modules.layers.compute import ComputeLayer
@@ -20,6 +22,7 @@ from modules.layers.monitoring import MonitoringLayer, Watched
 from modules.layers.storage import StorageLayer
 from modules.naming import Layer
 from modules.packaging import ROOT, Package, build_package
+from modules.problems import InputError, Problem
 from modules.stack import LayerStack
 
 # Kept out of Terraform addresses: an address is the same in every environment.
@@ -82,7 +85,41 @@ def build(app: App, environment: Environment, package: Package) -> dict[Layer, L
             frontend=frontend.outputs if frontend else None,
         )
         stacks[Layer.MONITORING] = MonitoringLayer(app, environment, watching, watched)
+    _adopt(environment, stacks)
     return stacks
+
+
+def _adopt(environment: Environment, stacks: Mapping[Layer, LayerStack]) -> None:
+    """Have Terraform take over what the settings say exists.
+
+    cdktf's own ``import_from`` is not used: it would run Terraform during synthesis.
+    Raises InputError for parameters that no layer has.
+    """
+    naming, adopt = environment.naming, environment.settings.adopt
+    wanted = list(adoption.imports(naming, adopt))
+    for layer, stack in stacks.items():
+        blocks = [{"to": one.to, "id": one.id} for one in wanted if one.layer is layer]
+        if blocks:
+            stack.add_override("import", blocks)
+    unknown = []
+    for one in adoption.overwrites(naming, adopt):
+        parameter = stacks[one.layer].node.try_find_child(one.name)
+        if isinstance(parameter, SsmParameter) and parameter.name_input == one.path:
+            parameter.overwrite = True
+        else:
+            unknown.append(_unknown(environment, one.path))
+    if unknown:
+        raise InputError(unknown)
+
+
+def _unknown(environment: Environment, path: str) -> Problem:
+    return Problem(
+        where=f"{environment.naming.environment}.toml",
+        field="adopt.parameters",
+        value=path,
+        reason="no layer has this parameter",
+        remedy="remove it from the list; docs/architecture.md lists all of them",
+    )
 
 
 @jsii.implements(IStackSynthesizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -55,6 +56,22 @@ class OneOf:
             return None
         listed = ", ".join(map(str, self.values))
         return Complaint(f"{self.source} takes only certain numbers", f"write one of {listed}")
+
+
+@dataclass(frozen=True)
+class Among:
+    """One of a few words; for a single choice without a list ``Literal`` does."""
+
+    words: tuple[str, ...]
+
+    def complaint(self, value: object, /) -> Complaint | None:
+        """Return why ``value`` is none of them, or None."""
+        if value in self.words:
+            return None
+        near = difflib.get_close_matches(str(value), self.words, n=1)
+        listed = ", ".join(f'"{word}"' for word in self.words)
+        remedy = f'did you mean "{near[0]}"?' if near else f"write one of {listed}"
+        return Complaint("there is no such thing here", remedy)
 
 
 @dataclass(frozen=True)

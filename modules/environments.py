@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modules import adoption
 from modules.naming import Layer, Naming
 from modules.problems import InputError, Problem
 from modules.settings import LocalAws, Settings
@@ -83,6 +84,8 @@ def _read(path: Path, local_port: int | None) -> tuple[Environment, list[Problem
     naming = Naming(environment=path.stem, bucket_suffix=settings.buckets.suffix)
     if not any(problem.field == "buckets.suffix" for problem in problems):
         problems += _distinct(naming.problems())
+    if not any(problem.field.startswith("adopt") for problem in problems):
+        problems += adoption.problems(naming, settings)
     located = [dataclasses.replace(problem, where=path.name) for problem in problems]
     return Environment(naming=naming, settings=settings), located
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping
-from types import NoneType, UnionType
-from typing import Annotated, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from modules.constraints import Constraint
+from modules.hints import Hint, has_default
 from modules.problems import Problem
 
 T = TypeVar("T")
@@ -49,17 +49,18 @@ class _Reader:
             path = _join(at, name)
             if name in document:
                 values[name] = self._value(hints[name], document[name], path)
-            elif not _has_default(field):
+            elif not has_default(field):
                 self._missing(hints[name], path)
                 values[name] = _placeholder(hints[name])
         return kind(**values)
 
-    def _value(self, hint: object, raw: object, path: str) -> object:
-        kind, constraints = _unwrap(hint)
-        found = self._typed(kind, raw, path)
+    def _value(self, annotation: object, raw: object, path: str) -> object:
+        hint = Hint.of(annotation)
+        found = self._typed(hint.kind, raw, path)
         if found is _WRONG:
-            return _placeholder(kind)
-        for constraint in constraints:
+            return _placeholder(hint.kind)
+        # mypy would have a Protocol taken for an abstract class here.
+        for constraint in hint.of_type(Constraint):  # type: ignore[type-abstract]
             for position, item in _items(found, path):
                 complaint = constraint.complaint(item)
                 if complaint:
@@ -98,7 +99,7 @@ class _Reader:
         self._report(_join(at, key), value, "there is no such setting", remedy)
 
     def _missing(self, hint: object, path: str) -> None:
-        kind, _ = _unwrap(hint)
+        kind = Hint.of(hint).kind
         if get_origin(kind) is Literal:
             remedy = f"add it as one of {_list(get_args(kind))}"
         elif dataclasses.is_dataclass(kind):
@@ -119,19 +120,8 @@ _IN_WORDS: Mapping[object, str] = {
 }
 
 
-def _unwrap(hint: object) -> tuple[object, list[Constraint]]:
-    """Split ``Annotated[X | None, constraints]`` into ``X`` and its constraints."""
-    constraints: list[Constraint] = []
-    if get_origin(hint) is Annotated:
-        hint, *extras = get_args(hint)
-        constraints = [extra for extra in extras if isinstance(extra, Constraint)]
-    if get_origin(hint) in {Union, UnionType}:
-        (hint,) = (arm for arm in get_args(hint) if arm is not NoneType)
-    return hint, constraints
-
-
 def _placeholder(hint: object) -> object:
-    kind, _ = _unwrap(hint)
+    kind = Hint.of(hint).kind
     if get_origin(kind) is Literal:
         return get_args(kind)[0]
     if get_origin(kind) is tuple:
@@ -139,7 +129,7 @@ def _placeholder(hint: object) -> object:
     assert isinstance(kind, type)  # noqa: S101 - a mistake in settings, not in a file
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind, include_extras=True)
-        required = [field.name for field in dataclasses.fields(kind) if not _has_default(field)]
+        required = [field.name for field in dataclasses.fields(kind) if not has_default(field)]
         return kind(**{name: _placeholder(hints[name]) for name in required})
     return kind()
 
@@ -153,12 +143,6 @@ def _contradictions(section: object, at: str) -> Iterator[Problem]:
         value = getattr(section, field.name)
         if dataclasses.is_dataclass(value):
             yield from _contradictions(value, _join(at, field.name))
-
-
-def _has_default(field: dataclasses.Field[object]) -> bool:
-    return (
-        field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
-    )
 
 
 def _items(value: object, path: str) -> list[tuple[str, object]]:

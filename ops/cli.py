@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """A group of commands: its help line, and the module that holds it as ``app``."""
+    """A command or a group of them: its help line, and the module that holds it as ``app``."""
 
     module: str
     help: str
@@ -25,6 +25,10 @@ GROUPS = {
     "local": Group(
         module="ops.local.commands",
         help="The whole system on this machine, without AWS.",
+    ),
+    "reference": Group(
+        module="ops.reference.commands",
+        help="Write the settings reference, docs/settings.md.",
     ),
 }
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from modules.constraints import Matches
 from modules.documentation import Doc
 from modules.problems import Problem
+from modules.settings.adopt import AdoptSettings
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
 from modules.settings.forms import REGION
 from modules.settings.frontend import Countries, Domain, Firewall, FrontendSettings
@@ -23,6 +24,7 @@ from modules.settings.state import HcpState, LocalState, S3State, StateSettings
 from modules.settings.table import Autoscaling, Capacity, OnDemandLimit, TableSettings
 
 __all__ = [
+    "AdoptSettings",
     "Autoscaling",
     "BucketSettings",
     "CacheSettings",
@@ -79,7 +81,7 @@ class Settings:
         ),
     ] = "oai"
     origin_identity: Annotated[
-        bool, Doc("false drops the identity, once nothing uses it; only with `oac`.")
+        bool, Doc("`false` drops the identity, once nothing uses it; only with `oac`.")
     ] = True
     buckets: Annotated[BucketSettings, Doc("The static website and GeoJSON buckets.")] = field(
         default_factory=BucketSettings
@@ -101,6 +103,13 @@ class Settings:
         MonitoringSettings | None,
         Doc("Alarms, dashboard and budget; without it there is no monitoring layer."),
     ] = None
+    adopt: Annotated[
+        AdoptSettings,
+        Doc(
+            "What exists already and is taken over, not created; remove it after the apply. "
+            "See [adoption](adoption.md)."
+        ),
+    ] = field(default_factory=AdoptSettings)
     local_aws: Annotated[
         LocalAws | None,
         Doc("An emulator on this machine instead of AWS; no AWS account is touched."),
@@ -167,6 +176,9 @@ class Settings:
                 remedy="make it at least one second shorter",
                 involves=("function.timeout_seconds",),
             )
+        yield from self.adopt.contradictions(
+            self.buckets, identity=self.origin_identity, alias=self.function.alias
+        )
 
     def _elsewhere(self) -> Iterator[Problem]:
         """Yield a problem where a copy would lie in the environment's own Region, or twice."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Annotated, get_args, get_origin, get_type_hints
+from typing import get_args, get_type_hints
 
 import pytest
 
 from modules.constraints import Between
 from modules.documentation import Doc
+from modules.hints import Hint
 from modules.settings import Settings
 
 _SHORTEST_TEXT = 10
@@ -26,8 +27,7 @@ def _hints(section: type, at: str = "") -> Iterator[tuple[str, object]]:
 
 @pytest.mark.parametrize(("path", "hint"), list(_hints(Settings)))
 def test_a_setting_has_one_line_that_says_what_it_does(path: str, hint: object) -> None:
-    extras = hint.__metadata__ if get_origin(hint) is Annotated else ()  # type: ignore[attr-defined]
-    docs = [extra for extra in extras if isinstance(extra, Doc)]
+    docs = Hint.of(hint).of_type(Doc)
     assert len(docs) == 1, f"{path} has no Doc: write Annotated[..., Doc('...')]"
     (doc,) = docs
     assert len(doc.text) > _SHORTEST_TEXT
@@ -35,5 +35,5 @@ def test_a_setting_has_one_line_that_says_what_it_does(path: str, hint: object) 
         assert "\n" not in line
         assert line == line.strip()
     assert doc.text.endswith("."), "a consequence is a sentence"
-    units = [extra.unit for extra in extras if isinstance(extra, Between)]
+    units = [limits.unit for limits in Hint.of(hint).of_type(Between)]
     assert not (doc.unit and any(units)), "the constraint names the unit already"

@@ -162,6 +162,12 @@ def test_a_wrong_setting_is_reported_with_its_field(
         assert found[name].remedy
 
 
+def test_a_url_is_not_adopted_for_an_alias() -> None:
+    document = _changed("adopt", {"function": True, "function_url": True})
+    document["function"] = {"alias": "live"}
+    assert set(_problems(document)) == {"adopt.function_url"}
+
+
 def test_locked_objects_and_a_destroy_that_deletes_all_do_not_go_together() -> None:
     document = _changed("buckets.object_lock", {"mode": "compliance", "days": 30})
     document["retain"] = False

@@ -1,0 +1,1 @@
+"""The settings reference, generated from the settings' types: docs/settings.md."""
