@@ -104,6 +104,15 @@ def test_operations_are_watched_each_on_its_own(shipped: dict[str, Stack]) -> No
     assert watched == {"GetItem", "PutItem", "Query"}
 
 
+def test_slowness_must_last_before_anyone_is_woken(shipped: dict[str, Stack]) -> None:
+    alarm = _alarms(shipped["prod-monitoring"])["table_slow_query"]
+    assert (alarm["evaluation_periods"], alarm["datapoints_to_alarm"], alarm["period"]) == (
+        3,
+        3,
+        300,
+    )
+
+
 def test_buckets_are_watched_where_their_requests_are_counted(shipped: dict[str, Stack]) -> None:
     assert "geojson_refused" in _alarms(shipped["prod-monitoring"])
     assert not any("geojson" in name for name in _alarms(shipped["staging-monitoring"]))
@@ -143,6 +152,7 @@ def test_one_state_stands_for_every_alarm(shipped: dict[str, Stack]) -> None:
     health = stack.resource("aws_cloudwatch_composite_alarm.health")
     children = re.findall(r"aws_cloudwatch_metric_alarm\.(\w+)\.", str(health["alarm_rule"]))
     assert set(children) == set(_alarms(stack))
+    assert str(health["alarm_rule"]).count(" OR ") == len(children) - 1
     waits = {str(address).partition(".")[2] for address in sequence(health["depends_on"])}
     assert waits == set(children), "AWS refuses a composite alarm before its children exist"
 
