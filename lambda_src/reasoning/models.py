@@ -104,9 +104,24 @@ class Query:
         }
         return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
-    def cache_key(self) -> str:
-        """Return the SHA-256 of the canonical JSON as 64 hexadecimal digits."""
-        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeySpace:
+    """What an answer depends on beside its query; none of the three may hold a newline.
+
+    Another model or prompt never finds the answers of the one before it. A new `namespace`
+    empties the cache in one step: the old answers stay until they expire, but nothing asks
+    for them.
+    """
+
+    namespace: str
+    model: str
+    prompt_version: str
+
+    def key(self, query: Query) -> str:
+        """Return a query's cache key: a SHA-256 as 64 hexadecimal digits."""
+        parts = (self.namespace, self.model, self.prompt_version, query.canonical_json())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reasoning.errors import ApiError
     from reasoning.models import Query
-    from reasoning.service import Outcome
+    from reasoning.outcome import Outcome
 
 
 class LambdaResponse(TypedDict):

@@ -24,6 +24,7 @@ from tests.lambda_src.builders import (
     LogLines,
     get_event,
     json_body,
+    key,
     post_event,
 )
 from tests.lambda_src.builders import query as parsed
@@ -40,7 +41,7 @@ def test_a_miss_is_the_answer_with_its_cache_metadata() -> None:
         "query": json.loads(parsed().canonical_json()),
         "cache": {
             "status": "MISS",
-            "key": parsed().cache_key(),
+            "key": key(),
             "model": "test-model",
             "cached_at": "2026-05-17T06:40:00Z",
             "expires_at": "2026-08-15T06:40:00Z",
@@ -122,7 +123,7 @@ def test_a_conditional_post_is_answered_in_full() -> None:
         (UpstreamAuthenticationError("d"), 502),
         (UpstreamAnswerError("d"), 502),
         (UpstreamUnavailableError("d", retry_after=7), 503),
-        (UpstreamTimeoutError("d"), 504),
+        (UpstreamTimeoutError("d", retry_after=7), 503),
         (RuntimeError("a defect"), 500),
     ],
 )
