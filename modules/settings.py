@@ -19,6 +19,16 @@ _REGION = Matches(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS Region code", "eu-central-1"
 _UNITS = Between(1, 40_000, "capacity units", "the default quota of a DynamoDB table")
 
 
+def _star_beside_origins(at: str, origins: tuple[str, ...]) -> Iterator[Problem]:
+    if "*" in origins and len(origins) > 1:
+        yield Problem(
+            field=at,
+            value=list(origins),
+            reason='"*" already allows every origin; the others only look like a limit',
+            remedy='keep "*" alone, or name the origins without it',
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class S3State:
     """State in a bucket, locked by S3 itself (Terraform 1.10 or newer; no lock table).
@@ -201,20 +211,22 @@ class BucketSettings:
 
     def problems(self, at: str) -> Iterator[Problem]:
         """Yield a problem where "*" stands beside named origins."""
-        if "*" in self.cors_origins and len(self.cors_origins) > 1:
-            yield Problem(
-                field=f"{at}.cors_origins",
-                value=list(self.cors_origins),
-                reason='"*" already allows every origin; the others only look like a limit',
-                remedy='keep "*" alone, or name the origins without it',
-            )
+        yield from _star_beside_origins(f"{at}.cors_origins", self.cors_origins)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheSettings:
-    """How long an answer is served."""
+    """How long an answer is served, and which answers count.
+
+    ``namespace`` is part of every cache key: another one empties the cache in one step. Unset,
+    its parameter starts as "1" and belongs to the operators: Terraform leaves their changes alone.
+    """
 
     ttl_days: Annotated[int, Between(1, 3650, "days")] = 90
+    namespace: Annotated[
+        str | None,
+        Matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "letters, digits, '.', '_' and '-'", "2026-11"),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +242,10 @@ class GeminiSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
-    """The cache Lambda. CloudFront gives up after 30 seconds, so the function ends before."""
+    """The cache Lambda. CloudFront gives up after 30 seconds, so the function ends before.
+
+    ``cors_origins`` are the other sites whose pages may ask it; the site's own need no entry.
+    """
 
     memory_mb: Annotated[int, Between(128, 10_240, "MB", "AWS Lambda")] = 512
     timeout_seconds: Annotated[int, Between(2, 29, "seconds", "CloudFront waits 30")] = 28
@@ -243,6 +258,11 @@ class FunctionSettings:
         ),
     ] = 7  # fmt: skip
     tracing: bool = False
+    cors_origins: Annotated[tuple[str, ...], HttpsUrl(star=True)] = ()
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield a problem where "*" stands beside named origins."""
+        yield from _star_beside_origins(f"{at}.cors_origins", self.cors_origins)
 
 
 @dataclass(frozen=True, kw_only=True)

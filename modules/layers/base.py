@@ -16,6 +16,7 @@ from modules.resources.private_bucket import PrivateBucket
 from modules.stack import LayerStack
 
 _SECRET_RECOVERY_DAYS = 30
+_FIRST_NAMESPACE = "1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,16 @@ class BaseLayer(LayerStack):
                 value=value,
                 description=description,
             )
+
+        add_parameter(
+            self,
+            "cache_namespace",
+            name=self.naming.config_parameter("cache", "namespace"),
+            value=cache.namespace or _FIRST_NAMESPACE,
+            description="Part of every cache key: a new value empties the cache",
+            # Going back to an old value would bring the old answers back.
+            keep_changes=cache.namespace is None,
+        )
 
     def _add_secret(self) -> None:
         """Add the container only: the value is put beside Terraform, so no state ever holds it."""

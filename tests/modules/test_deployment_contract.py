@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from reasoning.config import PARAMETER_SUFFIXES
@@ -13,6 +14,12 @@ from reasoning.config import PARAMETER_SUFFIXES
 from modules.naming import Naming
 from tests.modules.terraform_json import Stack, mapping
 
+SMALL = {
+    "region": "us-east-1",
+    "retain": False,
+    "state": {"local": {}},
+    "table": {"billing": "on-demand"},
+}
 # What AWS puts on the path of its Python runtimes, with what that needs.
 RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
@@ -37,6 +44,37 @@ def test_the_function_is_told_where_to_look(shipped: dict[str, Stack]) -> None:
     }
     secret = shipped["dev-base"].resource("aws_secretsmanager_secret.gemini_api_key")
     assert secret["name"] == naming.gemini_secret
+
+
+def test_the_namespace_belongs_to_the_operators_unless_it_is_set(
+    shipped: dict[str, Stack], synthesized: Callable[..., dict[str, Stack]]
+) -> None:
+    left_alone = shipped["dev-base"].resource("aws_ssm_parameter.cache_namespace")
+    assert left_alone["insecure_value"] == "1"
+    assert mapping(left_alone["lifecycle"]) == {"ignore_changes": ["insecure_value"]}
+
+    held = synthesized({**SMALL, "cache": {"namespace": "2"}})["base"].resource(
+        "aws_ssm_parameter.cache_namespace"
+    )
+    assert held["insecure_value"] == "2"
+    assert "lifecycle" not in held
+
+
+def test_other_sites_may_ask_where_the_settings_name_them(
+    synthesized: Callable[..., dict[str, Stack]],
+) -> None:
+    origins = ["https://a.example.org", "https://b.example.org"]
+    stacks = synthesized({**SMALL, "function": {"cors_origins": origins}, "frontend": {}})
+
+    function = stacks["compute"].resource("aws_lambda_function.reasoning")
+    variables = mapping(mapping(function["environment"])["variables"])
+    assert variables["CORS_ORIGINS"] == ",".join(origins)
+    policy = stacks["frontend"].resource("aws_cloudfront_cache_policy.api_cache")
+    key = mapping(policy["parameters_in_cache_key_and_forwarded_to_origin"])
+    assert key["headers_config"] == {
+        "header_behavior": "whitelist",
+        "headers": {"items": ["Origin"]},
+    }
 
 
 def test_the_handler_is_in_the_package(shipped: dict[str, Stack]) -> None:
