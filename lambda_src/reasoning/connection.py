@@ -6,6 +6,7 @@ and then holds the caller for ever. Here each read gets only what is left of the
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import ipaddress
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from reasoning.deadline import Deadline
 
-# Loading the certificate authorities is the most expensive part of a TLS client: once a process.
-_TLS = ssl.create_default_context()
 _MAX_BODY_BYTES = 1024 * 1024
 
 
@@ -88,6 +87,8 @@ class Connection:
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
+        if origin.scheme == "https":
+            _tls()  # now, while the process starts, rather than at its first request
         self._connection = _DeadlineConnection(origin)
 
     def request(
@@ -196,6 +197,12 @@ class _DeadlineReader(io.RawIOBase):
         super().close()
 
 
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    # Loading the certificate authorities is the dearest part of a TLS client: once a process.
+    return ssl.create_default_context()
+
+
 def _open_socket(origin: Origin, deadline: Deadline) -> socket.socket:
     failure: OSError = OSError(f"{origin.host} has no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(
@@ -207,7 +214,7 @@ def _open_socket(origin: Origin, deadline: Deadline) -> socket.socket:
             opened.connect(address)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if origin.scheme == "https":
-                return _TLS.wrap_socket(opened, server_hostname=origin.host)
+                return _tls().wrap_socket(opened, server_hostname=origin.host)
         except OSError as error:
             opened.close()
             failure = error

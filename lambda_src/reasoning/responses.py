@@ -81,6 +81,11 @@ def failure(problem: ApiError, request_id: str) -> LambdaResponse:
     return _response(problem.status, headers, _compact(document))
 
 
+def no_content(headers: Mapping[str, str]) -> LambdaResponse:
+    """Return a response that is all headers (204)."""
+    return _response(HTTPStatus.NO_CONTENT, {**headers, "Cache-Control": "no-store"}, "")
+
+
 def _response(status: HTTPStatus, headers: dict[str, str], body: str) -> LambdaResponse:
     return {"statusCode": int(status), "headers": headers, "body": body, "isBase64Encoded": False}
 

@@ -195,6 +195,30 @@ def test_every_line_carries_the_request_id_and_no_request_data(log_lines: LogLin
     assert marker not in json.dumps(lines)
 
 
+def test_every_response_carries_the_request_id() -> None:
+    api = Api()
+    tag = api.send(get_event(FIELDS))["headers"]["ETag"]
+
+    for event in (get_event(FIELDS), get_event(FIELDS, {"if-none-match": tag}), get_event({}), {}):
+        assert api.send(event)["headers"]["X-Request-Id"] == "request-1"
+
+
+@pytest.mark.parametrize(
+    ("given", "logged"),
+    [
+        ("SnRiCj8F7xLzEXAMPLEkyYqbm1Dd==", "SnRiCj8F7xLzEXAMPLEkyYqbm1Dd=="),
+        ("a secret that somebody put here", None),
+        ("x" * 101, None),
+    ],
+)
+def test_the_edges_request_id_is_logged_if_it_is_one(
+    log_lines: LogLines, given: str, logged: str | None
+) -> None:
+    Api().send(get_event(FIELDS, {"X-Amz-Cf-Id": given}))
+
+    assert log_lines()[-1]["edge_request_id"] == logged
+
+
 def test_client_errors_do_not_count_as_failures_of_the_service(log_lines: LogLines) -> None:
     Api().send(get_event({}))
 
