@@ -13,7 +13,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status synth test lint types unit integration bench lock clean
+.PHONY: help install up down status serve synth test lint types unit integration bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ down: $(VENV)/.installed ## Destroy what `make up` made, and stop it
 
 status: $(VENV)/.installed ## Say what of the local AWS is running
 	@$(RUN) -m ops local status $(ARGS)
+
+serve: $(VENV)/.installed ## Serve the cache Lambda over HTTP on the local AWS, and again after each change
+	@$(RUN) -m ops serve $(ARGS)
 
 synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod to cdktf.out
 	@$(RUN) main.py $(ARGS)

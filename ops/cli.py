@@ -26,6 +26,10 @@ GROUPS = {
         module="ops.local.commands",
         help="The whole system on this machine, without AWS.",
     ),
+    "serve": Group(
+        module="ops.serve.commands",
+        help="The cache Lambda of this checkout over HTTP.",
+    ),
 }
 
 

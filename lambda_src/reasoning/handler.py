@@ -32,8 +32,13 @@ _SAME_ORIGIN = CrossOrigin()
 class LambdaContext(Protocol):
     """What this program uses of Lambda's context object."""
 
-    aws_request_id: str
-    function_name: str
+    @property
+    def aws_request_id(self) -> str:
+        """Id of this invocation in Lambda's own log lines."""
+
+    @property
+    def function_name(self) -> str:
+        """Name of the function."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until Lambda ends the invocation."""
