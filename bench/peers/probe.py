@@ -30,7 +30,8 @@ class Context:
 def question(number: int) -> dict[str, Any]:
     """Return the event of one of a million questions."""
     co2 = 400 + number / 10_000
-    query = f"lat=35.6762&lon=139.6503&date=2026-05-14&co2={co2}&deviation=8.25&severity=high&zscore=3.1"
+    where_and_when = "lat=35.6762&lon=139.6503&date=2026-05-14"
+    query = f"{where_and_when}&co2={co2}&deviation=8.25&severity=high&zscore=3.1"
     return {
         "version": "2.0",
         "rawPath": "/api/reasoning",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
+# What is imported stays. The collector would search it again and again for something to free.
+gc.disable()
+
 import contextlib
 import functools
 import os
@@ -127,6 +132,9 @@ def _runtime() -> Runtime:
     # A failure is not kept, so the next invocation tries again.
     return Runtime(os.environ)
 
+
+gc.freeze()
+gc.enable()
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     # While Lambda starts an instance, it has a whole processor, whatever its memory.

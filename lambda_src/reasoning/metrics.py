@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 from __future__ import annotations
 
+import functools
 import time
 from contextvars import ContextVar
 from enum import StrEnum
@@ -56,15 +57,22 @@ def embedded(function_name: str) -> dict[str, object]:
     values = _values.get()
     if not values:
         return {}
-    directive = {
-        "Namespace": METRICS_NAMESPACE,
-        "Dimensions": [["FunctionName"]],
-        "Metrics": [{"Name": metric.value, "Unit": _unit(metric)} for metric in values],
-    }
     return {
-        "_aws": {"Timestamp": int(1000 * time.time()), "CloudWatchMetrics": [directive]},
+        "_aws": {
+            "Timestamp": int(1000 * time.time()),
+            "CloudWatchMetrics": [_directive(tuple(values))],
+        },
         "FunctionName": function_name,
         **{metric.value: value for metric, value in values.items()},
+    }
+
+
+@functools.cache
+def _directive(counted: tuple[Metric, ...]) -> dict[str, object]:
+    return {
+        "Namespace": METRICS_NAMESPACE,
+        "Dimensions": [["FunctionName"]],
+        "Metrics": [{"Name": metric.value, "Unit": _unit(metric)} for metric in counted],
     }
 
 

@@ -44,17 +44,12 @@ def success(query: Query, outcome: Outcome, *, if_none_match: str) -> LambdaResp
     }
     if _matches(if_none_match, tag):
         return _response(HTTPStatus.NOT_MODIFIED, headers, "")
-    metadata = {
-        "status": outcome.status.value,
-        "key": entry.key,
-        "model": entry.model,
-        "cached_at": utc_text(entry.cached_at),
-        "expires_at": utc_text(entry.expires_at),
-        "age_seconds": outcome.age_seconds,
-    }
+    # Only the model's name may need escapes.
     body = (
         f'{{"reasoning":{entry.reasoning_json},"query":{query.canonical_json()},'
-        f'"cache":{_compact(metadata)}}}'
+        f'"cache":{{"status":"{outcome.status.value}","key":"{entry.key}",'
+        f'"model":{json.dumps(entry.model)},"cached_at":"{utc_text(entry.cached_at)}",'
+        f'"expires_at":"{utc_text(entry.expires_at)}","age_seconds":{outcome.age_seconds}}}}}'
     )
     return _response(HTTPStatus.OK, {"Content-Type": "application/json", **headers}, body)
 
