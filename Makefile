@@ -4,6 +4,8 @@ PIP_VERSION := 26.3
 PIPENV_VERSION := 2026.10.3
 
 VENV := .venv
+# What the function is compared with has some thirty packages of its own; only `make bench` needs them.
+PEERS := build/peers
 RUN := $(VENV)/bin/python
 # Options for the command behind a target: make up ARGS="--port 5000"
 ARGS ?=
@@ -13,7 +15,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status synth docs test lint types unit integration bench lock clean
+.PHONY: help install up down status serve synth docs test lint types unit integration bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +30,9 @@ down: $(VENV)/.installed ## Destroy what `make up` made, and stop it
 
 status: $(VENV)/.installed ## Say what of the local AWS is running
 	@$(RUN) -m ops local status $(ARGS)
+
+serve: $(VENV)/.installed ## Serve the cache Lambda over HTTP on the local AWS, and again after each change
+	@$(RUN) -m ops serve $(ARGS)
 
 synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod to cdktf.out
 	@$(RUN) main.py $(ARGS)
@@ -50,7 +55,7 @@ unit: $(VENV)/.installed ## Run the tests that need neither Terraform nor an emu
 integration: $(VENV)/.installed node_modules/.installed ## Run the tests on real Terraform and the emulator
 	$(RUN) -m pytest -m "integration or slow" -n 3 --dist loadfile $(ARGS)
 
-bench: $(VENV)/.installed ## Measure what docs/performance.md promises
+bench: $(VENV)/.installed $(PEERS)/.installed ## Measure what docs/performance.md promises
 	$(RUN) -m bench $(ARGS)
 
 # The index that pip is configured for is this machine's affair, so the lock does not record one.
@@ -59,8 +64,9 @@ import json, pathlib
 path = pathlib.Path("Pipfile.lock")
 lock = json.loads(path.read_text())
 lock["_meta"]["sources"] = []
-for entry in (*lock["default"].values(), *lock["develop"].values()):
-    entry.pop("index", None)
+for category, entries in lock.items():
+    for entry in entries.values() if category != "_meta" else ():
+        entry.pop("index", None)
 path.write_text(json.dumps(lock, indent=4, sort_keys=True) + "\n")
 endef
 export FORGET_INDEX
@@ -88,6 +94,14 @@ $(VENV)/.installed: Pipfile.lock
 	@mkdir -p build
 	@PIPENV_VERBOSITY=-1 PIPENV_IGNORE_VIRTUALENVS=1 $(RUN) -m pipenv requirements --dev --hash > build/requirements.txt
 	@$(RUN) -m pip install --quiet --require-hashes --no-deps --no-compile -r build/requirements.txt
+	@touch $@
+
+$(PEERS)/.installed: Pipfile.lock | $(VENV)/.installed
+	@echo "Installing the handlers' packages that the function is compared with into $(PEERS)"
+	@$(PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet pip==$(PIP_VERSION)
+	@PIPENV_VERBOSITY=-1 PIPENV_IGNORE_VIRTUALENVS=1 $(RUN) -m pipenv requirements --categories peers --hash > build/peers.txt
+	@$(PEERS)/bin/python -m pip install --quiet --require-hashes --no-deps -r build/peers.txt
 	@touch $@
 
 node_modules/.installed: package-lock.json

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from bench import local_aws, partiql, suite, synthesis
+from bench.processes import ROOT
 from bench.results import Result, table
 
 
@@ -24,13 +25,14 @@ def main() -> int:
         "sections",
         nargs="*",
         metavar="SECTION",
-        help="synthesis, local, partiql, tests (default: all)",
+        help="synthesis, function, local, partiql, tests (default: all)",
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of each command (default: 5)")
     parser.add_argument("--whole", action="store_true", help="time all of `make test`, too")
     options = parser.parse_args()
     sections: dict[str, Callable[[], Iterable[Result]]] = {
         "synthesis": lambda: synthesis.measure(options.runs),
+        "function": lambda: _function(options.runs),
         "local": local_aws.measure,
         "partiql": lambda: partiql.measure(options.runs),
         "tests": lambda: suite.measure(whole=options.whole),
@@ -46,6 +48,14 @@ def main() -> int:
     python = platform.python_version()
     sys.stdout.write(f"{today}, {os.cpu_count()} cores, Python {python}\n\n{table(results)}\n")
     return 0 if all(result.kept for result in results) else 1
+
+
+def _function(runs: int) -> Iterable[Result]:
+    # The function's code is a package of its own, which only AWS has on its path.
+    sys.path.append(str(ROOT / "lambda_src"))
+    from bench import function  # noqa: PLC0415
+
+    return function.measure(runs)
 
 
 if __name__ == "__main__":

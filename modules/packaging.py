@@ -1,6 +1,7 @@
 """Build the Lambda's deployment package: the same bytes on every machine, without a network.
 
-The package holds the function's own code and the pure-Python distributions that it bundles, taken
+The package holds the function's own code and the pure-Python distributions that it bundles, with
+the licence of each, taken
 from the installed environment after checking them against ``Pipfile.lock``. What the Lambda
 runtime itself ships (botocore) stays out.
 """
@@ -48,7 +49,7 @@ def build_package(
 
     Raises InputError where an installed distribution is missing or is not the locked one.
     """
-    entries = _own_files(source)
+    entries = {"LICENSE": (ROOT / "LICENSE").read_bytes(), **_own_files(source)}
     problems = []
     for name in distributions:
         found, problem = _distribution_files(name, lock)

@@ -30,6 +30,10 @@ GROUPS = {
         module="ops.reference.commands",
         help="Write the settings reference, docs/settings.md.",
     ),
+    "serve": Group(
+        module="ops.serve.commands",
+        help="The cache Lambda of this checkout over HTTP.",
+    ),
 }
 
 

@@ -6,6 +6,7 @@ processor time than everything else this function does.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import random
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
 
 from reasoning.connection import Connection, Origin, Response, TransportError
 from reasoning.errors import ConfigurationError
@@ -81,6 +83,16 @@ class _Credentials:
     access_key: str
     secret_key: str = field(repr=False)
     token: str | None = field(repr=False)
+
+
+class _Signer(SigV4Auth):  # type: ignore[misc]
+    """botocore's signer, which asks twice for the headers to sign; one answer is enough."""
+
+    def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
+        known = request.context.get("headers_to_sign")
+        if known is None:
+            known = request.context["headers_to_sign"] = super().headers_to_sign(request)
+        return known
 
 
 class AwsClient:
@@ -154,9 +166,12 @@ class AwsClient:
             headers={
                 "Content-Type": f"application/x-amz-json-{self._service.json_version}",
                 "X-Amz-Target": f"{self._service.target}.{operation}",
+                # Given these two, the signer need not find them out in slower ways.
+                "Host": self._connection.origin.authority,
+                "X-Amz-Content-SHA256": hashlib.sha256(body).hexdigest(),
             },
         )
-        signer = SigV4Auth(_credentials(self._environment), self._service.name, self._region)
+        signer = _Signer(_credentials(self._environment), self._service.name, self._region)
         signer.add_auth(request)
         return dict(request.headers.items())
 

@@ -23,8 +23,9 @@ _MODEL = "/config/gemini/model"
 _ENDPOINT = "/config/gemini/endpoint"
 _TIMEOUT_SECONDS = "/config/gemini/timeout-seconds"
 _TTL_DAYS = "/config/cache/ttl-days"
+_NAMESPACE = "/config/cache/namespace"
 
-PARAMETER_SUFFIXES = (_TABLE_NAME, _MODEL, _ENDPOINT, _TIMEOUT_SECONDS, _TTL_DAYS)
+PARAMETER_SUFFIXES = (_TABLE_NAME, _MODEL, _ENDPOINT, _TIMEOUT_SECONDS, _TTL_DAYS, _NAMESPACE)
 """The parameters this function reads, each below the environment's prefix."""
 
 MAX_TTL_DAYS = 3650
@@ -39,6 +40,7 @@ _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
 _SECRET_ID = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
 _DYNAMODB_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _GEMINI_MODEL = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_KEY_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +86,7 @@ class Settings:
     gemini_endpoint: Origin
     gemini_timeout_seconds: int
     ttl_days: int
+    namespace: str
 
     @classmethod
     def read(cls, parameters: Mapping[str, str], prefix: str) -> Settings:
@@ -100,6 +103,7 @@ class Settings:
             gemini_endpoint=reader.origin(prefix + _ENDPOINT),
             gemini_timeout_seconds=reader.whole_number(prefix + _TIMEOUT_SECONDS, 1, 60),
             ttl_days=reader.whole_number(prefix + _TTL_DAYS, 1, MAX_TTL_DAYS),
+            namespace=reader.text(prefix + _NAMESPACE, _KEY_NAMESPACE),
         )
         reader.finish()
         return settings
@@ -145,7 +149,12 @@ class SettingsSource:
         self._refresh_at = self._monotonic() + _REFRESH_SECONDS
         if new != old:
             self._settings = new
-            log.info("settings_changed", model=new.model, table_name=new.table_name)
+            log.info(
+                "settings_changed",
+                model=new.model,
+                table_name=new.table_name,
+                namespace=new.namespace,
+            )
 
     def _read(self, deadline: Deadline) -> Settings:
         names = [self._prefix + suffix for suffix in PARAMETER_SUFFIXES]

@@ -13,7 +13,7 @@ def parse_json(text: str) -> object:
         RecursionError: It is nested too deeply.
 
     """
-    document: object = json.loads(text, parse_constant=_refuse_constant)
+    document: object = _DECODER.decode(text)
     return document
 
 
@@ -24,3 +24,7 @@ def member(value: object, name: str) -> object:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+# json.loads would make a decoder for every text.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

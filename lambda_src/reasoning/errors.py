@@ -154,11 +154,26 @@ class UpstreamUnavailableError(ApiError):
         return {"Retry-After": str(self.retry_after)}
 
 
-class UpstreamTimeoutError(ApiError):
-    """Gemini did not finish its answer in time (504)."""
+class UpstreamTimeoutError(UpstreamUnavailableError):
+    """Gemini did not finish its answer in time (503 with Retry-After)."""
 
-    status = HTTPStatus.GATEWAY_TIMEOUT
     kind = "upstream-timeout"
+
+
+def shared_failure(kind: str, retry_after: int) -> ApiError:
+    """Return the failure that another request met under the same key, told by its `kind`."""
+    reason = f"shared: {kind}"
+    if kind == UpstreamRejectedError.kind:
+        return UpstreamRejectedError("Gemini refuses this request.", reason=reason)
+    if kind == UpstreamAuthenticationError.kind:
+        return UpstreamAuthenticationError("Gemini refuses this service.", reason=reason)
+    if kind == UpstreamAnswerError.kind:
+        return UpstreamAnswerError("Gemini gave no usable answer.", reason=reason)
+    if kind == ConfigurationError.kind:
+        return ConfigurationError(reason)
+    return UpstreamUnavailableError(
+        "Gemini is not available.", retry_after=retry_after or 1, reason=reason
+    )
 
 
 class CacheUnavailableError(Exception):

@@ -70,15 +70,12 @@ class HttpRequest:
         """Return the names and values the request gives: a GET's parameters, a POST's members.
 
         Raises:
-            UnknownPathError: The path is not `PATH`.
             MethodNotAllowedError: The method is not one of `METHODS`.
             BodyTooLargeError: The body has more than `MAX_BODY_BYTES`.
             UnsupportedMediaTypeError: The body is not declared as JSON in UTF-8.
             InvalidRequestError: Query string or body cannot be decoded.
 
         """
-        if self.path != PATH:
-            raise UnknownPathError(f"The only path is {PATH}.")
         if self.method == "GET":
             return _query_parameters(self.query_string)
         if self.method == "POST":
@@ -100,6 +97,17 @@ class HttpRequest:
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLargeError(f"The body must not exceed {MAX_BODY_BYTES} bytes.")
         return body
+
+
+def check_path(request: HttpRequest) -> None:
+    """Return if the path is one that this API has.
+
+    Raises:
+        UnknownPathError: It is not `PATH`.
+
+    """
+    if request.path != PATH:
+        raise UnknownPathError(f"The only path is {PATH}.")
 
 
 def _query_parameters(query_string: str) -> list[tuple[str, object]]:

@@ -1,14 +1,16 @@
-"""Gemini's REST method generateContent, called once for an answer under one deadline."""
+"""Gemini's REST method generateContent, under one deadline for everything that it takes."""
 
 from __future__ import annotations
 
 import json
+import random
 import re
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from reasoning import log
-from reasoning.answer import ANSWER_SCHEMA, INSTRUCTION, parse_answer, prompt
+from reasoning.answer import parse_answer
 from reasoning.connection import (
     Connection,
     Origin,
@@ -24,8 +26,11 @@ from reasoning.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
+from reasoning.prompt import ANSWER_SCHEMA, INSTRUCTION, prompt
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reasoning.deadline import Deadline
     from reasoning.models import Query
     from reasoning.secret import ApiKey
@@ -36,6 +41,18 @@ _MAX_RETRY_AFTER_SECONDS = 3600
 _SECONDS = re.compile(r"[0-9]{1,8}")
 _KEY_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _OVERLOADED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+# Passing troubles of a server. Not 429: asking more often is what it complains about.
+_PASSING = frozenset(
+    {
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_RETRY_PAUSE_SECONDS = (0.1, 0.5)
+# With less than this left, a second attempt would hardly be answered.
+_RETRY_WORTH_SECONDS = 2.0
 _BLOCKED = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE"}
 )
@@ -45,18 +62,25 @@ class Gemini:
     """Asks one model at one endpoint."""
 
     def __init__(
-        self, *, endpoint: Origin, model: str, timeout_seconds: float, api_key: ApiKey
+        self,
+        *,
+        endpoint: Origin,
+        model: str,
+        timeout_seconds: float,
+        api_key: ApiKey,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.model = model
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._api_key = api_key
+        self._pause = pause
         self._connection = Connection(endpoint)
 
     def explain(self, query: Query, deadline: Deadline) -> str:
         """Return a validated answer: the JSON of an object that conforms to `ANSWER_SCHEMA`.
 
-        Everything together, a second attempt with a new key included, takes no longer than
-        the configured timeout and ends by the deadline.
+        Everything together takes no longer than the configured timeout and ends by the
+        deadline: a second attempt after a passing trouble, and another with a new key.
 
         Raises:
             UpstreamTimeoutError: There was no complete answer in time.
@@ -67,7 +91,7 @@ class Gemini:
             ConfigurationError: There is no key.
 
         """
-        deadline = deadline.within(self._timeout_seconds)
+        deadline = deadline.within(self.timeout_seconds)
         response = self._generate(query, deadline)
         if _refuses_key(response):
             log.warning("gemini_key_refused", status=response.status)
@@ -77,6 +101,25 @@ class Gemini:
         return parse_answer(_text(response.body))
 
     def _generate(self, query: Query, deadline: Deadline) -> Response:
+        try:
+            response = self._send(query, deadline)
+        except TransportTimeoutError as error:
+            raise _timed_out() from error
+        except TransportError as error:
+            if not _worth_another(deadline):
+                raise _unreachable(error) from error
+        else:
+            if not (_may_pass(response) and _worth_another(deadline)):
+                return response
+        self._pause(random.uniform(*_RETRY_PAUSE_SECONDS))  # noqa: S311
+        try:
+            return self._send(query, deadline)
+        except TransportTimeoutError as error:
+            raise _timed_out() from error
+        except TransportError as error:
+            raise _unreachable(error) from error
+
+    def _send(self, query: Query, deadline: Deadline) -> Response:
         body = {
             "systemInstruction": {"parts": [{"text": INSTRUCTION}]},
             "contents": [{"role": "user", "parts": [{"text": prompt(query)}]}],
@@ -86,24 +129,35 @@ class Gemini:
                 "maxOutputTokens": _MAX_OUTPUT_TOKENS,
             },
         }
-        headers = {
-            "Content-Type": "application/json",
-            "x-goog-api-key": self._api_key.value(deadline),
-        }
-        try:
-            return self._connection.request(
-                "POST",
-                f"/v1beta/models/{self.model}:generateContent",
-                headers=headers,
-                body=json.dumps(body).encode(),
-                deadline=deadline,
-            )
-        except TransportTimeoutError as error:
-            raise UpstreamTimeoutError("Gemini did not answer in time.") from error
-        except TransportError as error:
-            raise UpstreamUnavailableError(
-                "Gemini cannot be reached.", retry_after=_RETRY_AFTER_SECONDS, reason=str(error)
-            ) from error
+        return self._connection.request(
+            "POST",
+            f"/v1beta/models/{self.model}:generateContent",
+            headers={
+                "Content-Type": "application/json",
+                "x-goog-api-key": self._api_key.value(deadline),
+            },
+            body=json.dumps(body).encode(),
+            deadline=deadline,
+        )
+
+
+def _may_pass(response: Response) -> bool:
+    # A server that names a time wants to be left alone until then.
+    return response.status in _PASSING and "retry-after" not in response.headers
+
+
+def _worth_another(deadline: Deadline) -> bool:
+    return deadline.remaining() > _RETRY_WORTH_SECONDS
+
+
+def _timed_out() -> UpstreamTimeoutError:
+    return UpstreamTimeoutError("Gemini did not answer in time.", retry_after=_RETRY_AFTER_SECONDS)
+
+
+def _unreachable(error: TransportError) -> UpstreamUnavailableError:
+    return UpstreamUnavailableError(
+        "Gemini cannot be reached.", retry_after=_RETRY_AFTER_SECONDS, reason=str(error)
+    )
 
 
 def _refuses_key(response: Response) -> bool:

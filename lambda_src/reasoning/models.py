@@ -22,7 +22,7 @@ _MAX_SHOWN_CHARACTERS = 64
 _MAX_FIELD_ERRORS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NumberLiteral:
     """A number as the client wrote it, not yet converted.
 
@@ -45,6 +45,9 @@ class Severity(StrEnum):
     MEDIUM = "medium"
     HIGH = "high"
     CRITICAL = "critical"
+
+
+_SEVERITIES = {severity.value: severity for severity in Severity}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,20 +96,32 @@ class Query:
         Keys are sorted, there is no white space, and every number is the shortest decimal of
         its binary64 value, with a point even if it is whole.
         """
-        values = {
-            "lat": self.lat,
-            "lon": self.lon,
-            "date": self.date.isoformat(),
-            "co2": self.co2,
-            "deviation": self.deviation,
-            "severity": self.severity.value,
-            "zscore": self.zscore,
-        }
-        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        # Written out, because a hit needs it twice and json.dumps takes five times as long. The
+        # values need no escapes, and a float's repr is its JSON.
+        return (
+            f'{{"co2":{self.co2!r},"date":"{self.date.isoformat()}","deviation":{self.deviation!r},'
+            f'"lat":{self.lat!r},"lon":{self.lon!r},"severity":"{self.severity.value}",'
+            f'"zscore":{self.zscore!r}}}'
+        )
 
-    def cache_key(self) -> str:
-        """Return the SHA-256 of the canonical JSON as 64 hexadecimal digits."""
-        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeySpace:
+    """What an answer depends on beside its query; none of the three may hold a newline.
+
+    Another model or prompt never finds the answers of the one before it. A new `namespace`
+    empties the cache in one step: the old answers stay until they expire, but nothing asks
+    for them.
+    """
+
+    namespace: str
+    model: str
+    prompt_version: str
+
+    def key(self, query: Query) -> str:
+        """Return a query's cache key: a SHA-256 as 64 hexadecimal digits."""
+        parts = (self.namespace, self.model, self.prompt_version, query.canonical_json())
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,9 +207,9 @@ class _FieldReader:
 
     def severity(self, name: str) -> Severity:
         value = self._values.pop(name, _MISSING)
-        for severity in Severity:
-            if value == severity.value:
-                return severity
+        severity = _SEVERITIES.get(value) if isinstance(value, str) else None
+        if severity is not None:
+            return severity
         self._blame(name, value, f"must be one of {', '.join(Severity)}")
         return Severity.LOW
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reasoning.errors import ApiError
     from reasoning.models import Query
-    from reasoning.service import Outcome
+    from reasoning.outcome import Outcome
 
 
 class LambdaResponse(TypedDict):
@@ -44,17 +44,12 @@ def success(query: Query, outcome: Outcome, *, if_none_match: str) -> LambdaResp
     }
     if _matches(if_none_match, tag):
         return _response(HTTPStatus.NOT_MODIFIED, headers, "")
-    metadata = {
-        "status": outcome.status.value,
-        "key": entry.key,
-        "model": entry.model,
-        "cached_at": utc_text(entry.cached_at),
-        "expires_at": utc_text(entry.expires_at),
-        "age_seconds": outcome.age_seconds,
-    }
+    # Only the model's name may need escapes.
     body = (
         f'{{"reasoning":{entry.reasoning_json},"query":{query.canonical_json()},'
-        f'"cache":{_compact(metadata)}}}'
+        f'"cache":{{"status":"{outcome.status.value}","key":"{entry.key}",'
+        f'"model":{json.dumps(entry.model)},"cached_at":"{utc_text(entry.cached_at)}",'
+        f'"expires_at":"{utc_text(entry.expires_at)}","age_seconds":{outcome.age_seconds}}}}}'
     )
     return _response(HTTPStatus.OK, {"Content-Type": "application/json", **headers}, body)
 
@@ -79,6 +74,11 @@ def failure(problem: ApiError, request_id: str) -> LambdaResponse:
         **problem.headers,
     }
     return _response(problem.status, headers, _compact(document))
+
+
+def no_content(headers: Mapping[str, str]) -> LambdaResponse:
+    """Return a response that is all headers (204)."""
+    return _response(HTTPStatus.NO_CONTENT, {**headers, "Cache-Control": "no-store"}, "")
 
 
 def _response(status: HTTPStatus, headers: dict[str, str], body: str) -> LambdaResponse:

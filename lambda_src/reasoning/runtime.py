@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING
 
 from reasoning.aws import DYNAMODB, SECRETS_MANAGER, SSM, AwsClient, JsonService
 from reasoning.config import Environment, Settings, SettingsSource
-from reasoning.gemini import Gemini
-from reasoning.secret import ApiKey
+from reasoning.hot import HotAnswers
+from reasoning.models import KeySpace
+from reasoning.prompt import PROMPT_VERSION
 from reasoning.service import ReasoningService
 from reasoning.store import CacheStore
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reasoning.deadline import Deadline
+    from reasoning.flight import SingleFlight
+    from reasoning.secret import ApiKey
 
 
 class Runtime:
@@ -40,7 +44,8 @@ class Runtime:
 
         self._settings_source = SettingsSource(client(SSM), environment.parameter_prefix)
         self._dynamodb = client(DYNAMODB)
-        self._api_key = ApiKey(client(SECRETS_MANAGER), environment.gemini_secret_id)
+        self._secrets_manager = client(SECRETS_MANAGER)
+        self._secret_id = environment.gemini_secret_id
         self._built: tuple[Settings, ReasoningService] | None = None
 
     def service(self, deadline: Deadline) -> ReasoningService:
@@ -57,14 +62,40 @@ class Runtime:
         return self._built[1]
 
     def _build(self, settings: Settings) -> ReasoningService:
+        cache = CacheStore(self._dynamodb, settings.table_name)
         return ReasoningService(
-            cache=CacheStore(self._dynamodb, settings.table_name),
+            cache=cache,
+            hot=HotAnswers(),
+            keys=KeySpace(
+                namespace=settings.namespace,
+                model=settings.model,
+                prompt_version=PROMPT_VERSION,
+            ),
+            flight=functools.cache(lambda: self._flight(settings, cache)),
+            clock=time.time,
+        )
+
+    def _flight(self, settings: Settings, cache: CacheStore) -> SingleFlight:
+        # Imported here: a hit does not pay for loading what only a miss needs.
+        from reasoning.breaker import CircuitBreaker  # noqa: PLC0415
+        from reasoning.flight import SingleFlight  # noqa: PLC0415
+        from reasoning.gemini import Gemini  # noqa: PLC0415
+
+        return SingleFlight(
+            cache=cache,
             model=Gemini(
                 endpoint=settings.gemini_endpoint,
                 model=settings.model,
                 timeout_seconds=settings.gemini_timeout_seconds,
                 api_key=self._api_key,
             ),
+            breaker=CircuitBreaker(),
             ttl_days=settings.ttl_days,
             clock=time.time,
         )
+
+    @functools.cached_property
+    def _api_key(self) -> ApiKey:
+        from reasoning.secret import ApiKey  # noqa: PLC0415
+
+        return ApiKey(self._secrets_manager, self._secret_id)

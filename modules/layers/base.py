@@ -17,6 +17,7 @@ from modules.resources.private_bucket import PrivateBucket
 from modules.stack import EDGE_REGION, LayerStack
 
 _SECRET_RECOVERY_DAYS = 30
+_FIRST_NAMESPACE = "1"
 
 # Folders of the bucket for access logs, beside one for each bucket.
 ANALYTICS = "analytics"
@@ -58,6 +59,16 @@ class BaseLayer(LayerStack):
                 value=value,
                 description=description,
             )
+
+        add_parameter(
+            self,
+            "cache_namespace",
+            name=self.naming.config_parameter("cache", "namespace"),
+            value=cache.namespace or _FIRST_NAMESPACE,
+            description="Part of every cache key: a new value empties the cache",
+            # Going back to an old value would bring the old answers back.
+            keep_changes=cache.namespace is None,
+        )
 
     def _add_secret(self) -> None:
         """Add the container only: the value is put beside Terraform, so no state ever holds it."""

@@ -40,6 +40,7 @@ class ComputeLayer(LayerStack):
             environment={
                 "PARAMETER_PREFIX": self.naming.parameters,
                 "GEMINI_SECRET_ID": self.naming.gemini_secret,
+                **self._cross_origin(),
             },
             statements=[
                 *storage.cache_table.grant_read_write(),
@@ -51,6 +52,10 @@ class ComputeLayer(LayerStack):
         TerraformOutput(self, "function_name", value=function.name)
         TerraformOutput(self, "function_arn", value=function.arn)
         TerraformOutput(self, "function_url", value=function.url)
+
+    def _cross_origin(self) -> dict[str, str]:
+        origins = self.settings.function.cors_origins
+        return {"CORS_ORIGINS": ",".join(origins)} if origins else {}
 
     def _read_configuration(self) -> Statement:
         return Statement(

@@ -55,7 +55,9 @@ class FrontendLayer(LayerStack):
             data=self._bucket_origin("data", storage.geojson, storage),
             api=self._api_origin(function),
             web_acl_arn=firewall or settings.web_acl_arn,
-            api_cache_policy_id=add_api_cache_policy(self),
+            api_cache_policy_id=add_api_cache_policy(
+                self, by_origin=bool(self.settings.function.cors_origins)
+            ),
             headers_policy_id=add_security_headers(
                 self, content_security_policy=settings.content_security_policy
             ),

@@ -7,6 +7,7 @@ from cdktf_cdktf_provider_aws.cloudfront_cache_policy import (
     CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOrigin,
     CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginCookiesConfig,
     CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfig,
+    CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfigHeaders,
     CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginQueryStringsConfig,
 )
 from cdktf_cdktf_provider_aws.cloudfront_response_headers_policy import (
@@ -24,18 +25,17 @@ from modules.stack import LayerStack
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
-def add_api_cache_policy(stack: LayerStack) -> str:
+def add_api_cache_policy(stack: LayerStack, *, by_origin: bool) -> str:
     """Add a policy that caches an answer for as long as its Cache-Control says; return its id.
 
-    Without the header nothing is cached. The query string is the question and so the key.
+    Without the header nothing is cached. The query string is the question and so the key; with
+    ``by_origin`` so is the site that asks, because the answer then names it.
     """
     key = CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOrigin(
         query_strings_config=CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginQueryStringsConfig(
             query_string_behavior="all"
         ),
-        headers_config=CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfig(
-            header_behavior="none"
-        ),
+        headers_config=_by_origin() if by_origin else _by_no_header(),
         cookies_config=CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginCookiesConfig(
             cookie_behavior="none"
         ),
@@ -53,6 +53,21 @@ def add_api_cache_policy(stack: LayerStack) -> str:
         parameters_in_cache_key_and_forwarded_to_origin=key,
     )
     return policy.id
+
+
+def _by_origin() -> CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfig:
+    return CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfig(
+        header_behavior="whitelist",
+        headers=CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfigHeaders(
+            items=["Origin"]
+        ),
+    )
+
+
+def _by_no_header() -> CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfig:
+    return CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfig(
+        header_behavior="none"
+    )
 
 
 def add_security_headers(stack: LayerStack, *, content_security_policy: str) -> str:

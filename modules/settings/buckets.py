@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from modules.constraints import Between, HttpsUrl, Matches
 from modules.documentation import Doc
 from modules.problems import Problem
-from modules.settings.forms import REGION
+from modules.settings.forms import REGION, star_beside_origins
 
 _HEADER = Matches(r"\*|[A-Za-z0-9-]{1,100}", 'a header\'s name, or "*"', "Range")
 
@@ -182,13 +182,7 @@ class BucketSettings:
 
     def problems(self, at: str) -> Iterator[Problem]:
         """Yield what contradicts itself."""
-        if "*" in self.cors_origins and len(self.cors_origins) > 1:
-            yield Problem(
-                field=f"{at}.cors_origins",
-                value=list(self.cors_origins),
-                reason='"*" already allows every origin; the others only look like a limit',
-                remedy='keep "*" alone, or name the origins without it',
-            )
+        yield from star_beside_origins(f"{at}.cors_origins", self.cors_origins)
         if self.replication and not self.versioning:
             yield _needs_versioning(f"{at}.replication", "S3 replicates versions", at)
         if self.object_lock and not self.versioning:

@@ -9,6 +9,7 @@ from typing import Annotated
 from modules.constraints import Between, HttpsUrl, Matches, OneOf
 from modules.documentation import Doc
 from modules.problems import Problem
+from modules.settings.forms import star_beside_origins
 
 # What Lambda never lets a function reserve: docs.aws.amazon.com/lambda, "reserved concurrency".
 _UNRESERVED = 100
@@ -27,6 +28,15 @@ class CacheSettings:
         ),
     ] = 90
 
+    namespace: Annotated[
+        str | None,
+        Matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "letters, digits, '.', '_' and '-'", "2026-11"),
+        Doc(
+            "Part of every cache key: another one empties the cache in one step. Without it the "
+            "parameter starts as `1` and belongs to the operators: Terraform keeps their changes.",
+        ),
+    ] = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class GeminiSettings:
@@ -36,7 +46,7 @@ class GeminiSettings:
         str,
         Matches(r"[a-z0-9][a-z0-9.-]{2,63}", "a model code", "gemini-3.8-flash"),
         Doc(
-            "Model that explains an anomaly; cached answers of another model are served on.",
+            "Model that explains an anomaly; cached answers of another model are not served.",
             cost="Google's price of the model, for each answer that is not cached",
         ),
     ] = "gemini-3.8-flash"
@@ -72,6 +82,11 @@ class FunctionSettings:
         Between(2, 29, "seconds", "CloudFront waits 30"),
         Doc("The function is stopped after it; it must exceed the longest wait for Gemini."),
     ] = 28
+    cors_origins: Annotated[
+        tuple[str, ...],
+        HttpsUrl(star=True),
+        Doc("Other sites whose pages may ask the function; the site's own need no entry."),
+    ] = ()
     alias: Annotated[
         str | None,
         Matches(r"(?!\d+$)[A-Za-z0-9_-]{1,128}", "a name that is not only digits", "live"),
@@ -128,7 +143,8 @@ class FunctionSettings:
     ] = False
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield what Lambda would refuse."""
+        """Yield what Lambda would refuse, and origins that contradict each other."""
+        yield from star_beside_origins(f"{at}.cors_origins", self.cors_origins)
         if self.provisioned_concurrency and self.alias is None:
             yield Problem(
                 field=f"{at}.provisioned_concurrency",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from tests.lambda_src.scripted_server import Behaviour, Exchange, ScriptedServer, drip, hang, reply
 
@@ -17,6 +18,7 @@ __all__ = [
     "hang",
     "refuse_keys_except",
     "saying",
+    "slowly",
     "status",
     "unknown_key",
 ]
@@ -56,6 +58,16 @@ def saying(text: str) -> Behaviour:
 
 def answering(answer: object = ANSWER) -> Behaviour:
     return saying(json.dumps(answer))
+
+
+def slowly(seconds: float) -> Behaviour:
+    """Answer validly after a while."""
+
+    def behaviour(exchange: Exchange) -> None:
+        time.sleep(seconds)
+        answering()(exchange)
+
+    return behaviour
 
 
 def finished_by(finish_reason: object) -> Behaviour:

@@ -10,13 +10,14 @@ from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import CacheUnavailableError
 from reasoning.models import CacheEntry
+from reasoning.snapshot import NOTHING, Failure, Lease, Snapshot
 from reasoning.store import CacheStore
 
-from tests.lambda_src.builders import CREDENTIALS, DAY, NOW, LogLines, query
+from tests.lambda_src.builders import CREDENTIALS, DAY, NOW, LogLines, key, query
 from tests.lambda_src.fake_gemini import ANSWER
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer, reply
 
-KEY = query().cache_key()
+KEY = key()
 ENTRY = CacheEntry(
     key=KEY,
     reasoning_json=json.dumps(ANSWER),
@@ -24,6 +25,8 @@ ENTRY = CacheEntry(
     cached_at=NOW,
     expires_at=NOW + 90 * DAY,
 )
+LEASE = Lease(key=KEY, owner="me", until=1000 * (NOW + 22))
+FAILURE = Failure(kind="upstream-unavailable", owner="me", until=NOW + 120, retry_after=7)
 ITEM: dict[str, dict[str, object]] = {
     "cache_key": {"S": KEY},
     "cached_at": {"S": "2026-05-17T06:40:00Z"},
@@ -50,13 +53,11 @@ def store(aws_server: ScriptedServer) -> CacheStore:
 def test_the_item_written_has_the_documented_form(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
-    store.put(ENTRY, query(), soon)
+    assert store.put(ENTRY, query(), LEASE, soon)
 
     (request,) = aws_server.requests
     assert request.headers["x-amz-target"] == "DynamoDB_20120810.PutItem"
-    written = request.json()["Item"]
-    assert isinstance(written, dict)
-    assert written == ITEM
+    assert request.json()["Item"] == ITEM
 
 
 def test_an_item_is_read_as_the_entry_it_was_written_from(
@@ -64,7 +65,9 @@ def test_an_item_is_read_as_the_entry_it_was_written_from(
 ) -> None:
     aws_server.will(reply(200, {"Item": ITEM}))
 
-    assert store.get(KEY, NOW + 5, soon) == ENTRY
+    found = store.read(KEY, NOW + 5, soon)
+
+    assert found == Snapshot(fresh=ENTRY, version=ITEM["cached_at"])
     assert aws_server.requests[0].json() == {
         "TableName": "co2-analysis-dev-cache",
         "Key": {"cache_key": {"S": KEY}},
@@ -72,8 +75,60 @@ def test_an_item_is_read_as_the_entry_it_was_written_from(
 
 
 def test_no_item_is_a_miss(store: CacheStore, soon: Deadline, log_lines: LogLines) -> None:
-    assert store.get(KEY, NOW, soon) is None
+    assert store.read(KEY, NOW, soon) == NOTHING
     assert log_lines() == []
+
+
+def test_a_consistent_read_says_so(
+    store: CacheStore, aws_server: ScriptedServer, soon: Deadline
+) -> None:
+    store.read(KEY, NOW, soon, consistent=True)
+
+    assert aws_server.requests[0].json()["ConsistentRead"] is True
+
+
+@pytest.mark.parametrize("lease", [(1000 * NOW - 1, None), (1000 * NOW, "someone")])
+def test_a_lease_without_an_answer_is_no_fault(
+    store: CacheStore,
+    aws_server: ScriptedServer,
+    soon: Deadline,
+    log_lines: LogLines,
+    lease: tuple[int, str | None],
+) -> None:
+    until_ms, holder = lease
+    leased = {
+        "cache_key": {"S": KEY},
+        "ttl": {"N": str(NOW + 3600)},
+        "lease_owner": {"S": "someone"},
+        "lease_until": {"N": str(until_ms)},
+    }
+    aws_server.will(reply(200, {"Item": leased}))
+
+    assert store.read(KEY, NOW, soon) == Snapshot(holder=holder)
+    assert log_lines() == []
+
+
+def test_a_failure_is_read_as_it_was_left(
+    store: CacheStore, aws_server: ScriptedServer, soon: Deadline
+) -> None:
+    store.fail(LEASE, FAILURE, soon)
+    values = aws_server.requests[0].json()["ExpressionAttributeValues"]
+    assert isinstance(values, dict)
+    names = {"owner": ":owner", "kind": ":kind", "until": ":until", "retry_after": ":after"}
+    left = {f"failure_{name}": values[value] for name, value in names.items()}
+    aws_server.will(reply(200, {"Item": left}))
+
+    assert store.read(KEY, NOW, soon) == Snapshot(failure=FAILURE)
+
+
+def test_a_condition_that_does_not_hold_is_an_answer_and_no_failure(
+    store: CacheStore, aws_server: ScriptedServer, soon: Deadline
+) -> None:
+    aws_server.default = reply(400, {"__type": "x#ConditionalCheckFailedException"})
+
+    assert store.acquire(LEASE, NOTHING, NOW, soon) is False
+    assert store.put(ENTRY, query(), LEASE, soon) is False
+    assert store.fail(LEASE, FAILURE, soon) is False
 
 
 @pytest.mark.parametrize(("now", "usable"), [(-1, True), (0, False), (1, False)])
@@ -82,7 +137,9 @@ def test_an_item_is_usable_until_the_second_its_ttl_names(
 ) -> None:
     aws_server.will(reply(200, {"Item": ITEM}))
 
-    assert (store.get(KEY, ENTRY.expires_at + now, soon) is not None) == usable
+    found = store.read(KEY, ENTRY.expires_at + now, soon)
+
+    assert (found.fresh, found.stale) == ((ENTRY, None) if usable else (None, ENTRY))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +178,9 @@ def test_an_item_of_another_form_is_a_miss_and_is_logged(
     item = {name: value for name, value in {**ITEM, **change}.items() if value is not None}
     aws_server.will(reply(200, {"Item": item}))
 
-    assert store.get(KEY, NOW, soon) is None
+    found = store.read(KEY, NOW, soon)
+
+    assert (found.fresh, found.stale) == (None, None)
     (line,) = log_lines()
     assert (line["event"], line["key"]) == ("cache_item_unusable", KEY)
 
@@ -140,9 +199,9 @@ def test_a_failing_table_is_an_unavailable_cache(
     aws_server.default = failure
 
     with pytest.raises(CacheUnavailableError):
-        store.get(KEY, NOW, soon)
+        store.read(KEY, NOW, soon)
     with pytest.raises(CacheUnavailableError):
-        store.put(ENTRY, query(), soon)
+        store.put(ENTRY, query(), None, soon)
 
 
 def test_an_item_too_large_for_the_table_is_not_sent(
@@ -155,5 +214,5 @@ def test_an_item_too_large_for_the_table_is_not_sent(
     )
 
     with pytest.raises(CacheUnavailableError, match="bytes"):
-        store.put(entry, query(), soon)
+        store.put(entry, query(), None, soon)
     assert aws_server.requests == []

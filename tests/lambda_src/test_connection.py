@@ -251,7 +251,7 @@ def tls_connection(
     tls_server: ScriptedServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Connection:
     trusting = ssl.create_default_context(cafile=str(certificate.with_suffix(".crt")))
-    monkeypatch.setattr("reasoning.connection._TLS", trusting)
+    monkeypatch.setattr("reasoning.connection._tls", lambda: trusting)
     return Connection(Origin.parse(tls_server.url))
 
 

@@ -6,7 +6,6 @@ import json
 import time
 
 import pytest
-from reasoning.answer import ANSWER_SCHEMA
 from reasoning.aws import SECRETS_MANAGER, AwsClient
 from reasoning.connection import Origin
 from reasoning.deadline import Deadline
@@ -20,6 +19,7 @@ from reasoning.errors import (
     UpstreamUnavailableError,
 )
 from reasoning.gemini import Gemini
+from reasoning.prompt import ANSWER_SCHEMA
 from reasoning.secret import ApiKey
 
 from tests.lambda_src import fake_gemini as gemini
@@ -35,6 +35,8 @@ from tests.lambda_src.scripted_server import (
 )
 
 KEY = "key-that-must-stay-secret"
+SERVER_ERROR, OVERLOADED = gemini.status(500), gemini.status(503)
+PASSING = (SERVER_ERROR, OVERLOADED, close)
 ROTATED_KEY = "rotated-key-that-must-stay-secret"
 
 
@@ -61,6 +63,7 @@ def model(gemini_server: FakeGemini, secrets: ScriptedServer) -> Gemini:
         model="gemini-3.8-flash",
         timeout_seconds=5,
         api_key=api_key(secrets),
+        pause=lambda _seconds: None,
     )
 
 
@@ -106,9 +109,9 @@ def test_key_and_connection_are_kept(
         (gemini.finished_by(None), UpstreamAnswerError),
         (gemini.finished_by({}), UpstreamAnswerError),
         (gemini.status(404), UpstreamAnswerError),
-        (gemini.status(500), UpstreamAnswerError),
+        (SERVER_ERROR, UpstreamAnswerError),
         (gemini.status(429), UpstreamUnavailableError),
-        (gemini.status(503), UpstreamUnavailableError),
+        (OVERLOADED, UpstreamUnavailableError),
         (close, UpstreamUnavailableError),
         (reply_bytes(200, b"<html>"), UpstreamAnswerError),
         (reply_bytes(200, b"[" * 100_000), UpstreamAnswerError),
@@ -125,11 +128,35 @@ def test_failures_have_types(
     behaviour: Behaviour,
     expected: type[ApiError],
 ) -> None:
-    gemini_server.will(behaviour)
+    gemini_server.default = behaviour
 
     with pytest.raises(expected) as raised:
         model.explain(query(), soon)
     assert type(raised.value) is expected
+    assert len(gemini_server.requests) == (2 if behaviour in PASSING else 1)
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504])
+def test_a_passing_trouble_is_survived(
+    model: Gemini, gemini_server: FakeGemini, soon: Deadline, code: int
+) -> None:
+    gemini_server.will(gemini.status(code))
+
+    assert json.loads(model.explain(query(), soon)) == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "seconds"),
+    [(gemini.status(503, {"Retry-After": "1"}), 5), (gemini.status(503), 1.5), (close, 1.5)],
+    ids=["the server names a time", "too little is left", "too little is left"],
+)
+def test_another_attempt_that_cannot_help_is_not_made(
+    model: Gemini, gemini_server: FakeGemini, behaviour: Behaviour, seconds: float
+) -> None:
+    gemini_server.default = behaviour
+
+    with pytest.raises(UpstreamUnavailableError):
+        model.explain(query(), Deadline.after(seconds))
     assert len(gemini_server.requests) == 1
 
 
@@ -178,7 +205,7 @@ def test_an_answer_that_breaks_the_schema_is_refused(
 def test_overload_tells_when_to_come_back(
     model: Gemini, gemini_server: FakeGemini, soon: Deadline, behaviour: Behaviour, seconds: int
 ) -> None:
-    gemini_server.will(behaviour)
+    gemini_server.default = behaviour
 
     with pytest.raises(UpstreamUnavailableError) as raised:
         model.explain(query(), soon)
@@ -322,7 +349,7 @@ def test_no_failure_reveals_the_key(
 ) -> None:
     echo = reply(400, {"error": {"message": f"API key {KEY} not valid"}})
     for behaviour in (echo, gemini.status(401), gemini.status(503), close):
-        gemini_server.will(behaviour, behaviour)
+        gemini_server.will(*[behaviour] * 4)
         with pytest.raises(ApiError) as raised:
             model.explain(query(), soon)
         error = raised.value

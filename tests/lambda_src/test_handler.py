@@ -24,6 +24,7 @@ from tests.lambda_src.builders import (
     LogLines,
     get_event,
     json_body,
+    key,
     post_event,
 )
 from tests.lambda_src.builders import query as parsed
@@ -40,7 +41,7 @@ def test_a_miss_is_the_answer_with_its_cache_metadata() -> None:
         "query": json.loads(parsed().canonical_json()),
         "cache": {
             "status": "MISS",
-            "key": parsed().cache_key(),
+            "key": key(),
             "model": "test-model",
             "cached_at": "2026-05-17T06:40:00Z",
             "expires_at": "2026-08-15T06:40:00Z",
@@ -122,7 +123,7 @@ def test_a_conditional_post_is_answered_in_full() -> None:
         (UpstreamAuthenticationError("d"), 502),
         (UpstreamAnswerError("d"), 502),
         (UpstreamUnavailableError("d", retry_after=7), 503),
-        (UpstreamTimeoutError("d"), 504),
+        (UpstreamTimeoutError("d", retry_after=7), 503),
         (RuntimeError("a defect"), 500),
     ],
 )
@@ -192,6 +193,30 @@ def test_every_line_carries_the_request_id_and_no_request_data(log_lines: LogLin
     assert [line["status"] for line in lines if line["event"] == "request"] == [400, 400, 400, 200]
     assert {line["request_id"] for line in lines} == {"request-1"}
     assert marker not in json.dumps(lines)
+
+
+def test_every_response_carries_the_request_id() -> None:
+    api = Api()
+    tag = api.send(get_event(FIELDS))["headers"]["ETag"]
+
+    for event in (get_event(FIELDS), get_event(FIELDS, {"if-none-match": tag}), get_event({}), {}):
+        assert api.send(event)["headers"]["X-Request-Id"] == "request-1"
+
+
+@pytest.mark.parametrize(
+    ("given", "logged"),
+    [
+        ("SnRiCj8F7xLzEXAMPLEkyYqbm1Dd==", "SnRiCj8F7xLzEXAMPLEkyYqbm1Dd=="),
+        ("a secret that somebody put here", None),
+        ("x" * 101, None),
+    ],
+)
+def test_the_edges_request_id_is_logged_if_it_is_one(
+    log_lines: LogLines, given: str, logged: str | None
+) -> None:
+    Api().send(get_event(FIELDS, {"X-Amz-Cf-Id": given}))
+
+    assert log_lines()[-1]["edge_request_id"] == logged
 
 
 def test_client_errors_do_not_count_as_failures_of_the_service(log_lines: LogLines) -> None:

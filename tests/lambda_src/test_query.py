@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reasoning.errors import FieldError, InvalidRequestError
 from reasoning.events import HttpRequest
-from reasoning.models import Query
+from reasoning.models import KeySpace, Query
 
 from tests.lambda_src.builders import (
     FIELDS,
     NUMBERS,
     get_event,
     json_body,
+    key,
     post_event,
     query,
 )
@@ -48,7 +49,16 @@ def test_the_canonical_form_and_key_are_a_contract_with_stored_items() -> None:
         '{"co2":428.5,"date":"2026-05-14","deviation":8.25,"lat":35.6762,"lon":139.6503,'
         '"severity":"high","zscore":3.1}'
     )
-    assert parsed.cache_key() == hashlib.sha256(parsed.canonical_json().encode()).hexdigest()
+    keys = KeySpace(namespace="1", model="gemini-3.8-flash", prompt_version="v")
+    text = f"1\ngemini-3.8-flash\nv\n{parsed.canonical_json()}"
+    assert keys.key(parsed) == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("part", ["namespace", "model", "prompt_version"])
+def test_another_namespace_model_or_prompt_is_another_key(part: str) -> None:
+    parts = {"namespace": "1", "model": "m", "prompt_version": "v"}
+
+    assert KeySpace(**parts).key(query()) != KeySpace(**{**parts, part: "2"}).key(query())
 
 
 @pytest.mark.parametrize(
@@ -65,7 +75,7 @@ def test_the_canonical_form_and_key_are_a_contract_with_stored_items() -> None:
     ],
 )
 def test_equal_values_share_a_key(one: dict[str, str], other: dict[str, str]) -> None:
-    assert query(**one).cache_key() == query(**other).cache_key()
+    assert key(query(**one)) == key(query(**other))
 
 
 numbers = {name: st.floats(low, high) for name, (low, high) in BOUNDS.items()}
@@ -105,7 +115,7 @@ def test_the_key_depends_on_values_alone(pair: tuple[dict[str, str], dict[str, s
     by_base64 = parse(post_event(json_body(other).encode()))
 
     assert by_get == by_post == by_base64
-    assert by_get.cache_key() == by_post.cache_key() == by_base64.cache_key()
+    assert key(by_get) == key(by_post) == key(by_base64)
 
 
 @given(two_spellings())
@@ -126,13 +136,13 @@ def test_another_value_has_another_key(
     before = parse(get_event(pair[0]))
     after = parse(get_event({**pair[0], name: repr(data.draw(numbers[name]))}))
 
-    assert (before == after) == (before.cache_key() == after.cache_key())
+    assert (before == after) == (key(before) == key(after))
 
 
 def test_escapes_in_json_are_the_characters_they_stand_for() -> None:
     body = json_body(FIELDS).replace('"high"', r'"h\u0069gh"').replace('"lat"', r'"\u006cat"')
 
-    assert parse(post_event(body)).cache_key() == query().cache_key()
+    assert key(parse(post_event(body))) == key()
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -24,6 +24,7 @@ PARAMETERS = {
     "/config/gemini/endpoint": "https://generativelanguage.googleapis.com",
     "/config/gemini/timeout-seconds": "20",
     "/config/cache/ttl-days": "90",
+    "/config/cache/namespace": "1",
 }
 
 
@@ -93,6 +94,7 @@ def test_settings_are_read_in_one_call_of_at_most_ten_names(
         gemini_endpoint=Origin(scheme="https", host="generativelanguage.googleapis.com", port=443),
         gemini_timeout_seconds=20,
         ttl_days=90,
+        namespace="1",
     )
     (request,) = aws_server.requests
     assert request.headers["x-amz-target"] == "AmazonSSM.GetParameters"

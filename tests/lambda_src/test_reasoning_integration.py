@@ -6,12 +6,20 @@ import datetime
 import json
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from reasoning import handler as handler_module
+from reasoning.aws import DYNAMODB, AwsClient
+from reasoning.connection import Origin
+from reasoning.deadline import Deadline
 from reasoning.handler import respond
+from reasoning.models import CacheEntry
 from reasoning.runtime import Runtime
+from reasoning.snapshot import NOTHING, Failure, Lease
+from reasoning.store import CacheStore
 
 from tests.lambda_src import fake_gemini as gemini
 from tests.lambda_src.builders import (
@@ -21,6 +29,7 @@ from tests.lambda_src.builders import (
     LogLines,
     get_event,
     json_body,
+    key,
     post_event,
     query,
 )
@@ -33,7 +42,7 @@ if TYPE_CHECKING:
     from tests.lambda_src.conftest import LocalAws
 
 pytestmark = pytest.mark.integration
-KEY = query().cache_key()
+KEY = key(model="gemini-3.8-flash")
 
 
 class Deployment:
@@ -60,6 +69,7 @@ class Deployment:
         self.put_parameter("/config/gemini/endpoint", gemini_url)
         self.put_parameter("/config/gemini/timeout-seconds", "5")
         self.put_parameter("/config/cache/ttl-days", "90")
+        self.put_parameter("/config/cache/namespace", "1")
         self.secrets_manager.create_secret(Name=self.secret)
         self.restart()
 
@@ -80,6 +90,15 @@ class Deployment:
             TableName=self.table, Key={"cache_key": {"S": KEY}}
         ).get("Item")
         return found
+
+    def set_attribute(self, name: str, value: dict[str, str]) -> None:
+        self.dynamodb.update_item(
+            TableName=self.table,
+            Key={"cache_key": {"S": KEY}},
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues={":value": value},
+        )
 
     @staticmethod
     def _client(aws: LocalAws, service: str) -> Any:
@@ -158,18 +177,12 @@ def test_the_item_is_found_through_the_index_by_its_time(deployment: Deployment)
 
 
 @pytest.mark.parametrize(
-    "assignment", ["#a = :expired", "#a = :text"], ids=["expired", "of another type"]
+    "value", [{"N": "1779000000"}, {"S": "tomorrow"}], ids=["expired", "of another type"]
 )
-def test_an_unusable_item_is_overwritten(deployment: Deployment, assignment: str) -> None:
+def test_an_unusable_item_is_overwritten(deployment: Deployment, value: dict[str, str]) -> None:
     deployment.send(get_event(FIELDS))
-    value = {"N": str(int(time.time()))} if "expired" in assignment else {"S": "tomorrow"}
-    deployment.dynamodb.update_item(
-        TableName=deployment.table,
-        Key={"cache_key": {"S": KEY}},
-        UpdateExpression=f"SET {assignment}",
-        ExpressionAttributeNames={"#a": "ttl"},
-        ExpressionAttributeValues={assignment.rsplit(maxsplit=1)[-1]: value},
-    )
+    deployment.set_attribute("ttl", value)
+    deployment.restart()
 
     assert deployment.send(get_event(FIELDS))["headers"]["X-Cache"] == "MISS"
     assert deployment.send(get_event(FIELDS))["headers"]["X-Cache"] == "HIT"
@@ -228,10 +241,8 @@ def test_a_missing_parameter_is_named_and_read_again(
 @pytest.mark.parametrize(
     ("behaviour", "status"),
     [
-        (gemini.status(400), 502),
         (gemini.status(429), 503),
-        (gemini.status(503), 503),
-        (gemini.blocked_prompt(), 502),
+        (gemini.status(503, {"Retry-After": "1"}), 503),
         (gemini.finished_by("MAX_TOKENS"), 502),
         (gemini.saying("{"), 502),
         (gemini.answering({}), 502),
@@ -243,8 +254,120 @@ def test_a_failure_of_gemini_is_not_cached(
     gemini_server.will(behaviour)
 
     assert deployment.send(get_event(FIELDS))["statusCode"] == status
-    assert deployment.item() is None
+    item = deployment.item()
+    assert item is not None
+    assert not {"reasoning_result", "lease_owner", "cached_date"} & set(item)
     assert deployment.send(get_event(FIELDS))["headers"]["X-Cache"] == "MISS"
+
+
+@pytest.mark.parametrize("refusal", [gemini.status(400), gemini.blocked_prompt()])
+def test_a_refusal_is_remembered_by_every_instance(
+    deployment: Deployment, gemini_server: FakeGemini, refusal: Behaviour
+) -> None:
+    gemini_server.will(refusal)
+
+    statuses = []
+    for _ in range(3):
+        statuses.append(deployment.send(get_event(FIELDS))["statusCode"])
+        deployment.restart()
+
+    assert statuses == [502] * 3
+    assert len(gemini_server.requests) == 1
+    item = deployment.item()
+    assert item is not None
+    assert 60 <= int(item["failure_until"]["N"]) - time.time() <= 300
+
+
+@pytest.mark.parametrize("behaviour", [gemini.status(429), gemini.saying("{"), gemini.status(401)])
+def test_an_expired_answer_is_given_while_gemini_fails(
+    deployment: Deployment, gemini_server: FakeGemini, behaviour: Behaviour
+) -> None:
+    deployment.send(get_event(FIELDS))
+    deployment.set_attribute("ttl", {"N": str(int(time.time()))})
+    deployment.restart()
+    gemini_server.default = behaviour
+
+    response = deployment.send(get_event(FIELDS))
+
+    assert (response["statusCode"], response["headers"]["X-Cache"]) == (200, "STALE")
+    assert json.loads(response["body"])["reasoning"] == ANSWER
+    assert response["headers"]["Cache-Control"] == "public, max-age=0"
+
+
+def test_of_many_instances_that_miss_at_once_one_asks(
+    deployment: Deployment, gemini_server: FakeGemini
+) -> None:
+    gemini_server.default = gemini.slowly(0.5)
+    instances = [Runtime(deployment.variables) for _ in range(12)]
+    started = time.monotonic()
+
+    with ThreadPoolExecutor(len(instances)) as pool:
+        responses = list(
+            pool.map(
+                lambda runtime: respond(get_event(FIELDS), Context(), runtime.service), instances
+            )
+        )
+
+    assert [response["statusCode"] for response in responses] == [200] * 12
+    caches = sorted(response["headers"]["X-Cache"] for response in responses)
+    assert caches == ["HIT"] * 11 + ["MISS"]
+    assert len(gemini_server.requests) == 1
+    assert time.monotonic() - started < 2.5
+
+
+def test_a_dead_instance_is_taken_over_and_can_write_no_more(deployment: Deployment) -> None:
+    client = AwsClient(
+        DYNAMODB,
+        region="us-east-1",
+        endpoint=Origin.parse(deployment.variables["AWS_ENDPOINT_URL"]),
+        environment=CREDENTIALS,
+    )
+    store, soon = CacheStore(client, deployment.table), Deadline.after(10)
+    dead = Lease(key=KEY, owner="dead", until=int(1000 * time.time()) + 400)
+    assert store.acquire(dead, NOTHING, time.time(), soon)
+    assert not store.acquire(replace(dead, owner="other"), NOTHING, time.time(), soon)
+
+    response = deployment.send(get_event(FIELDS))
+    now = int(time.time())
+    late = CacheEntry(key=KEY, reasoning_json="{}", model="m", cached_at=now, expires_at=now + 99)
+
+    assert response["headers"]["X-Cache"] == "MISS"
+    assert not store.put(late, query(), dead, soon)
+    assert not store.fail(dead, Failure(kind="upstream-answer", owner="dead"), soon)
+    found = store.read(KEY, now, soon, consistent=True)
+    assert found.fresh is not None
+    assert json.loads(found.fresh.reasoning_json) == ANSWER
+
+
+def test_a_lease_is_not_taken_where_an_answer_was_written_in_between(
+    deployment: Deployment,
+) -> None:
+    client = AwsClient(
+        DYNAMODB,
+        region="us-east-1",
+        endpoint=Origin.parse(deployment.variables["AWS_ENDPOINT_URL"]),
+        environment=CREDENTIALS,
+    )
+    store, soon = CacheStore(client, deployment.table), Deadline.after(10)
+    deployment.send(get_event(FIELDS))
+    seen = store.read(KEY, time.time(), soon)
+    lease = Lease(key=KEY, owner="late", until=int(1000 * time.time()) + 9000)
+
+    assert not store.acquire(lease, NOTHING, time.time(), soon)
+    assert store.acquire(lease, seen, time.time(), soon)
+
+
+def test_a_new_namespace_empties_the_cache_at_once(
+    deployment: Deployment, gemini_server: FakeGemini
+) -> None:
+    deployment.send(get_event(FIELDS))
+    deployment.ssm.put_parameter(
+        Name=f"{deployment.prefix}/config/cache/namespace", Value="2", Overwrite=True
+    )
+    deployment.restart()
+
+    assert deployment.send(get_event(FIELDS))["headers"]["X-Cache"] == "MISS"
+    assert len(gemini_server.requests) == 2
 
 
 def test_the_entry_point_itself(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

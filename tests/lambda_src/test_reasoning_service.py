@@ -7,9 +7,9 @@ import json
 import pytest
 from reasoning.deadline import Deadline
 from reasoning.errors import UpstreamAnswerError
-from reasoning.service import CacheStatus
+from reasoning.outcome import CacheStatus
 
-from tests.lambda_src.builders import DAY, NOW, Api, LogLines, query
+from tests.lambda_src.builders import DAY, NOW, Api, LogLines, key, query
 from tests.lambda_src.fake_gemini import ANSWER
 
 
@@ -27,7 +27,7 @@ def test_a_miss_asks_once_and_is_kept(soon: Deadline) -> None:
     assert first.entry.model == "test-model"
     assert (second.age_seconds, second.remaining_seconds) == (10, 90 * DAY - 10)
     assert api.model.queries == [query()]
-    assert api.cache.queries == {query().cache_key(): query()}
+    assert api.cache.queries == {key(): query()}
 
 
 def test_another_query_is_another_entry(soon: Deadline) -> None:
@@ -45,7 +45,7 @@ def test_an_expired_entry_is_asked_for_again_and_replaced(soon: Deadline) -> Non
     renewed = api.service.answer(query(), soon)
 
     assert renewed.status is CacheStatus.MISS
-    assert api.cache.entries[query().cache_key()].cached_at == NOW + 90 * DAY
+    assert api.cache.entries[key()].cached_at == NOW + 90 * DAY
 
 
 def test_a_broken_cache_is_bypassed_and_logged(soon: Deadline, log_lines: LogLines) -> None:
@@ -57,6 +57,15 @@ def test_a_broken_cache_is_bypassed_and_logged(soon: Deadline, log_lines: LogLin
     assert outcome.status is CacheStatus.MISS
     assert json.loads(outcome.entry.reasoning_json) == ANSWER
     assert [line["event"] for line in log_lines()] == ["cache_read_failed", "cache_write_failed"]
+
+
+def test_a_table_that_takes_no_lease_costs_no_answer(soon: Deadline, log_lines: LogLines) -> None:
+    api = Api()
+    api.cache.read_only = True
+
+    assert api.service.answer(query(), soon).status is CacheStatus.MISS
+    events = [line["event"] for line in log_lines()]
+    assert events == ["cache_write_failed", "cache_write_failed"]
 
 
 def test_a_failure_of_the_model_is_not_cached(soon: Deadline) -> None:
@@ -73,9 +82,27 @@ def test_a_slow_cache_cannot_use_up_the_models_time() -> None:
 
     api.service.answer(query(), Deadline.after(20))
 
-    read, write = api.cache.seconds_given
+    read, *writes = api.cache.seconds_given
     assert read <= 2
-    assert write <= 1
+    assert max(writes) <= 1
+
+
+def test_a_popular_answer_is_not_read_again(soon: Deadline) -> None:
+    api = Api()
+    api.service.answer(query(), soon)
+    reads = len(api.cache.reads)
+
+    assert api.service.answer(query(), soon).status is CacheStatus.HIT
+    assert len(api.cache.reads) == reads
+
+
+def test_an_answer_that_was_deleted_is_gone_after_a_minute(soon: Deadline) -> None:
+    api = Api()
+    api.service.answer(query(), soon)
+    api.cache.entries.clear()
+    api.clock.now += 60
+
+    assert api.service.answer(query(), soon).status is CacheStatus.MISS
 
 
 def test_the_model_leaves_half_a_second_for_write_and_response() -> None:

@@ -177,7 +177,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(EVENTS)
 def test_no_event_is_answered_as_a_defect(event: object) -> None:
     response = Api().send(event)

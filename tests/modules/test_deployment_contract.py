@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from reasoning.config import PARAMETER_SUFFIXES
 
 from modules.naming import Naming
 from tests.modules.terraform_json import Stack, mapping
 
+SMALL = {
+    "region": "us-east-1",
+    "retain": False,
+    "state": {"local": {}},
+    "table": {"billing": "on-demand"},
+}
 # What AWS puts on the path of its Python runtimes, with what that needs.
 RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
@@ -39,6 +49,37 @@ def test_the_function_is_told_where_to_look(shipped: dict[str, Stack]) -> None:
     assert secret["name"] == naming.gemini_secret
 
 
+def test_the_namespace_belongs_to_the_operators_unless_it_is_set(
+    shipped: dict[str, Stack], synthesized: Callable[..., dict[str, Stack]]
+) -> None:
+    left_alone = shipped["dev-base"].resource("aws_ssm_parameter.cache_namespace")
+    assert left_alone["insecure_value"] == "1"
+    assert mapping(left_alone["lifecycle"]) == {"ignore_changes": ["insecure_value"]}
+
+    held = synthesized({**SMALL, "cache": {"namespace": "2"}})["base"].resource(
+        "aws_ssm_parameter.cache_namespace"
+    )
+    assert held["insecure_value"] == "2"
+    assert "lifecycle" not in held
+
+
+def test_other_sites_may_ask_where_the_settings_name_them(
+    synthesized: Callable[..., dict[str, Stack]],
+) -> None:
+    origins = ["https://a.example.org", "https://b.example.org"]
+    stacks = synthesized({**SMALL, "function": {"cors_origins": origins}, "frontend": {}})
+
+    function = stacks["compute"].resource("aws_lambda_function.reasoning")
+    variables = mapping(mapping(function["environment"])["variables"])
+    assert variables["CORS_ORIGINS"] == ",".join(origins)
+    policy = stacks["frontend"].resource("aws_cloudfront_cache_policy.api_cache")
+    key = mapping(policy["parameters_in_cache_key_and_forwarded_to_origin"])
+    assert key["headers_config"] == {
+        "header_behavior": "whitelist",
+        "headers": {"items": ["Origin"]},
+    }
+
+
 def test_the_handler_is_in_the_package(shipped: dict[str, Stack]) -> None:
     stack = shipped["dev-compute"]
     function = stack.resource("aws_lambda_function.reasoning")
@@ -47,12 +88,56 @@ def test_the_handler_is_in_the_package(shipped: dict[str, Stack]) -> None:
         assert f"{module.replace('.', '/')}.py" in archive.namelist()
 
 
+def _lambda_python() -> str:
+    """Return an interpreter of the version that the function runs on; skip where there is none."""
+    found = [shutil.which("python3.13"), *sorted(_PYENV.glob("3.13*/bin/python"))]
+    for candidate in (str(path) for path in found if path):
+        # A shim of pyenv exists for every version that is installed, and fails for most.
+        version = subprocess.run(
+            [candidate, "-c", "import sys; print(sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if version.stdout.strip() == "(3, 13)":
+            return candidate
+    pytest.skip("NOT CHECKED on Lambda's own Python: no python3.13 here (pyenv install 3.13)")
+
+
+_PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+_PROGRAM = """
+import sys
+sys.path[:0] = [{package!r}, {runtime!r}]
+import pkgutil, importlib, reasoning
+for module in pkgutil.iter_modules(reasoning.__path__):
+    importlib.import_module(f"reasoning.{{module.name}}")
+import fastjsonschema
+from reasoning.answer import parse_answer
+from reasoning.handler import handler
+
+class Context:
+    aws_request_id = "1"
+    function_name = "f"
+    def get_remaining_time_in_millis(self):
+        return 1000
+
+http = {{"method": "GET"}}
+response = handler({{"requestContext": {{"http": http}}, "rawPath": "/api/reasoning"}}, Context())
+parse_answer('{{"summary":"s","causes":[{{"cause":"c","explanation":"e","likelihood":"low"}}],'
+             '"confidence":1}}')
+print(handler.__module__, response["statusCode"], fastjsonschema.__file__)
+"""
+
+
+@pytest.mark.parametrize("version", ["this", "3.13"])
 def test_the_package_needs_only_what_the_runtime_has(
-    shipped: dict[str, Stack], tmp_path: Path
+    shipped: dict[str, Stack], tmp_path: Path, version: str
 ) -> None:
     """The emulator runs functions beside its own packages, where a missing one goes unnoticed."""
+    interpreter = sys.executable if version == "this" else _lambda_python()
     stack = shipped["dev-compute"]
     function = stack.resource("aws_lambda_function.reasoning")
+    assert function["runtime"] == "python3.13"
     runtime = tmp_path / "runtime"
     runtime.mkdir()
     for name in RUNTIME:
@@ -63,23 +148,20 @@ def test_the_package_needs_only_what_the_runtime_has(
         installed = origin.parent if origin.name == "__init__.py" else origin
         (runtime / installed.name).symlink_to(installed)
     package = stack.folder / str(function["filename"])
-    code = f"""
-import sys
-sys.path[:0] = [{str(package)!r}, {str(runtime)!r}]
-import pkgutil, importlib, reasoning
-for module in pkgutil.iter_modules(reasoning.__path__):
-    importlib.import_module(f"reasoning.{{module.name}}")
-import fastjsonschema
-from reasoning.handler import handler
-print(handler.__module__, fastjsonschema.__file__)
-"""
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code],
+        [
+            interpreter,
+            "-I",
+            "-S",
+            "-c",
+            _PROGRAM.format(package=str(package), runtime=str(runtime)),
+        ],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("reasoning.handler ")
-    assert str(package) in done.stdout
+    answer = done.stdout.splitlines()[-1]
+    assert answer.startswith("reasoning.handler 400 ")
+    assert str(package) in answer

@@ -41,6 +41,13 @@ def test_the_package_holds_code_and_licences_alone(tmp_path: Path) -> None:
     others = [name for name in names if not name.endswith(".py")]
     assert others
     assert all("LICENSE" in name.upper() or "AUTHORS" in name.upper() for name in others)
+    # Its own, and one for what it bundles.
+    assert len([name for name in others if "LICENSE" in name.upper()]) == 2
+
+
+def test_the_package_stays_small(tmp_path: Path) -> None:
+    package = build_package(SOURCE, distributions=["fastjsonschema"], folder=tmp_path)
+    assert package.path.stat().st_size < 1_500_000
 
 
 def test_a_distribution_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:

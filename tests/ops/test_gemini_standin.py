@@ -8,7 +8,8 @@ from typing import Any
 
 import fastjsonschema
 import pytest
-from reasoning.answer import ANSWER_SCHEMA, parse_answer
+from reasoning.answer import parse_answer
+from reasoning.prompt import ANSWER_SCHEMA
 
 from ops.local.gemini_standin import HEALTH_PATH, Server
 from ops.local.schema_answers import TEXT, UnsupportedSchemaError, answer

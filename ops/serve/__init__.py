@@ -1,0 +1,1 @@
+"""The cache Lambda behind plain HTTP on this machine."""

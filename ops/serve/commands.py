@@ -1,0 +1,104 @@
+"""The command ``serve``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from modules.environments import load
+from modules.settings import FunctionSettings
+from ops.errors import BusyError, OperatorError, reported
+from ops.local import emulator, processes, runfile
+from ops.local.children import Children
+from ops.local.environment import local_aws
+from ops.local.names import NAMING
+from ops.local.paths import ENVIRONMENT, LocalPaths
+from ops.local.ports import HIGHEST_PORT, LOWEST_PORT, Ports, is_free
+from ops.local.signals import Stopping
+from ops.serve.reloading import Worker, keep_running
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_EPILOG = """\
+\b
+examples:
+  make serve
+  make serve ARGS="--port 9000"
+  curl 'http://127.0.0.1:8000/api/reasoning?lat=-3.46&lon=-62.21&date=2026-05-14&co2=430.6\
+&deviation=9.4&severity=high&zscore=3.1'
+
+\b
+exit codes:
+  1         the local AWS does not run, or the function did not start
+  2         an option is wrong
+  4         the port is in use
+  129..143  stopped by a signal (130: Ctrl-C)
+"""
+
+
+@app.command(epilog=_EPILOG)
+def serve(
+    *,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on.", min=LOWEST_PORT, max=HIGHEST_PORT)
+    ] = 8000,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the code an error arose.")
+    ] = False,
+) -> None:
+    """Serve the cache Lambda of this checkout over HTTP, for people who change it.
+
+    It is the same handler, on the emulated AWS of `make up` and its stand-in for Gemini. Changed
+    code is served after half a second; nothing has to be deployed. Requests need no signature.
+
+    The function's own log goes to stdout, one line for each request to stderr.
+    """
+    with reported(debug=debug):
+        ports = _running(LocalPaths())
+        if not is_free(port):
+            raise BusyError(
+                f"port {port} is in use by another program", remedy="choose another with --port N"
+            )
+        settings = load([ENVIRONMENT])[0].settings.function
+        worker = _worker(LocalPaths(), ports, port, settings)
+        _say(f"http://127.0.0.1:{port}/api/reasoning serves lambda_src; Ctrl-C ends it")
+        with Stopping(Children()).listening():
+            keep_running(worker, _say)
+
+
+def _running(paths: LocalPaths) -> Ports:
+    run = runfile.load(paths.run)
+    if run is None or not emulator.is_ready(run.ports):
+        raise OperatorError("the local AWS does not run", remedy="start it: make up")
+    return run.ports
+
+
+def _worker(paths: LocalPaths, ports: Ports, port: int, settings: FunctionSettings) -> Worker:
+    command = ("-m", "ops.serve.worker", str(port), "--timeout", str(settings.timeout_seconds))
+    return Worker(
+        command=processes.python(*command),
+        environment=_environment(paths, ports, settings, os.environ),
+        folder=paths.checkout,
+        code=paths.checkout / "lambda_src",
+    )
+
+
+def _environment(
+    paths: LocalPaths, ports: Ports, settings: FunctionSettings, user: Mapping[str, str]
+) -> dict[str, str]:
+    return {
+        **local_aws(user, ports.emulator),
+        "AWS_LAMBDA_FUNCTION_NAME": NAMING.function,
+        "PARAMETER_PREFIX": NAMING.parameters,
+        "GEMINI_SECRET_ID": NAMING.gemini_secret,
+        "CORS_ORIGINS": ",".join(settings.cors_origins),
+        "PYTHONPATH": os.pathsep.join([str(paths.checkout), str(paths.checkout / "lambda_src")]),
+    }
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

@@ -1,0 +1,80 @@
+"""A worker process that is started anew whenever the code that it runs has changed."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.errors import OperatorError
+
+_POLL_SECONDS = 0.5
+_STOP_SECONDS = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """How to start the worker, and the folder of its code."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+    code: Path
+
+
+def keep_running(
+    worker: Worker,
+    say: Callable[[str], None],
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Run the worker until a signal ends this, and again after every change of its code.
+
+    A change that keeps it from starting is survived: the next one is tried in the same way.
+
+    Raises:
+        OperatorError: The worker ended although nothing had changed since it was first started.
+
+    """
+    seen = _fingerprint(worker.code)
+    process = _start(worker)
+    ran = False
+    try:
+        while True:
+            pause(_POLL_SECONDS)
+            ended = process.poll() is not None
+            found = _fingerprint(worker.code)
+            if found != seen:
+                say("the code changed: starting anew")
+                _stop(process)
+                process, seen, ran = _start(worker), found, True
+            elif ended and not ran:
+                raise OperatorError(
+                    f"the function's process ended with exit code {process.returncode}",
+                    remedy="read what it said above",
+                )
+    finally:
+        _stop(process)
+
+
+def _start(worker: Worker) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(worker.command, env=dict(worker.environment), cwd=worker.folder)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _fingerprint(code: Path) -> dict[Path, int]:
+    found = {}
+    for path in code.rglob("*.py"):
+        with suppress(FileNotFoundError):  # an editor replaces files
+            found[path] = path.stat().st_mtime_ns
+    return found

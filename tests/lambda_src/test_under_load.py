@@ -1,0 +1,125 @@
+"""What many users at once get, while nothing or nearly everything fails."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests.emulator import Emulator, running_emulator
+from tests.lambda_src.builders import FIELDS, Api, get_event, json_body, post_event
+from tests.lambda_src.load import Function, Throttle, Upstream, mixed, serving, simultaneous
+from tests.lambda_src.load import wrong_items as wrong
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with running_emulator(tmp_path_factory.mktemp("emulator")) as running:
+        yield running
+
+
+def test_a_hundred_misses_at_once_cost_one_call(emulator: Emulator) -> None:
+    upstream = Upstream(seconds=1.5)
+    with serving(upstream) as gemini:
+        function = Function(emulator, gemini=gemini)
+        load = simultaneous(function, 100)
+
+    assert upstream.calls == 1
+    assert load.statuses == {200: 100}
+    assert load.caches == {"MISS": 1, "HIT": 99}
+    assert len({response["headers"]["ETag"] for response in load.responses}) == 1
+    # How quick they are is measured by `make bench`; this is for what is plainly broken.
+    assert max(load.seconds) < 2 * upstream.seconds
+    assert wrong(function) == []
+
+
+def test_a_thousand_requests_while_much_fails(emulator: Emulator) -> None:
+    upstream = Upstream(seconds=0.01, failing=0.5)
+    throttle = Throttle(emulator.ports.emulator, share=0.2)
+    with serving(upstream) as gemini, serving(throttle) as endpoint:
+        function = Function(emulator, gemini=gemini, endpoint=endpoint)
+        load = mixed(function, 1000)
+
+    assert throttle.refused > 100, "the table was not throttled"
+    assert set(load.statuses) == {200, 400, 502, 503}
+    for response in load.responses:
+        if response["statusCode"] >= 400:
+            assert response["headers"]["Cache-Control"] == "no-store"
+        if response["statusCode"] == 503:
+            assert int(response["headers"]["Retry-After"]) >= 1
+    assert wrong(function) == []
+    assert load.caches["HIT"] > 100
+
+
+ODD: tuple[object, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    "",
+    "x",
+    "\ud800",
+    "é" * 50,
+    "%",
+    "&&=",
+    "9" * 400,
+    [],
+    [1],
+    {},
+    {"a": 1},
+)
+BASES = (
+    get_event(FIELDS),
+    get_event(FIELDS, {"if-none-match": "*", "accept-encoding": "gzip", "origin": "https://a.org"}),
+    post_event(json_body(FIELDS)),
+    post_event(json_body(FIELDS).encode()),
+    # What API Gateway adds to a function URL's event.
+    get_event(FIELDS)
+    | {
+        "routeKey": "GET /api/reasoning",
+        "cookies": ["a=b"],
+        "queryStringParameters": dict(FIELDS),
+        "pathParameters": {"proxy": "reasoning"},
+        "stageVariables": {"v": "1"},
+    },
+)
+
+
+def mutated(chance: random.Random, value: object, depth: int = 0) -> object:
+    """Change one place, seldom the whole."""
+    if isinstance(value, dict) and value and (depth == 0 or chance.random() < 0.7):
+        name = chance.choice(list(value))
+        changed = dict(value)
+        if chance.random() < 0.1:
+            del changed[name]
+        else:
+            changed[name] = mutated(chance, value[name], depth + 1)
+        return changed
+    if isinstance(value, str) and value and chance.random() < 0.7:
+        start = chance.randrange(len(value))
+        end = min(len(value), start + chance.choice((0, 1, 1, 2, 9)))
+        piece = chance.choice(
+            ("", "%", "&", "=", '"', "{", "[" * 200, "\\ud800", "-", "1e999", "\0", "0")
+        )
+        return value[:start] + piece + value[end:]
+    return chance.choice(ODD)
+
+
+def test_twenty_thousand_damaged_events_are_no_defect() -> None:
+    chance = random.Random(20_000)
+    api = Api()
+    statuses: dict[int, int] = {}
+    for _ in range(20_000):
+        event: object = chance.choice(BASES)
+        for _ in range(chance.choice((1, 1, 2, 4))):
+            event = mutated(chance, event)
+        response = api.send(event)
+        response["body"].encode()
+        statuses[response["statusCode"]] = statuses.get(response["statusCode"], 0) + 1
+
+    assert set(statuses) == {200, 304, 400, 404, 405, 415}
+    assert statuses[200] > 1000, "too much was damaged to reach the inside"
