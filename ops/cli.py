@@ -22,6 +22,10 @@ class Group:
 
 
 GROUPS = {
+    "cache": Group(
+        module="ops.cache.commands",
+        help="The cached answers: look, delete, clear, export, import, warm.",
+    ),
     "local": Group(
         module="ops.local.commands",
         help="The whole system on this machine, without AWS.",
