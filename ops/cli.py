@@ -26,9 +26,17 @@ GROUPS = {
         module="ops.cache.commands",
         help="The cached answers: look, delete, clear, export, import, warm.",
     ),
+    "doctor": Group(
+        module="ops.doctor.commands",
+        help="Say what is wrong with an environment, and what mends it.",
+    ),
     "local": Group(
         module="ops.local.commands",
         help="The whole system on this machine, without AWS.",
+    ),
+    "table": Group(
+        module="ops.table.commands",
+        help="The cache table itself: its size and how it is set up.",
     ),
 }
 
