@@ -26,6 +26,10 @@ GROUPS = {
         module="ops.cache.commands",
         help="The cached answers: look, delete, clear, export, import, warm.",
     ),
+    "data": Group(
+        module="ops.data.commands",
+        help="The observations: validate, upload, list, sample.",
+    ),
     "doctor": Group(
         module="ops.doctor.commands",
         help="Say what is wrong with an environment, and what mends it.",
