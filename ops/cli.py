@@ -38,6 +38,10 @@ GROUPS = {
         module="ops.local.commands",
         help="The whole system on this machine, without AWS.",
     ),
+    "restore": Group(
+        module="ops.restore.commands",
+        help="Bring back the table or objects.",
+    ),
     "table": Group(
         module="ops.table.commands",
         help="The cache table itself: its size and how it is set up.",
