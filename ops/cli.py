@@ -38,6 +38,10 @@ GROUPS = {
         module="ops.local.commands",
         help="The whole system on this machine, without AWS.",
     ),
+    "metrics": Group(
+        module="ops.metrics.commands",
+        help="Draw the metrics that tell how the system does.",
+    ),
     "restore": Group(
         module="ops.restore.commands",
         help="Bring back the table or objects.",

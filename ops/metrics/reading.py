@@ -11,6 +11,7 @@ from ops.frame.aws import Client
 from ops.metrics.catalogue import Metric
 
 _SHORTEST_PERIOD = 60
+_SLICES = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +71,8 @@ def read(
 def totals(
     cloudwatch: Client, metrics: Sequence[Metric], *, begin: dt.datetime, end: dt.datetime
 ) -> list[float]:
-    """Return the sum of each metric between two times."""
-    series = read(cloudwatch, metrics, begin=begin, end=end, points=1)
+    """Return the sum of each metric between two times, to a twenty-fourth of their distance."""
+    series = read(cloudwatch, metrics, begin=begin, end=end, points=_SLICES)
     return [sum(one.known) for one in series]
 
 
