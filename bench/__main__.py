@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from bench import local_aws, suite, synthesis
+from bench import local_aws, operators, suite, synthesis
 from bench.results import Result, table
 
 
@@ -21,7 +21,10 @@ def main() -> int:
         epilog='example: make bench ARGS="synthesis --runs 9"',
     )
     parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help="synthesis, local, tests (default: all)"
+        "sections",
+        nargs="*",
+        metavar="SECTION",
+        help="synthesis, local, operators, tests (default: all)",
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of each command (default: 5)")
     parser.add_argument("--whole", action="store_true", help="time all of `make test`, too")
@@ -29,6 +32,7 @@ def main() -> int:
     sections: dict[str, Callable[[], Iterable[Result]]] = {
         "synthesis": lambda: synthesis.measure(options.runs),
         "local": local_aws.measure,
+        "operators": lambda: operators.measure(options.runs),
         "tests": lambda: suite.measure(whole=options.whole),
     }
     unknown = set(options.sections) - sections.keys()
