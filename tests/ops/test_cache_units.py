@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from modules.naming import Naming
 from ops.cache import clearing, importing, jsonlines, namespace, questions
+from ops.cache.items import Item
 from ops.cache.pace import Pace
 from ops.errors import BadInputError, OperatorError
 from tests.ops.layers import NOW, item
@@ -183,7 +184,7 @@ def test_any_file_is_items_or_bad_input(
 
 
 def test_a_failed_export_leaves_no_file(tmp_path: Path) -> None:
-    unwritable = {"cache_key": {"S": "k"}, "odd": {"B": b"bytes"}}
+    unwritable: Item = {"cache_key": {"S": "k"}, "odd": {"B": b"bytes"}}
     with jsonlines.writer(str(tmp_path / "a.jsonl")) as write:
         write(item(1, NOW))
     with (
