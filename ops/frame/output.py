@@ -41,7 +41,7 @@ class Output:
         """Print lines for people; with ``--json`` they go to stderr."""
         stream = sys.stderr if self.as_json else sys.stdout
         for line in lines:
-            stream.write(f"{line}\n")
+            stream.write(f"{printable(line)}\n")
 
     def note(self, line: str) -> None:
         """Print a line beside the result."""
@@ -105,9 +105,17 @@ def _stderr() -> Console:
     return Console(stderr=True)
 
 
+def printable(text: str) -> str:
+    """Return a text that cannot drive the terminal, whatever a bucket or table had in it."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Return aligned columns; numbers to the right."""
-    cells = [[str(cell) for cell in header], *([_shown(cell) for cell in row] for row in rows)]
+    cells = [
+        [str(cell) for cell in header],
+        *([printable(_shown(cell)) for cell in row] for row in rows),
+    ]
     widths = [max(len(row[index]) for row in cells) for index in range(len(header))]
     right = [
         len(cells) > 1 and all(_is_number(row[index]) for row in cells[1:])
@@ -134,8 +142,7 @@ def size(count: float) -> str:
 def _shown(cell: object) -> str:
     if isinstance(cell, int) and not isinstance(cell, bool):
         return f"{cell:,}"
-    # What comes out of a bucket or a table must not be able to drive the terminal.
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(cell))
+    return str(cell)
 
 
 def _is_number(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import gzip
 import json
 from collections.abc import Callable
@@ -14,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.naming import Naming
-from ops.cache import clearing, importing, jsonlines, namespace, questions
+from ops.cache import clearing, importing, jsonlines, namespace, questions, recent
 from ops.cache.items import Item
 from ops.cache.pace import Pace
 from ops.errors import BadInputError, OperatorError
+from ops.frame.output import table
 from tests.ops.layers import NOW, item
 
 
@@ -121,32 +123,79 @@ class _Table:
 
 def test_clear_tries_throttled_statements_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clearing, "Pace", _Clock().pace)
-    table = _Table(*(item(n, NOW) for n in range(60)))
+    fake = _Table(*(item(n, NOW) for n in range(60)))
     older = clearing.Older(before=NOW, undated=True)
-    done = clearing.clear(table, "t", older, parallel=1, counter=_Silent())
-    assert (done.deleted, table.items) == (60, {})
+    done = clearing.clear(fake, "t", older, parallel=1, counter=_Silent())
+    assert (done.deleted, fake.items) == (60, {})
     assert done.throttled_requests > 0
 
 
 def test_clear_stops_where_the_right_is_missing() -> None:
-    table = _Table(item(1, NOW), refuse="AccessDenied")
+    fake = _Table(item(1, NOW), refuse="AccessDenied")
     older = clearing.Older(before=NOW, undated=True)
     with pytest.raises(OperatorError) as error:
-        clearing.clear(table, "t", older, parallel=1, counter=_Silent())
+        clearing.clear(fake, "t", older, parallel=1, counter=_Silent())
     assert "dynamodb:PartiQLDelete" in str(error.value.remedy)
 
 
 def test_import_writes_what_was_left_unprocessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "Pace", _Clock().pace)
-    table = _Table()
+    fake = _Table()
     items = [item(n, NOW) for n in range(60)]
     # The same key twice in one request would be refused; the last one wins.
     items.insert(1, item(0, NOW, answer="later"))
     done = importing.Imported()
-    importing.write(table, "t", items, done, overwrite=True, counter=_Silent())
-    assert len(table.items) == 60
+    importing.write(fake, "t", items, done, overwrite=True, counter=_Silent())
+    assert len(fake.items) == 60
     first = item(0, NOW)["cache_key"]["S"]
-    assert "later" in table.items[first]["reasoning_result"]["S"]
+    assert "later" in fake.items[first]["reasoning_result"]["S"]
+
+
+class _Index:
+    """An index that tells no further key where a day ends exactly at the limit."""
+
+    def __init__(self, *items: dict[str, Any]) -> None:
+        self._items = items
+
+    def query(self, *, ExpressionAttributeValues: Any, Limit: int, **rest: Any) -> Any:  # noqa: N803
+        day = ExpressionAttributeValues[":day"]
+        found = [one for one in self._items if one["cached_date"] == day]
+        start = rest.get("ExclusiveStartKey")
+        if start:
+            keys = [one["cache_key"] for one in found]
+            found = found[keys.index(start["cache_key"]) + 1 :]
+        page = found[:Limit]
+        more = {"LastEvaluatedKey": page[-1]} if len(found) > Limit else {}
+        return {"Items": page, **more}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 100])
+def test_pages_hold_every_item_once_whatever_their_length(limit: int) -> None:
+    days = [0, 0, 0, 0, 2, 2, 3]
+    items = [item(n, NOW - dt.timedelta(days=ago)) for n, ago in enumerate(days)]
+    span = recent.Span(begin=NOW - dt.timedelta(days=5), end=NOW)
+    found: list[Any] = []
+    token: str | None = None
+    while True:
+        page = recent.page(_Index(*items), "t", span, limit=limit, token=token)
+        assert len(page.items) <= limit
+        found += page.items
+        token = page.next
+        if token is None:
+            break
+    assert found == items
+
+
+@given(st.text())
+def test_what_is_no_page_is_bad_input(token: str) -> None:
+    span = recent.Span(begin=NOW, end=NOW)
+    with contextlib.suppress(BadInputError):
+        recent.page(_Index(), "t", span, limit=1, token=token)
+
+
+def test_nothing_that_is_printed_can_drive_the_terminal() -> None:
+    lines = table(("key",), [("a\x1b[31m\r",)])
+    assert all(line.isprintable() for line in lines)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
