@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from bench import local_aws, partiql, suite, synthesis
+from bench import local_aws, operators, partiql, suite, synthesis
 from bench.processes import ROOT
 from bench.results import Result, table
 
@@ -25,7 +25,7 @@ def main() -> int:
         "sections",
         nargs="*",
         metavar="SECTION",
-        help="synthesis, function, local, partiql, tests (default: all)",
+        help="synthesis, function, local, operators, partiql, tests (default: all)",
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of each command (default: 5)")
     parser.add_argument("--whole", action="store_true", help="time all of `make test`, too")
@@ -34,6 +34,7 @@ def main() -> int:
         "synthesis": lambda: synthesis.measure(options.runs),
         "function": lambda: _function(options.runs),
         "local": local_aws.measure,
+        "operators": lambda: operators.measure(options.runs),
         "partiql": lambda: partiql.measure(options.runs),
         "tests": lambda: suite.measure(whole=options.whole),
     }

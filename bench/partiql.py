@@ -1,4 +1,4 @@
-"""PartiQL against the calls that it stands for: docs/decisions/0020-partiql.md.
+"""PartiQL against the calls that it stands for: docs/decisions/0012-partiql.md.
 
 Only the ratios mean something: an emulator answers, not DynamoDB.
 """

@@ -14,15 +14,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+# ru_maxrss is in kilobytes on Linux and in bytes on macOS.
+_MAXRSS_UNIT = 1024 * 1024 if sys.platform == "darwin" else 1024
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Seconds of one run; ``cpu`` includes the processes that it started and waited for."""
+    """Seconds of one run; ``cpu`` includes the processes that it started and waited for.
+
+    ``peak_mb`` is the most memory that it had in RAM at once.
+    """
 
     cpu: float
     wall: float
+    peak_mb: float
 
 
 def run(
@@ -41,7 +48,9 @@ def run(
         if process.returncode:
             output.seek(0)
             raise subprocess.CalledProcessError(process.returncode, command, output.read())
-    return Usage(cpu=usage.ru_utime + usage.ru_stime, wall=wall)
+    return Usage(
+        cpu=usage.ru_utime + usage.ru_stime, wall=wall, peak_mb=usage.ru_maxrss / _MAXRSS_UNIT
+    )
 
 
 def interleaved(runs: int, **commands: Sequence[str]) -> dict[str, list[Usage]]:

@@ -27,6 +27,22 @@ def at_most(what: str, figure: float, limit: float, *, unit: str = "") -> Result
     )
 
 
+def at_least(what: str, figure: float, limit: float, *, unit: str = "") -> Result:
+    """Return a row for a figure that must reach ``limit``."""
+    suffix = f" {unit}" if unit else ""
+    return Result(
+        what=what,
+        figure=f"{figure:.3g}{suffix}",
+        promise=f"at least {limit:g}{suffix}",
+        kept=figure >= limit,
+    )
+
+
+def note(what: str, figure: str) -> Result:
+    """Return a row for a figure that nothing was promised for."""
+    return Result(what=what, figure=figure, promise="", kept=True)
+
+
 def table(results: Iterable[Result]) -> str:
     """Return the rows as a Markdown table, as docs/performance.md keeps them."""
     rows = [("What", "Measured", "Promised", "Kept"), ("---", "---", "---", "---")]

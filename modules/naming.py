@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
 
 from modules.problems import Problem
@@ -47,6 +48,15 @@ class Naming:
     def cache_table(self) -> str:
         """DynamoDB table of the cached answers."""
         return self._name("cache")
+
+    def restored_cache_table(self, time: datetime) -> str:
+        """Table into which the cache is restored as it was at a time, beside the live one."""
+        return f"{self.restored_cache_table_beginning}{time.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+    @property
+    def restored_cache_table_beginning(self) -> str:
+        """What the names of all those tables begin with."""
+        return f"{self.cache_table}-restored-"
 
     @property
     def static_website_bucket(self) -> str:

@@ -22,6 +22,18 @@ class Group:
 
 
 GROUPS = {
+    "cache": Group(
+        module="ops.cache.commands",
+        help="The cached answers: look, delete, clear, export, import, warm.",
+    ),
+    "data": Group(
+        module="ops.data.commands",
+        help="The observations: validate, upload, list, sample.",
+    ),
+    "doctor": Group(
+        module="ops.doctor.commands",
+        help="Say what is wrong with an environment, and what mends it.",
+    ),
     "local": Group(
         module="ops.local.commands",
         help="The whole system on this machine, without AWS.",
@@ -33,6 +45,18 @@ GROUPS = {
     "serve": Group(
         module="ops.serve.commands",
         help="The cache Lambda of this checkout over HTTP.",
+    ),
+    "metrics": Group(
+        module="ops.metrics.commands",
+        help="Draw the metrics that tell how the system does.",
+    ),
+    "restore": Group(
+        module="ops.restore.commands",
+        help="Bring back the table or objects.",
+    ),
+    "table": Group(
+        module="ops.table.commands",
+        help="The cache table itself: its size and how it is set up.",
     ),
 }
 

@@ -1,0 +1,1 @@
+"""The cached answers, as operators handle them."""

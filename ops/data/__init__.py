@@ -1,0 +1,1 @@
+"""The observations in the GeoJSON bucket."""

@@ -1,0 +1,158 @@
+"""Judging GeoJSON by RFC 7946.
+
+Structure, closed rings and bounding boxes are geojson-pydantic's judgement. What it leaves open is
+added here: the range of longitude and latitude (section 4) and the ban of ``crs`` (section 4). The
+order of a ring's points (section 3.1.6) is a note only, because the RFC tells readers to accept it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+MOST_BYTES = 50_000_000
+_MOST_FAULTS = 20
+_LONGITUDE, _LATITUDE = 180, 90
+_MONTH = re.compile(r"([0-9]{4}-(?:0[1-9]|1[0-2]))-[0-9]{2}")
+# Where a position may have two or three numbers, both attempts are reported.
+_ATTEMPTS = ("Position2D", "Position3D")
+
+
+@dataclass(kw_only=True)
+class Verdict:
+    """What a file holds and what is wrong with it; ``months`` are those of ``date`` properties."""
+
+    path: Path
+    bytes: int
+    features: int = 0
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    months: set[str] = field(default_factory=set)
+
+    @property
+    def valid(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+    def document(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "file": str(self.path),
+            "valid": self.valid,
+            "bytes": self.bytes,
+            "features": self.features,
+            "faults": self.faults,
+            "notes": self.notes,
+        }
+
+
+def judge(path: Path) -> Verdict:
+    """Return what is wrong with a file, feature by feature; raises OSError if it is unreadable."""
+    verdict = Verdict(path=path, bytes=path.stat().st_size)
+    if verdict.bytes > MOST_BYTES:
+        verdict.faults.append(
+            f"it has {verdict.bytes:,} bytes, more than the {MOST_BYTES:,} that a browser can "
+            "be asked to load: split it"
+        )
+        return verdict
+    try:
+        document = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        verdict.faults.append(f"it is no JSON in UTF-8: {error}")
+        return verdict
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list) or document.get("type") != "FeatureCollection":
+        verdict.faults.append('it is no FeatureCollection: "type" and "features" are needed (3.3)')
+        return verdict
+    if "crs" in document:
+        verdict.faults.append('"crs" is not allowed: coordinates are WGS 84 (section 4)')
+    verdict.features = len(features)
+    for number, feature in enumerate(features):
+        _judge_feature(number, feature, verdict)
+        if len(verdict.faults) >= _MOST_FAULTS:
+            verdict.faults.append("and perhaps more; these are the first")
+            break
+    return verdict
+
+
+def _judge_feature(number: int, feature: Any, verdict: Verdict) -> None:
+    from geojson_pydantic import Feature  # noqa: PLC0415  a fifth of a second to import
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    where = f"feature {number}"
+    try:
+        Feature.model_validate_json(json.dumps(feature), strict=True)
+    except ValidationError as error:
+        verdict.faults.append(f"{where}: {_rule(error)}")
+        return
+    properties = feature["properties"] or {}
+    if match := _MONTH.fullmatch(str(properties.get("date", ""))):
+        verdict.months.add(match[1])
+    for geometry in _geometries(feature["geometry"]):
+        for longitude, latitude, *_ in _positions(geometry["coordinates"]):
+            if abs(longitude) > _LONGITUDE or abs(latitude) > _LATITUDE:
+                swapped = abs(latitude) <= _LONGITUDE and abs(longitude) <= _LATITUDE
+                hint = "; longitude comes first" if swapped else ""
+                verdict.faults.append(
+                    f"{where}: [{longitude}, {latitude}] is no longitude and latitude "
+                    f"in degrees (section 4){hint}"
+                )
+                return
+        if any(_wound_wrongly(polygon) for polygon in _polygons(geometry)):
+            verdict.notes.append(
+                f"{where}: outer rings should run counterclockwise, holes clockwise (3.1.6)"
+            )
+
+
+def _rule(error: ValidationError) -> str:
+    """Return the one fault that tells most, with its place in the feature."""
+    faults = error.errors(include_url=False, include_context=False)
+    told = max(faults, key=lambda fault: fault["type"] == "value_error")
+    place = ".".join(str(part) for part in told["loc"] if part not in _ATTEMPTS)
+    return f"{place}: {told['msg'].removeprefix('Value error, ')}" if place else told["msg"]
+
+
+def _geometries(geometry: Any) -> Iterator[Any]:
+    if geometry is None:
+        return
+    if geometry["type"] == "GeometryCollection":
+        for part in geometry["geometries"]:
+            yield from _geometries(part)
+    else:
+        yield geometry
+
+
+def _positions(coordinates: Any) -> Iterator[Any]:
+    if coordinates and not isinstance(coordinates[0], list):
+        yield coordinates
+        return
+    for part in coordinates:
+        yield from _positions(part)
+
+
+def _polygons(geometry: Any) -> list[Any]:
+    if geometry["type"] == "Polygon":
+        return [geometry["coordinates"]]
+    return list(geometry["coordinates"]) if geometry["type"] == "MultiPolygon" else []
+
+
+def _wound_wrongly(rings: Any) -> bool:
+    areas = [_signed_area(ring) for ring in rings]
+    return any(area < 0 for area in areas[:1]) or any(area > 0 for area in areas[1:])
+
+
+def _signed_area(ring: Any) -> float:
+    """Return twice the area that a ring encloses, positive if it runs counterclockwise."""
+    return float(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(ring)))
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number in JSON")

@@ -1,0 +1,100 @@
+"""One emulator for the tests of the operators' commands, each with resources of its own."""
+
+from __future__ import annotations
+
+import json as json_
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from modules.naming import Naming
+from ops.cli import app
+from tests.emulator import Emulator, running_emulator
+from tests.ops.layers import Storage
+
+TOML = """\
+region = "us-east-1"
+retain = {retain}
+{account}
+[local_aws]
+port = 4566
+[state.local]
+[table]
+billing = "on-demand"
+point_in_time_recovery = {retain}
+[buckets]
+versioning = {retain}
+"""
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with running_emulator(tmp_path_factory.mktemp("emulator")) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        assert self.code == 0, self.err
+        return json_.loads(self.out)
+
+
+Run = Callable[..., Answer]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """Return a folder with an environment ``box``, and one that keeps its data, ``vault``."""
+    folder = tmp_path / "environments"
+    folder.mkdir()
+    for name, retain in (("box", "false"), ("vault", "true")):
+        text = TOML.format(retain=retain, account="")
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def ops(settings: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command line in this process."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "CO2_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CO2_SETTINGS", str(settings))
+
+    def run(*arguments: str, typed: str | None = None, port: int | None = None) -> Answer:
+        if port is not None:
+            monkeypatch.setenv("CO2_LOCAL_PORT", str(port))
+        found = CliRunner().invoke(app, list(arguments), input=typed)
+        if found.exception is not None and not isinstance(found.exception, SystemExit):
+            raise found.exception
+        return Answer(found.exit_code, found.stdout, found.stderr)
+
+    return run
+
+
+@pytest.fixture
+def storage(emulator: Emulator) -> Iterator[Storage]:
+    """Build the storage layer of ``box`` in the emulator, and take it away afterwards."""
+    built = Storage(emulator, Naming(environment="box"))
+    built.build()
+    yield built
+    built.remove()
+
+
+@pytest.fixture
+def box(ops: Run, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run commands on the environment ``box`` that the emulator has."""
+    monkeypatch.setenv("CO2_LOCAL_PORT", str(storage.emulator.ports.emulator))
+    monkeypatch.setenv("CO2_ENV", "box")
+    return ops

@@ -1,0 +1,122 @@
+"""The command line as a whole: what --help says, how quickly, and how errors look."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.main import get_command
+
+from ops.cli import GROUPS
+from ops.errors import OperatorError, reported
+from ops.frame.aws_errors import AccessError, MissingError, explained
+from ops.frame.session import explaining
+from tests.ops.conftest import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+OPERATING = sorted(GROUPS.keys() - {"local"})
+
+
+def _commands() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name in OPERATING:
+        command = get_command(importlib.import_module(GROUPS[name].module).app)
+        inner = getattr(command, "commands", None)
+        found += [(name, one) for one in inner] if inner else [(name,)]
+    return found
+
+
+@pytest.mark.parametrize("command", _commands(), ids=" ".join)
+def test_every_command_helps_with_an_example_and_its_exit_codes(
+    ops: Run, command: tuple[str, ...]
+) -> None:
+    answer = ops(*command, "--help")
+    assert answer.code == 0
+    assert f"python -m ops {' '.join(command)}" in answer.out
+    assert "exit codes:" in answer.out
+    assert "--json" in answer.out
+    writes = {"delete", "clear", "import", "warm", "upload", "object", "table", "copy"}
+    if command[-1] in writes and command != ("table",):
+        assert "--dry-run" in answer.out
+        assert "--confirm" in answer.out
+
+
+def test_help_imports_neither_boto3_nor_the_settings() -> None:
+    code = (
+        "import sys; sys.argv = ['ops', '--help']\n"
+        "from ops.cli import app\n"
+        "try: app()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'boto3', 'botocore', 'rich', 'pydantic', 'modules.settings', 'cdktf'}\n"
+        "sys.exit(', '.join(heavy & sys.modules.keys()) or None)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in GROUPS)
+
+
+def test_debug_shows_where_an_error_arose(ops: Run) -> None:
+    assert ops("cache", "recent", "--env", "nowhere").code == 2
+    with pytest.raises(OperatorError):
+        ops("cache", "recent", "--env", "nowhere", "--debug")
+
+
+def _client_error(code: str) -> Exception:
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    error: Exception = ClientError({"Error": {"Code": code, "Message": "it\nsays"}}, "Scan")
+    return error
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ExpiredTokenException", AccessError),
+        ("UnrecognizedClientException", AccessError),
+        ("AccessDeniedException", AccessError),
+        ("ResourceNotFoundException", MissingError),
+        ("NoSuchBucket", MissingError),
+    ],
+)
+def test_what_aws_says_becomes_one_line_and_a_remedy(code: str, kind: type[OperatorError]) -> None:
+    error = explained(_client_error(code))
+    assert type(error) is kind
+    assert "\n" not in str(error)
+    assert error.remedy
+
+
+def test_an_unknown_error_of_aws_is_told_as_it_is() -> None:
+    error = explained(_client_error("TeapotException"))
+    assert str(error) == "AWS answers TeapotException: Scan: it says"
+
+
+def test_no_credentials_is_one_line_and_a_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
+
+    with pytest.raises(typer.Exit) as ended, reported(debug=False), explaining():
+        raise NoCredentialsError
+    assert ended.value.exit_code == 6
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["error", "remedy"]
+
+
+def test_a_stop_says_that_it_can_be_run_again() -> None:
+    with pytest.raises(OperatorError) as error, explaining():
+        raise KeyboardInterrupt
+    assert error.value.exit_code == 130
+    assert "run it again" in str(error.value.remedy)
+
+
+def test_a_defect_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), explaining():
+        raise ZeroDivisionError
+
+
+def test_pipenv_runs_the_same_command() -> None:
+    assert '\n[scripts]\nops = "python -m ops"\n' in (ROOT / "Pipfile").read_text("utf-8")

@@ -1,0 +1,83 @@
+"""The doctor finds what was broken, and names the remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from tests.ops.conftest import Run
+from tests.ops.layers import Storage
+
+pytestmark = pytest.mark.integration
+
+
+def _wrong(box: Run) -> dict[str, str]:
+    answer = box("doctor", "--json")
+    assert "Traceback" not in answer.err
+    document: Any = dataclasses.replace(answer, code=0).json()
+    assert (answer.code == 0) == document["healthy"]
+    return {one["found"]: one["remedy"] for one in document["findings"] if one["remedy"]}
+
+
+@pytest.fixture
+def healthy(storage: Storage) -> Storage:
+    """Add what the base and compute layers build, as far as the doctor looks at it."""
+    naming = storage.naming
+    storage.dynamodb.tag_resource(
+        ResourceArn=storage.dynamodb.describe_table(TableName=naming.cache_table)["Table"][
+            "TableArn"
+        ],
+        Tags=[
+            {"Key": "Project", "Value": "co2-analysis"},
+            {"Key": "Environment", "Value": "box"},
+            {"Key": "Application", "Value": "CO2 Anomaly Analysis"},
+            {"Key": "ManagedBy", "Value": "terraform"},
+            {"Key": "Layer", "Value": "3-Data"},
+        ],
+    )
+    port = storage.emulator.ports.emulator
+    for topic, name, value in (
+        ("gemini", "model", "gemini-3.8-flash"),
+        ("gemini", "endpoint", f"http://127.0.0.1:{port + 1}"),
+        ("gemini", "timeout-seconds", "20"),
+        ("cache", "ttl-days", "90"),
+    ):
+        path = naming.config_parameter(topic, name)
+        storage.ssm.put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
+    return storage
+
+
+def test_what_is_missing_and_what_differs(box: Run, healthy: Storage) -> None:
+    before = _wrong(box)
+    # Secret and function are not there, and the doctor goes on after each.
+    assert len(before) == 2, before
+    assert all(found.startswith("it does not exist: ") for found in before), before
+
+    naming = healthy.naming
+    table = naming.cache_table
+    healthy.dynamodb.update_time_to_live(
+        TableName=table, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl"}
+    )
+    healthy.ssm.delete_parameter(Name=naming.config_parameter("cache", "ttl-days"))
+    arn = naming.storage_parameter("dynamodb", "cache-table-arn")
+    healthy.ssm.put_parameter(Name=arn, Value="arn:other", Type="String", Overwrite=True)
+    healthy.s3.put_bucket_versioning(
+        Bucket=naming.geojson_bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    added = {found: remedy for found, remedy in _wrong(box).items() if found not in before}
+    assert len(added) == 4, added
+    assert set(added.values()) == {"make up"}
+    assert "expiry is on nothing, not on ttl" in added
+    assert f"{naming.geojson_bucket}, versioning on" in added
+    assert any(found.startswith(f"{arn} is 'arn:other'; the table has") for found in added)
+    assert any(found.endswith("ttl-days is missing; the settings say '90'") for found in added)
+
+
+def test_table_size(box: Run, healthy: Storage) -> None:
+    found = box("table", "size", "--json").json()
+    assert found["name"] == healthy.naming.cache_table
+    assert found["ttl_attribute"] == "ttl"
+    assert found["differences"] == []
+    assert "by the attribute ttl" in box("table", "size").out

@@ -1,0 +1,142 @@
+"""Which environment a command reaches, and what it refuses to reach."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from modules import environments
+from ops.errors import BadInputError, OperatorError, RefusedError
+from ops.frame.aws import Aws, maker
+from ops.frame.confirmation import Consent, require
+from ops.frame.target import Target, find
+from ops.local.paths import LocalPaths
+
+
+def _find(name: str | None, settings: Path, **variables: str) -> Target:
+    return find(
+        name,
+        variables={"CO2_SETTINGS": str(settings), **variables},
+        paths=LocalPaths(settings),
+    )
+
+
+def _in_aws(account: str | None = None, *, retain: bool = False) -> Target:
+    name = "prod" if retain else "dev"
+    (environment,) = environments.load([name])
+    settings = environment.settings
+    if account:
+        settings = type(settings)(**{**vars(settings), "account_id": account})
+    return Target(
+        naming=environment.naming, settings=settings, layers=environment.layers, endpoint=None
+    )
+
+
+def test_the_emulator_is_always_on_this_machine(settings: Path) -> None:
+    assert _find("box", settings, CO2_LOCAL_PORT="5000").endpoint == "http://127.0.0.1:5000"
+
+
+def test_an_environment_in_aws_has_no_endpoint() -> None:
+    assert find("dev", variables={"CO2_LOCAL_PORT": "5000"}).endpoint is None
+
+
+def test_no_environment_named(settings: Path) -> None:
+    with pytest.raises(BadInputError, match="no environment was named") as error:
+        _find(None, settings)
+    assert "box, vault" in str(error.value.remedy)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "bo'x", '"; rm -rf /', "../box"])
+def test_an_unknown_environment(settings: Path, name: str) -> None:
+    with pytest.raises(BadInputError) as error:
+        _find(name, settings)
+    assert "\n" not in str(error.value)
+    assert "choose from box, vault" in str(error.value.remedy)
+
+
+def test_a_local_aws_that_does_not_run(settings: Path) -> None:
+    with pytest.raises(OperatorError, match="does not run") as error:
+        _find("box", settings)
+    assert error.value.remedy == "make up"
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "1.5", "80"])
+def test_a_wrong_port(settings: Path, port: str) -> None:
+    with pytest.raises(BadInputError):
+        _find("box", settings, CO2_LOCAL_PORT=port)
+
+
+class _Sts:
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": "111111111111"}
+
+
+def test_another_account_is_refused() -> None:
+    aws = Aws(_in_aws("222222222222"), make=lambda _: _Sts())
+    with pytest.raises(RefusedError, match="belong to account 111111111111, and dev is in 2222"):
+        _ = aws.account
+
+
+@pytest.mark.parametrize("account", [None, "111111111111"])
+def test_the_right_account_or_any(account: str | None) -> None:
+    assert Aws(_in_aws(account), make=lambda _: _Sts()).account == "111111111111"
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_another_region_is_refused(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "eu-west-1")
+    with pytest.raises(RefusedError, match=f"{variable} is eu-west-1, and dev is in us-east-1"):
+        maker(_in_aws())
+
+
+def test_the_emulators_client_knows_nothing_of_the_users_aws(
+    settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://example.invalid")
+    client = maker(_find("box", settings, CO2_LOCAL_PORT="5000"))("dynamodb")
+    assert client.meta.endpoint_url == "http://127.0.0.1:5000"
+    assert client.meta.region_name == "us-east-1"
+
+
+@pytest.mark.parametrize("consent", [Consent(), Consent(yes=True), Consent(dry_run=True, yes=True)])
+def test_retained_data_needs_the_name(consent: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Path(os.devnull).open())  # noqa: SIM115
+    with pytest.raises(RefusedError) as error:
+        require(_in_aws(retain=True), consent, what="delete all")
+    assert error.value.remedy == "add --confirm prod"
+
+
+def test_a_name_for_scripts_must_be_this_environments() -> None:
+    require(_in_aws(retain=True), Consent(confirm="prod"), what="delete all")
+    with pytest.raises(BadInputError, match="--confirm dev is not this environment, prod"):
+        require(_in_aws(retain=True), Consent(confirm="dev", yes=True), what="delete all")
+
+
+class _Terminal:
+    def __init__(self, typed: str) -> None:
+        self._typed = typed
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self) -> str:
+        return f"{self._typed}\n"
+
+
+@pytest.mark.parametrize(
+    ("retain", "typed", "agreed"),
+    [(True, "prod", True), (True, "y", False), (True, "", False), (False, "y", True),
+     (False, "", False), (False, "dev", False)],
+)  # fmt: skip
+def test_asking(*, retain: bool, typed: str, agreed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", _Terminal(typed))
+    if agreed:
+        require(_in_aws(retain=retain), Consent(), what="delete all")
+    else:
+        with pytest.raises(RefusedError, match="nothing was changed"):
+            require(_in_aws(retain=retain), Consent(), what="delete all")

@@ -1,0 +1,38 @@
+"""Metrics from the emulator."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from tests.ops.conftest import Run
+from tests.ops.layers import NOW, Storage
+
+pytestmark = pytest.mark.integration
+
+
+def test_metrics(box: Run, storage: Storage) -> None:
+    table = {"Name": "TableName", "Value": storage.naming.cache_table}
+    storage.emulator.client("cloudwatch").put_metric_data(
+        Namespace="AWS/DynamoDB",
+        MetricData=[
+            {
+                "MetricName": "WriteThrottleEvents",
+                "Dimensions": [table],
+                "Timestamp": NOW - dt.timedelta(hours=hours),
+                "Value": 3.0,
+            }
+            for hours in (1, 5)
+        ],
+    )
+    found = box("metrics", "table", "--last", "6h", "--json").json()
+    (throttled,) = [one for one in found if one["metric"] == "WriteThrottleEvents"]
+    assert [value for value in throttled["values"] if value is not None] == [3.0, 3.0]
+    assert {one["topic"] for one in found} == {"table"}
+    drawn = box("metrics", "--last", "6h")
+    (line,) = [line for line in drawn.out.splitlines() if "WriteThrottleEvents" in line]
+    assert " 6 " in line
+    assert "█" in line
+    wrong = box("metrics", "weather")
+    assert (wrong.code, "there is no topic 'weather'" in wrong.err) == (2, True)
