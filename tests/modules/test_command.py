@@ -60,6 +60,7 @@ def test_environment_variables_choose_what_options_do_not(tmp_path: Path) -> Non
         (("--env", "pord"), None, ["pord", "dev, local, prod, staging"]),
         (("--layer", "stroage"), None, ["stroage", "base, storage, compute, frontend"]),
         (("--env", "local", "--layer", "frontend"), None, ["frontend", "none of the chosen"]),
+        (("--env", "dev", "--layer", "monitoring"), None, ["monitoring", "none of the chosen"]),
         (("--local-port", "http"), None, ["http", "whole number"]),
         (("--env", "pord", "--layer", "x"), None, ["pord", "--layer"]),
         ((), GOOD + "\n[tabel]\n", ["dev.toml", "tabel", '"table"']),
