@@ -6,6 +6,7 @@ processor time than everything else this function does.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -23,7 +24,7 @@ from reasoning.connection import Connection, Origin, Response, TransportError
 from reasoning.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from reasoning.deadline import Deadline
 
@@ -86,13 +87,27 @@ class _Credentials:
 
 
 class _Signer(SigV4Auth):  # type: ignore[misc]
-    """botocore's signer, which asks twice for the headers to sign; one answer is enough."""
+    """botocore's signer, with a memory for what it would work out again and again."""
 
     def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
         known = request.context.get("headers_to_sign")
         if known is None:
             known = request.context["headers_to_sign"] = super().headers_to_sign(request)
         return known
+
+    def _sign(self, key: bytes, msg: str, hex: bool = False) -> bytes | str:  # noqa: A002
+        # The steps to the day's key are the same all day; the last one, in hexadecimal, is not.
+        if hex:
+            return _SIGN(self, key, msg, hex=True)
+        return _derived(key, msg)
+
+
+_SIGN: Callable[..., bytes] = SigV4Auth._sign
+
+
+@functools.lru_cache(maxsize=32)
+def _derived(key: bytes, msg: str) -> bytes:
+    return _SIGN(None, key, msg)
 
 
 class AwsClient:
