@@ -95,6 +95,10 @@ class _Signer(SigV4Auth):  # type: ignore[misc]
             known = request.context["headers_to_sign"] = super().headers_to_sign(request)
         return known
 
+    def payload(self, request: AWSRequest) -> str:
+        # The signer would prepare the whole request to find its body.
+        return hashlib.sha256(request.data).hexdigest()
+
     def _sign(self, key: bytes, msg: str, hex: bool = False) -> bytes | str:  # noqa: A002
         # The steps to the day's key are the same all day; the last one, in hexadecimal, is not.
         if hex:
@@ -181,14 +185,14 @@ class AwsClient:
             headers={
                 "Content-Type": f"application/x-amz-json-{self._service.json_version}",
                 "X-Amz-Target": f"{self._service.target}.{operation}",
-                # Given these two, the signer need not find them out in slower ways.
+                # Given it, the signer need not find it out in a slower way.
                 "Host": self._connection.origin.authority,
-                "X-Amz-Content-SHA256": hashlib.sha256(body).hexdigest(),
             },
         )
         signer = _Signer(_credentials(self._environment), self._service.name, self._region)
         signer.add_auth(request)
-        return dict(request.headers.items())
+        # Not items(): it looks into each value for what no header here can hold.
+        return dict(request.headers.raw_items())
 
 
 def _credentials(environment: Mapping[str, str]) -> _Credentials:
