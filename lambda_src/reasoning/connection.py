@@ -88,7 +88,7 @@ class Connection:
         self.origin = origin
         if origin.scheme == "https":
             _tls()  # now, while the process starts, rather than at its first request
-        self._connection = _DeadlineConnection(origin)
+        self._socket: socket.socket | None = None
 
     def request(
         self,
@@ -106,82 +106,84 @@ class Connection:
         Raises:
             TransportTimeoutError: The deadline passed first.
             TransportError: The connection failed, or the response is no HTTP or too large.
+            ValueError: A header holds a line break.
 
         """
-        self._connection.deadline = deadline
+        message = self._head(method, path, headers, body) + body
         try:
-            response = self._exchange(method, path, headers, body)
+            response = self._exchange(method, message, deadline)
             content = response.read(_MAX_BODY_BYTES + 1)
         except TimeoutError as error:
-            self._connection.close()
+            self._close()
             raise TransportTimeoutError(type(error).__name__) from error
         except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
+            self._close()
             raise TransportError(type(error).__name__) from error
         if len(content) > _MAX_BODY_BYTES or response.length:
             # A bounded read does not complain about an early end; it leaves a length instead.
-            self._connection.close()
+            self._close()
             raise TransportError("the response is too large or was cut off")
-        return Response(
-            status=response.status,
-            headers=response.headers,
-            body=content,
-        )
+        if response.will_close:
+            self._close()
+        return Response(status=response.status, headers=response.headers, body=content)
+
+    def _head(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+        # Written here, because http.client takes head and body apart: two packets, and more time
+        # than the rest of the exchange.
+        fields = {
+            "Host": self.origin.authority,
+            "Accept-Encoding": "identity",
+            **headers,
+            "Content-Length": str(len(body)),
+        }
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {fields[name]}" for name in fields)]
+        text = "\r\n".join(lines)
+        if text.count("\n") != len(fields) or text.count("\r") != len(fields):
+            raise ValueError("a header holds a line break")
+        return f"{text}\r\n\r\n".encode("latin-1")
 
     def _exchange(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+        self, method: str, message: bytes, deadline: Deadline
     ) -> http.client.HTTPResponse:
-        all_headers = {"Host": self.origin.authority, **headers}
-        kept = self._connection.sock is not None
+        kept = self._socket is not None
         try:
-            self._connection.request(method, path, body, all_headers)
-            return self._connection.getresponse()
+            return self._send(method, message, deadline)
         except (ConnectionError, ssl.SSLError):
             # The usual end of an idle connection, seen only when it is used again: the server
             # closed it while this process was frozen between two invocations.
-            self._connection.close()
+            self._close()
             if not kept:
                 raise
-        self._connection.request(method, path, body, all_headers)
-        return self._connection.getresponse()
+        return self._send(method, message, deadline)
+
+    def _send(self, method: str, message: bytes, deadline: Deadline) -> http.client.HTTPResponse:
+        if self._socket is None:
+            self._socket = _open_socket(self.origin, deadline)
+        self._socket.settimeout(deadline.timeout())
+        self._socket.sendall(message)
+        # http.client asks a response's socket for nothing but makefile.
+        readable = cast("socket.socket", _Readable(self._socket, deadline))
+        response = http.client.HTTPResponse(readable, method=method)
+        try:
+            response.begin()
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
-class _DeadlineConnection(http.client.HTTPConnection):
-    deadline: Deadline
-
-    def __init__(self, origin: Origin) -> None:
-        super().__init__(origin.host, origin.port)
-        self._origin = origin
-
-    def connect(self) -> None:
-        opened = _open_socket(self._origin, self.deadline)
-        # http.client asks a socket for nothing but sendall, makefile and close.
-        self.sock = cast("socket.socket", _DeadlineSocket(opened, self))
-
-
-class _DeadlineSocket:
-    """The socket of a connection; a request leaves when its response is asked for.
-
-    http.client hands over head and body apart. Sent together they cost half the system calls,
-    and one packet instead of two.
-    """
-
-    def __init__(self, opened: socket.socket, connection: _DeadlineConnection) -> None:
+class _Readable:
+    def __init__(self, opened: socket.socket, deadline: Deadline) -> None:
         self._socket = opened
-        self._connection = connection
-        self._unsent = b""
-
-    def sendall(self, data: bytes) -> None:
-        self._unsent += data
+        self._deadline = deadline
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        self._socket.settimeout(self._connection.deadline.timeout())
-        self._socket.sendall(self._unsent)
-        self._unsent = b""
-        return io.BufferedReader(_DeadlineReader(self._socket, self._connection.deadline))
-
-    def close(self) -> None:
-        self._socket.close()
+        return io.BufferedReader(_DeadlineReader(self._socket, self._deadline))
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -189,20 +191,13 @@ class _DeadlineReader(io.RawIOBase):
         super().__init__()
         self._socket = opened
         self._deadline = deadline
-        # The socket counts its files, so that a connection closed by a response's headers
-        # can still be read to the end of the body.
-        self._raw = opened.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         self._socket.settimeout(self._deadline.timeout())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+        return self._socket.recv_into(buffer)
 
 
 @functools.cache

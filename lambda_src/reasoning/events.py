@@ -144,7 +144,7 @@ def _members(body: bytes) -> list[tuple[str, object]]:
             object_pairs_hook=_JsonObject,
             parse_int=NumberLiteral,
             parse_float=NumberLiteral,
-            parse_constant=NumberLiteral,
+            parse_constant=str,  # NaN and Infinity, which are no numbers in JSON
         )
     except (ValueError, RecursionError) as error:
         raise InvalidRequestError("The body is not a JSON document.") from error

@@ -24,7 +24,7 @@ _MAX_FIELD_ERRORS = 20
 
 @dataclass(slots=True)
 class NumberLiteral:
-    """A number as the client wrote it, not yet converted.
+    """A number in JSON's notation as the client wrote it, not yet converted.
 
     Conversion waits for validation: Python would refuse an integer of 5000 digits and read
     `1e999` as infinity, both before a field could be blamed.
@@ -185,7 +185,7 @@ class _FieldReader:
 
     def number(self, name: str, lowest: int, highest: int) -> float:
         value = self._values.pop(name, _MISSING)
-        if not isinstance(value, NumberLiteral) or not _NUMBER.fullmatch(value.text):
+        if not isinstance(value, NumberLiteral):
             self._blame(name, value, "must be a finite number in JSON notation")
             return 0.0
         number = float(value.text)
