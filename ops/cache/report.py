@@ -19,7 +19,11 @@ _MOST_FAILURES = 10
 def stats_lines(found: Stats) -> list[str]:
     """Return the statistics with the ages as bars."""
     largest = max(found.by_age.values(), default=0) or 1
-    hits = f"{found.hit_percent} %" if found.hit_percent is not None else "no question"
+    hits = (
+        f"{found.hit_percent} % of the questions were answered without Gemini"
+        if found.hit_percent is not None
+        else "no question was counted"
+    )
     return [
         f"{found.table}: {found.status.lower()}",
         f"{found.items:,} items, {size(found.bytes)} (as AWS counted some six hours ago)",
@@ -33,7 +37,7 @@ def stats_lines(found: Stats) -> list[str]:
             ],
         ),
         "",
-        f"last 24 hours: {hits} answered without Gemini",
+        f"last 24 hours: {hits}",
         *table(("counter", "answers"), found.requests_last_day.items()),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from ops.errors import RefusedError
@@ -75,19 +76,10 @@ def maker(target: Target) -> MakeClient:
 
 
 def _local_maker(endpoint: str, region: str) -> MakeClient:
-    def make(service: str) -> Client:
-        import boto3  # noqa: PLC0415
-        import botocore.session  # noqa: PLC0415
+    session = cache(_session_of_nobody)
 
-        nowhere = (None, None, os.devnull, None)
-        session = botocore.session.Session(
-            session_vars={
-                "profile": _NO_VARIABLE,
-                "config_file": nowhere,
-                "credentials_file": nowhere,
-            }
-        )
-        return boto3.Session(botocore_session=session).client(
+    def make(service: str) -> Client:
+        return session().client(
             service,
             endpoint_url=endpoint,
             region_name=region,
@@ -97,6 +89,22 @@ def _local_maker(endpoint: str, region: str) -> MakeClient:
         )
 
     return make
+
+
+def _session_of_nobody() -> Any:
+    """Return a session that reads neither profiles nor credential files."""
+    import boto3  # noqa: PLC0415
+    import botocore.session  # noqa: PLC0415
+
+    nowhere = (None, None, os.devnull, None)
+    session = botocore.session.Session(
+        session_vars={
+            "profile": _NO_VARIABLE,
+            "config_file": nowhere,
+            "credentials_file": nowhere,
+        }
+    )
+    return boto3.Session(botocore_session=session)
 
 
 def _config(**options: object) -> Any:

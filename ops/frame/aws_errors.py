@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ops.errors import OperatorError
+from ops.frame.output import printable
 
 
 class AccessError(OperatorError):
@@ -111,4 +112,4 @@ def _code_and_message(error: Exception) -> tuple[str, str]:
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))

@@ -27,7 +27,6 @@ exit codes:
   0    done
   1    it failed
   2    an option, a setting or a file is wrong; nothing was changed
-  4    another command is at work
   5    refused: wrong account or Region, or not confirmed; nothing was changed
   6    no access: credentials, rights or network
   7    what it works on does not exist

@@ -70,6 +70,7 @@ def explaining() -> Iterator[None]:
 
     Raises:
         OperatorError: Something went wrong; ``__cause__`` is what.
+        SystemExit: The reader of the output has gone.
 
     """
     try:
@@ -81,7 +82,7 @@ def explaining() -> Iterator[None]:
     except BrokenPipeError:
         # Whoever read the output has read enough; there is nothing left to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        raise StoppedError("the reader has gone", signal_number=signal.SIGPIPE) from None
+        raise SystemExit(128 + signal.SIGPIPE) from None
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         raise OperatorError(f"{name}{error.strerror or error}") from error

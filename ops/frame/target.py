@@ -59,22 +59,27 @@ def find(
             remedy=f"add --env NAME or set CO2_ENV; there are {_listed(folder)}",
         )
     port = _number(variables.get("CO2_LOCAL_PORT"))
-    try:
-        (environment,) = environments.load([name], local_port=port, folder=folder)
-        local = environment.settings.local_aws
-        if local is not None and port is None:
-            run = runfile.load((paths or LocalPaths()).run)
-            if run is None:
-                raise OperatorError("the local AWS does not run", remedy="make up")
-            port = run.ports.emulator
-    except InputError as error:
-        raise BadInputError(_one_line(error), remedy=error.problems[0].remedy) from error
+    environment = _load(name, port, folder)
+    if environment.settings.local_aws is not None and port is None:
+        run = runfile.load((paths or LocalPaths()).run)
+        if run is None:
+            raise OperatorError("the local AWS does not run", remedy="make up")
+        environment = _load(name, run.ports.emulator, folder)
+    local = environment.settings.local_aws
     return Target(
         naming=environment.naming,
         settings=environment.settings,
         layers=environment.layers,
-        endpoint=f"http://127.0.0.1:{port}" if local is not None else None,
+        endpoint=local.endpoint if local else None,
     )
+
+
+def _load(name: str, port: int | None, folder: Path) -> environments.Environment:
+    try:
+        (environment,) = environments.load([name], local_port=port, folder=folder)
+    except InputError as error:
+        raise BadInputError(_one_line(error), remedy=error.problems[0].remedy) from error
+    return environment
 
 
 def _listed(folder: Path) -> str:

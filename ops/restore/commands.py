@@ -161,14 +161,9 @@ def table_command(
                     tables.wait(dynamodb, plan.into, waited=counter.add)
 
                 pause()
-                found = tables.complete(
-                    dynamodb,
-                    ops.aws.client("application-autoscaling"),
-                    ops.target,
-                    plan.into,
-                    pause,
-                )
-            left = tables.remaining(found, ops.target)
+                scaling = ops.aws.client("application-autoscaling")
+                found = tables.complete(dynamodb, scaling, ops.target, plan.into, pause)
+            left = tables.remaining(scaling, found, ops.target)
         ops.out.result(
             {
                 "dry_run": dry_run,

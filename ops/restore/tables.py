@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ops.cache.items import INDEX
 from ops.errors import BadInputError, OperatorError
 from ops.frame.aws import Client
 from ops.frame.aws_errors import MissingError, code_of
@@ -28,6 +29,8 @@ from ops.table.condition import (
 
 _POLL_SECONDS = 5.0
 _ABSENT = frozenset({"ResourceNotFoundException", "TableNotFoundException"})
+_NOT_YET = frozenset({"ContinuousBackupsUnavailableException", "ResourceInUseException"})
+_ATTEMPTS = 120
 _KMS = {"Enabled": True, "SSEType": "KMS"}
 
 
@@ -162,77 +165,126 @@ def wait(
 
 
 def complete(
-    dynamodb: Client, scaling: Client, target: Target, table: str, pause: Callable[[], None]
+    dynamodb: Client,
+    scaling: Client,
+    target: Target,
+    table: str,
+    pause: Callable[[], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Condition:
     """Set what the restore has left out, step by step, and return what the table is like then.
 
     ``pause`` waits until the table can be changed again.
+
+    Raises:
+        OperatorError: A setting was refused for ten minutes, because the table was not ready.
+
     """
-    for _ in _steps(dynamodb, scaling, target, read(dynamodb, table)):
+    for setting in _settings(dynamodb, scaling, target, read(dynamodb, table)):
+        _when_ready(setting, sleep)
         pause()
     return read(dynamodb, table)
 
 
-def remaining(found: Condition, target: Target) -> list[str]:
+def remaining(scaling: Client, found: Condition, target: Target) -> list[str]:
     """Return what is still not as the settings want it."""
-    return list(differences(found, target))
+    return [*differences(found, target), *_unscaled(scaling, found.name, target)]
 
 
-def _steps(dynamodb: Client, scaling: Client, target: Target, found: Condition) -> Iterator[str]:
+def _unscaled(scaling: Client, table: str, target: Target) -> Iterator[str]:
+    range_ = target.settings.table.autoscaling
+    if range_ is None:
+        return
+    wanted = {(one["ResourceId"], one["ScalableDimension"]) for one in _scalable(table)}
+    answer = scaling.describe_scalable_targets(
+        ServiceNamespace="dynamodb", ResourceIds=sorted({resource for resource, _ in wanted})
+    )
+    found = {
+        (one["ResourceId"], one["ScalableDimension"])
+        for one in answer["ScalableTargets"]
+        if (one["MinCapacity"], one["MaxCapacity"]) == (range_.minimum, range_.maximum)
+    }
+    for resource, dimension in sorted(wanted - found):
+        yield f"{dimension} of {resource} is not scaled from {range_.minimum} to {range_.maximum}"
+
+
+def _when_ready(setting: Callable[[], object], sleep: Callable[[float], None]) -> None:
+    """Make a setting; a new table refuses some of them for a while."""
+    for _ in range(_ATTEMPTS):
+        try:
+            setting()
+        except Exception as error:
+            if code_of(error) not in _NOT_YET:
+                raise
+            sleep(_POLL_SECONDS)
+        else:
+            return
+    raise OperatorError(
+        "the restored table cannot be set up yet", remedy="run this again in some minutes"
+    )
+
+
+def _settings(
+    dynamodb: Client, scaling: Client, target: Target, found: Condition
+) -> Iterator[Callable[[], object]]:
+    """Yield what makes each setting that differs."""
     table = found.name
     settings = target.settings
     if found.ttl_attribute != TTL_ATTRIBUTE:
-        dynamodb.update_time_to_live(
-            TableName=table,
-            TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE},
-        )
-        yield "expiry"
+        expiry = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
+        yield lambda: dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)
     if found.stream != STREAM_VIEW:
-        dynamodb.update_table(
-            TableName=table,
-            StreamSpecification={"StreamEnabled": True, "StreamViewType": STREAM_VIEW},
-        )
-        yield "stream"
+        stream = {"StreamEnabled": True, "StreamViewType": STREAM_VIEW}
+        yield lambda: dynamodb.update_table(TableName=table, StreamSpecification=stream)
     if found.point_in_time_recovery != settings.table.point_in_time_recovery:
-        wanted = {"PointInTimeRecoveryEnabled": settings.table.point_in_time_recovery}
-        dynamodb.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=wanted)
-        yield "recovery"
+        recovery = {"PointInTimeRecoveryEnabled": settings.table.point_in_time_recovery}
+        yield lambda: dynamodb.update_continuous_backups(
+            TableName=table, PointInTimeRecoverySpecification=recovery
+        )
     if found.deletion_protection != settings.retain:
-        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=settings.retain)
-        yield "protection"
+        yield lambda: dynamodb.update_table(
+            TableName=table, DeletionProtectionEnabled=settings.retain
+        )
     tags = [{"Key": name, "Value": value} for name, value in wanted_tags(target).items()]
-    dynamodb.tag_resource(ResourceArn=found.arn, Tags=tags)
-    yield "tags"
+    yield lambda: dynamodb.tag_resource(ResourceArn=found.arn, Tags=tags)
     if settings.table.autoscaling:
-        _scale(scaling, target, table)
-        yield "scaling"
+        yield lambda: _scale(scaling, target, table)
 
 
 def _scale(scaling: Client, target: Target, table: str) -> None:
     range_ = target.settings.table.autoscaling
     if range_ is None:
         return
-    index = f"table/{table}/index/cached-at-index"
-    for what, resource in (("table", f"table/{table}"), ("index", index)):
+    for scaled in _scalable(table):
+        what, access = scaled["ScalableDimension"].removesuffix("CapacityUnits").split(":")[1:]
+        scaling.register_scalable_target(
+            **scaled, MinCapacity=range_.minimum, MaxCapacity=range_.maximum
+        )
+        metric = f"DynamoDB{access}CapacityUtilization"
+        scaling.put_scaling_policy(
+            **scaled,
+            PolicyName=target.naming.scaling_policy(what, access),
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={
+                "TargetValue": float(range_.target_percent),
+                "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
+            },
+        )
+
+
+def _scalable(table: str) -> Iterator[dict[str, str]]:
+    """Yield what of a table scales: reads and writes, of itself and of its index."""
+    for what, resource in (
+        ("table", f"table/{table}"),
+        ("index", f"table/{table}/index/{INDEX}"),
+    ):
         for access in ("Read", "Write"):
-            scaled: dict[str, Any] = {
+            yield {
                 "ServiceNamespace": "dynamodb",
                 "ResourceId": resource,
                 "ScalableDimension": f"dynamodb:{what}:{access}CapacityUnits",
             }
-            scaling.register_scalable_target(
-                **scaled, MinCapacity=range_.minimum, MaxCapacity=range_.maximum
-            )
-            metric = f"DynamoDB{access}CapacityUtilization"
-            scaling.put_scaling_policy(
-                **scaled,
-                PolicyName=target.naming.scaling_policy(what, access),
-                PolicyType="TargetTrackingScaling",
-                TargetTrackingScalingPolicyConfiguration={
-                    "TargetValue": float(range_.target_percent),
-                    "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
-                },
-            )
 
 
 def _backups(dynamodb: Client, table: str) -> Iterator[dict[str, Any]]:

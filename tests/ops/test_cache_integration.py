@@ -262,7 +262,7 @@ def test_stats_count_by_age(box: Run, storage: Storage) -> None:
     }
     assert found["requests_last_day"]["CacheHit"] == 3
     assert found["hit_percent"] == 75.0
-    assert "75.0 % answered without Gemini" in box("cache", "stats").out
+    assert "75.0 % of the questions were answered without Gemini" in box("cache", "stats").out
 
 
 def test_warm_judges_the_whole_file_before_it_asks(

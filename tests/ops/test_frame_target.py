@@ -13,7 +13,10 @@ from ops.errors import BadInputError, OperatorError, RefusedError
 from ops.frame.aws import Aws, maker
 from ops.frame.confirmation import Consent, require
 from ops.frame.target import Target, find
+from ops.local import runfile
 from ops.local.paths import LocalPaths
+from ops.local.ports import Ports
+from ops.local.processes import ProcessIdentity
 
 
 def _find(name: str | None, settings: Path, **variables: str) -> Target:
@@ -37,6 +40,14 @@ def _in_aws(account: str | None = None, *, retain: bool = False) -> Target:
 
 def test_the_emulator_is_always_on_this_machine(settings: Path) -> None:
     assert _find("box", settings, CO2_LOCAL_PORT="5000").endpoint == "http://127.0.0.1:5000"
+
+
+def test_the_port_is_the_one_that_up_has_recorded(settings: Path) -> None:
+    identity = ProcessIdentity(pid=1, started="", command="")
+    runfile.save(LocalPaths(settings).run, runfile.Run(ports=Ports(5002), emulator=identity))
+    target = _find("box", settings)
+    assert target.endpoint == "http://127.0.0.1:5002"
+    assert target.settings.gemini.endpoint == "http://127.0.0.1:5003"
 
 
 def test_an_environment_in_aws_has_no_endpoint() -> None:

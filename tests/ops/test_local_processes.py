@@ -61,7 +61,7 @@ def test_an_ended_child_that_nobody_has_waited_for_does_not_run() -> None:
     if pid == 0:
         os._exit(0)
     try:
-        time.sleep(0.1)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         assert processes.identify(pid) is None
     finally:
         os.waitpid(pid, 0)

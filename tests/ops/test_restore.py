@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops.errors import OperatorError
+from ops.frame.target import find
+from ops.restore.tables import complete, remaining
 from ops.restore.versions import Step, Version, Wish, step
+from ops.table.condition import Condition
 
 BEGIN = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 HISTORY = st.lists(st.sampled_from("abX"), min_size=1, max_size=8)
@@ -65,3 +70,115 @@ def test_as_it_was_at_any_time(letters: list[str], minute: int) -> None:
     assert _result(versions, done) == wanted
     if wanted == letters[-1]:
         assert not done.needed
+
+
+class _Refused(Exception):  # noqa: N818  it stands for botocore's ClientError
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.response = {"Error": {"Code": code, "Message": "not yet"}}
+
+
+class _NewTable:
+    """A restored table as DynamoDB gives it: bare, and for a while without continuous backups."""
+
+    def __init__(self, refusals: int, code: str) -> None:
+        self._left = refusals
+        self._code = code
+        self.made: list[str] = []
+
+    def describe_table(self, **_: Any) -> Any:
+        return {"Table": {"TableArn": "arn", "TableStatus": "ACTIVE"}}
+
+    def describe_time_to_live(self, **_: Any) -> Any:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+
+    def describe_continuous_backups(self, **_: Any) -> Any:
+        return {"ContinuousBackupsDescription": {}}
+
+    def list_tags_of_resource(self, **_: Any) -> Any:
+        return {"Tags": []}
+
+    def update_time_to_live(self, **_: Any) -> None:
+        self.made.append("expiry")
+
+    def update_table(self, **parameters: Any) -> None:
+        self.made.append("stream" if "StreamSpecification" in parameters else "protection")
+
+    def update_continuous_backups(self, **_: Any) -> None:
+        if self._left:
+            self._left -= 1
+            raise _Refused(self._code)
+        self.made.append("recovery")
+
+    def tag_resource(self, **_: Any) -> None:
+        self.made.append("tags")
+
+
+class _Scaling:
+    """Application Auto Scaling, which the emulator does not have."""
+
+    def __init__(self) -> None:
+        self.targets: list[Any] = []
+        self.policies: list[Any] = []
+
+    def register_scalable_target(self, **parameters: Any) -> None:
+        self.targets.append(parameters)
+
+    def describe_scalable_targets(self, **_: Any) -> Any:
+        return {"ScalableTargets": self.targets}
+
+    def put_scaling_policy(self, **parameters: Any) -> None:
+        self.policies.append(parameters)
+
+
+PROD = find("prod", variables={})
+
+
+def _complete(table: _NewTable, scaling: _Scaling) -> Condition:
+    return complete(table, scaling, PROD, "t", lambda: None, sleep=lambda _: None)
+
+
+def test_every_setting_is_made_and_a_refused_one_again() -> None:
+    table, scaling = _NewTable(3, "ContinuousBackupsUnavailableException"), _Scaling()
+    _complete(table, scaling)
+    assert table.made == ["expiry", "stream", "recovery", "protection", "tags"]
+    ranges = {
+        (one["ResourceId"], one["MinCapacity"], one["MaxCapacity"]) for one in scaling.targets
+    }
+    assert ranges == {("table/t", 5, 50), ("table/t/index/cached-at-index", 5, 50)}
+    assert {one["ScalableDimension"] for one in scaling.policies} == {
+        "dynamodb:table:ReadCapacityUnits",
+        "dynamodb:table:WriteCapacityUnits",
+        "dynamodb:index:ReadCapacityUnits",
+        "dynamodb:index:WriteCapacityUnits",
+    }
+    names = {one["PolicyName"] for one in scaling.policies}
+    assert len(names) == 4
+    assert all(name.startswith("co2-analysis-prod-cache-") for name in names)
+
+
+def test_a_setting_that_is_never_taken_is_given_up() -> None:
+    with pytest.raises(OperatorError, match="cannot be set up yet"):
+        _complete(_NewTable(10_000, "ContinuousBackupsUnavailableException"), _Scaling())
+
+
+def test_a_setting_that_is_forbidden_is_not_tried_again() -> None:
+    with pytest.raises(_Refused):
+        _complete(_NewTable(1, "AccessDeniedException"), _Scaling())
+
+
+def test_scaling_that_is_missing_or_differs_is_told() -> None:
+    scaling = _Scaling()
+    found = _complete(_NewTable(0, ""), scaling)
+    told = [one for one in remaining(scaling, found, PROD) if "scaled" in one]
+    assert told == []
+    scaling.targets[0]["MaxCapacity"] = 7
+    del scaling.targets[3]
+    told = [one for one in remaining(scaling, found, PROD) if "scaled" in one]
+    assert told == [
+        "dynamodb:table:ReadCapacityUnits of table/t is not scaled from 5 to 50",
+        (
+            "dynamodb:index:WriteCapacityUnits of table/t/index/cached-at-index"
+            " is not scaled from 5 to 50"
+        ),
+    ]
