@@ -224,6 +224,14 @@ def test_an_answer_lets_the_failures_before_it_be_forgotten() -> None:
     assert len(api.model.queries) == 9
 
 
+def test_a_defect_keeps_nobody_waiting() -> None:
+    api = Api(failure=RuntimeError("a defect"))
+    with pytest.raises(RuntimeError):
+        api.service.answer(query(), Deadline.after(5))
+
+    assert api.cache.leases == {}
+
+
 def test_refusals_do_not_count_against_the_model() -> None:
     api = Api(failure=UpstreamRejectedError("scripted"))
     for index in range(8):
