@@ -17,6 +17,8 @@ from reasoning.deadline import Deadline
 from reasoning.errors import (
     ApiError,
     CacheUnavailableError,
+    ConfigurationError,
+    InternalError,
     UpstreamAnswerError,
     UpstreamRejectedError,
     UpstreamUnavailableError,
@@ -173,11 +175,18 @@ class SingleFlight:
         try:
             reasoning_json = self._model.explain(query, deadline.reserving(_RESERVED_SECONDS))
         except ApiError as error:
-            metrics.count(Metric.UPSTREAM_ERROR)
+            # Without a key, say, Gemini was not even asked.
+            if not isinstance(error, ConfigurationError):
+                metrics.count(Metric.UPSTREAM_ERROR)
             if isinstance(error, UpstreamUnavailableError | UpstreamAnswerError):
                 self._breaker.failed()
             if lease is not None:
                 self._release(lease, error, deadline)
+            raise
+        except Exception:
+            # A defect: those who wait for the lease need not wait until it ends.
+            if lease is not None:
+                self._release(lease, InternalError(), deadline)
             raise
         finally:
             metrics.upstream_latency(time.monotonic() - started)

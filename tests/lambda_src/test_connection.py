@@ -64,6 +64,25 @@ def test_an_error_status_keeps_the_connection(
     assert server.connections == 1
 
 
+def test_a_connection_that_the_server_gives_up_is_not_used_again(
+    server: ScriptedServer, connection: Connection
+) -> None:
+    server.will(reply(200, {}, {"Connection": "close"}))
+    post(connection)
+
+    assert post(connection).status == 200
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("value", ["a\r\nInjected: b", "a\nInjected: b", "a\rInjected: b"])
+def test_a_header_cannot_bring_another(
+    server: ScriptedServer, connection: Connection, value: str
+) -> None:
+    with pytest.raises(ValueError, match="line break"):
+        connection.request("POST", "/", headers={"X": value}, body=b"", deadline=Deadline.after(1))
+    assert server.requests == []
+
+
 def test_a_connection_closed_while_idle_is_reopened_once(
     server: ScriptedServer, connection: Connection
 ) -> None:

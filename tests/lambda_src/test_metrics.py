@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reasoning.errors import UpstreamAnswerError, UpstreamUnavailableError
+from reasoning.errors import ConfigurationError, UpstreamAnswerError, UpstreamUnavailableError
 from reasoning.models import CacheEntry
 from reasoning.snapshot import Failure, Lease
 
@@ -58,6 +58,14 @@ def test_a_failing_model_counts_as_a_miss_with_an_error(log_lines: LogLines) -> 
     found = counted(log_lines())
     assert found.pop("UpstreamLatency") is not None
     assert found == {"UpstreamError": 1, "CacheMiss": 1}
+
+
+def test_a_missing_key_is_no_error_of_the_model(log_lines: LogLines) -> None:
+    Api(ConfigurationError("scripted")).send(get_event(FIELDS))
+
+    found = counted(log_lines())
+    assert "UpstreamError" not in found
+    assert found["CacheMiss"] == 1
 
 
 def test_an_expired_answer_counts_as_stale_and_not_as_a_miss(log_lines: LogLines) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -209,6 +210,25 @@ def test_a_model_that_keeps_failing_is_not_asked_and_no_lease_is_taken() -> None
             api.service.answer(query(lat=str(index)), Deadline.after(5))
 
     assert len(api.model.queries) == 5
+    assert api.cache.leases == {}
+
+
+def test_an_answer_lets_the_failures_before_it_be_forgotten() -> None:
+    failure = UpstreamUnavailableError("scripted", retry_after=7)
+    api = Api()
+    for index in range(9):
+        api.model.failure = None if index == 4 else failure
+        with contextlib.suppress(UpstreamUnavailableError):
+            api.service.answer(query(lat=str(index)), Deadline.after(5))
+
+    assert len(api.model.queries) == 9
+
+
+def test_a_defect_keeps_nobody_waiting() -> None:
+    api = Api(failure=RuntimeError("a defect"))
+    with pytest.raises(RuntimeError):
+        api.service.answer(query(), Deadline.after(5))
+
     assert api.cache.leases == {}
 
 
