@@ -15,7 +15,15 @@ from tests.emulator import Emulator, running_emulator
 from tests.integration.inventory import found_in
 from tests.integration.terraform import CHECKOUT, Installation, run, take_endpoints_out
 
-COPIED = ("main.py", "modules", "environments", "lambda_src", "Pipfile.lock", "cdktf.json")
+COPIED = (
+    "main.py",
+    "modules",
+    "environments",
+    "lambda_src",
+    "Pipfile.lock",
+    "LICENSE",
+    "cdktf.json",
+)
 
 pytestmark = pytest.mark.integration
 

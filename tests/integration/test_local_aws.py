@@ -33,7 +33,7 @@ pytestmark = pytest.mark.integration
 # What jsii would unpack anew, for ten seconds, in another home.
 JSII_CACHE = Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
 CHECKOUT = Path(__file__).resolve().parents[2]
-COPIED = ("main.py", "modules", "lambda_src", "environments", "ops", "Pipfile.lock")
+COPIED = ("main.py", "modules", "lambda_src", "environments", "ops", "Pipfile.lock", "LICENSE")
 
 # What a developer may have in the shell, and what must not have any effect.
 HOSTILE = {
