@@ -226,7 +226,7 @@ def _may_pass(status: int, code: str) -> bool:
 
 def _json_object(body: bytes) -> dict[str, object] | None:
     try:
-        document: object = json.loads(body)
+        document: object = json.loads(body.decode())
     except ValueError:
         return None
     return document if isinstance(document, dict) else None

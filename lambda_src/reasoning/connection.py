@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from reasoning.http_response import HttpResponse
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -74,10 +76,10 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Response:
-    """A complete response; the case of header names does not matter."""
+    """A complete response; header names are lower-case."""
 
     status: int
-    headers: http.client.HTTPMessage
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -125,7 +127,7 @@ class Connection:
             raise TransportError("the response is too large or was cut off")
         if response.will_close:
             self._close()
-        return Response(status=response.status, headers=response.headers, body=content)
+        return Response(status=response.status, headers=response.fields, body=content)
 
     def _head(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
         # Written here, because http.client takes head and body apart: two packets, and more time
@@ -142,9 +144,7 @@ class Connection:
             raise ValueError("a header holds a line break")
         return f"{text}\r\n\r\n".encode("latin-1")
 
-    def _exchange(
-        self, method: str, message: bytes, deadline: Deadline
-    ) -> http.client.HTTPResponse:
+    def _exchange(self, method: str, message: bytes, deadline: Deadline) -> HttpResponse:
         kept = self._socket is not None
         try:
             return self._send(method, message, deadline)
@@ -156,14 +156,14 @@ class Connection:
                 raise
         return self._send(method, message, deadline)
 
-    def _send(self, method: str, message: bytes, deadline: Deadline) -> http.client.HTTPResponse:
+    def _send(self, method: str, message: bytes, deadline: Deadline) -> HttpResponse:
         if self._socket is None:
             self._socket = _open_socket(self.origin, deadline)
         self._socket.settimeout(deadline.timeout())
         self._socket.sendall(message)
         # http.client asks a response's socket for nothing but makefile.
         readable = cast("socket.socket", _Readable(self._socket, deadline))
-        response = http.client.HTTPResponse(readable, method=method)
+        response = HttpResponse(readable, method=method)
         try:
             response.begin()
         except BaseException:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reasoning.events import MAX_BODY_BYTES
+from reasoning.errors import InvalidRequestError
+from reasoning.events import MAX_BODY_BYTES, HttpRequest
+from reasoning.models import NumberLiteral
 
 from tests.lambda_src.builders import FIELDS, Api, get_event, json_body, post_event
 
@@ -112,6 +115,20 @@ def test_a_body_that_is_no_base64_is_a_bad_request() -> None:
 )
 def test_a_query_string_that_cannot_be_decoded_is_a_bad_request(query_string: str) -> None:
     assert status_of(get_event(query_string)) == 400
+
+
+@given(st.text(alphabet="ab=&.-_1+%é", min_size=1, max_size=12))
+def test_a_plain_query_string_is_read_as_urllib_reads_it(query_string: str) -> None:
+    """The short way for plain ones must not be a different way."""
+    request = HttpRequest.from_event(get_event(query_string))
+    try:
+        expected = parse_qsl(query_string, keep_blank_values=True, strict_parsing=True)
+    except ValueError:
+        with pytest.raises(InvalidRequestError):
+            request.fields()
+    else:
+        read = [(name, NumberLiteral.from_text(value)) for name, value in expected]
+        assert request.fields() == read
 
 
 @pytest.mark.parametrize(
