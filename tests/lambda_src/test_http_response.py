@@ -44,8 +44,7 @@ def _stock(sent: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         b"HTTP/1.1 200\r\ncontent-length:3\r\n\r\nabc",
         b"HTTP/1.1 200 OK\nContent-Length: 3\n\nabc",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n"
-        b"1\r\na\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n\r\nuntil the end",
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na",
         b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na",
