@@ -19,6 +19,14 @@ APPLICATION = "CO2 Anomaly Analysis"
 # Where the function's own metrics are; its code writes the same name.
 METRICS_NAMESPACE = PROJECT
 
+_TABLE_ALARMS = (
+    "table-throttled",
+    "index-throttled",
+    "table-slow-getitem",
+    "table-slow-putitem",
+    "table-slow-query",
+)
+
 _LONGEST_BUCKET = 63
 _LONGEST_ROLE_OR_FUNCTION = 64
 
@@ -139,6 +147,11 @@ class Naming:
     def alarm(self, what: str) -> str:
         """Return the name of an alarm."""
         return self._name(what)
+
+    @property
+    def table_alarms(self) -> list[str]:
+        """Alarms on the cache table and its index."""
+        return [self.alarm(what) for what in _TABLE_ALARMS]
 
     @property
     def dashboard(self) -> str:

@@ -20,7 +20,7 @@ from ops.frame.confirmation import Consent
 from ops.frame.options import Confirm, Debug, DryRun, Env, Json, Yes, epilog
 from ops.frame.session import Session, session
 from ops.frame.target import Target
-from ops.restore import objects, tables
+from ops.restore import alarms, objects, tables
 from ops.restore.versions import Step, Wish
 from ops.table import condition
 
@@ -163,7 +163,10 @@ def table_command(
                 pause()
                 scaling = ops.aws.client("application-autoscaling")
                 found = tables.complete(dynamodb, scaling, ops.target, plan.into, pause)
-            left = tables.remaining(scaling, found, ops.target)
+            left = [
+                *tables.remaining(scaling, found, ops.target),
+                *alarms.missing(ops.aws.client("cloudwatch"), ops.target, plan.into),
+            ]
         ops.out.result(
             {
                 "dry_run": dry_run,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from modules.naming import METRICS_NAMESPACE
+from modules.naming import METRICS_NAMESPACE, Naming
 from tests.modules.terraform_json import Json, Stack, mapping, sequence
 
 Synthesized = Callable[..., dict[str, Stack]]
@@ -102,6 +102,15 @@ def test_operations_are_watched_each_on_its_own(shipped: dict[str, Stack]) -> No
         if metric["metric_name"] == "SuccessfulRequestLatency"
     }
     assert watched == {"GetItem", "PutItem", "Query"}
+
+
+def test_the_operators_know_the_alarms_on_the_table(shipped: dict[str, Stack]) -> None:
+    named = [
+        alarm["alarm_name"]
+        for alarm in _alarms(shipped["prod-monitoring"]).values()
+        if {metric["namespace"] for metric in _metrics(alarm)} == {"AWS/DynamoDB"}
+    ]
+    assert sorted(map(str, named)) == sorted(Naming(environment="prod").table_alarms)
 
 
 def test_slowness_must_last_before_anyone_is_woken(shipped: dict[str, Stack]) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ops.errors import OperatorError
 from ops.frame.target import find
+from ops.restore import alarms
 from ops.restore.tables import complete, remaining
 from ops.restore.versions import Step, Version, Wish, step
 from ops.table.condition import Condition
@@ -182,3 +183,23 @@ def test_scaling_that_is_missing_or_differs_is_told() -> None:
             " is not scaled from 5 to 50"
         ),
     ]
+
+
+class _Alarms:
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def describe_alarms(self, **_: Any) -> dict[str, Any]:
+        return {"MetricAlarms": [{"AlarmName": name} for name in self._names]}
+
+
+def test_an_alarm_that_is_missing_is_told() -> None:
+    first, *others = PROD.naming.table_alarms
+    (told,) = alarms.missing(_Alarms(*others), PROD, PROD.naming.cache_table)
+    assert first in told
+    assert list(alarms.missing(_Alarms(first, *others), PROD, PROD.naming.cache_table)) == []
+
+
+def test_a_table_beside_the_live_one_needs_no_alarms() -> None:
+    beside = PROD.naming.restored_cache_table(BEGIN)
+    assert list(alarms.missing(_Alarms(), PROD, beside)) == []
