@@ -53,7 +53,7 @@ unit: $(VENV)/.installed ## Run the tests that need neither Terraform nor an emu
 	$(RUN) -m pytest -m "not integration and not slow" -n 2 --dist worksteal $(ARGS)
 
 integration: $(VENV)/.installed node_modules/.installed ## Run the tests on real Terraform and the emulator
-	$(RUN) -m pytest -m "integration or slow" -n 3 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -m "integration or slow" -n 4 --dist loadfile $(ARGS)
 
 bench: $(VENV)/.installed $(PEERS)/.installed ## Measure what docs/performance.md promises
 	$(RUN) -m bench $(ARGS)
