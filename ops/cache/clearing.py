@@ -14,17 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.cache.items import CACHED_AT, KEY, Item
-from ops.cache.pace import THROTTLED, Pace
+from ops.cache.pace import Pace
 from ops.cache.segments import read_all
-from ops.errors import OperatorError
+from ops.cache.statements import BATCH, Kind, Statement, execute
 from ops.frame.aws import Client
 from ops.frame.output import Counter
 from ops.frame.times import text
-
-BATCH = 25
-"""Most statements that DynamoDB takes in one request."""
-
-_CHANGED = "ConditionalCheckFailed"
 
 
 @dataclass(kw_only=True)
@@ -87,12 +82,19 @@ def clear(
     lock = threading.Lock()
     pace = Pace()
 
+    kind = Kind(
+        spell=lambda item: _statement(table, item),
+        condition_failed="ConditionalCheckFailed",
+        verb="delete",
+        right="dynamodb:PartiQLDelete",
+    )
+
     def delete(items: Sequence[Item]) -> None:
         for batch in _batches(items):
-            part = _delete(dynamodb, table, batch, pace)
+            deleted, changed = execute(dynamodb, table, batch, kind, pace)
             with lock:
-                done.deleted += part.deleted
-                done.changed += part.changed
+                done.deleted += deleted
+                done.changed += changed
             counter.add(len(batch))
 
     read_all(
@@ -103,34 +105,7 @@ def clear(
     return done
 
 
-def _delete(dynamodb: Client, table: str, items: Sequence[Item], pace: Pace) -> Cleared:
-    done = Cleared()
-    waiting = list(items)
-    while waiting:
-        statements = [_statement(table, item) for item in waiting]
-        answer = pace.call(lambda: dynamodb.batch_execute_statement(Statements=statements))  # noqa: B023
-        again: list[Item] = []
-        for item, response in zip(waiting, answer["Responses"], strict=True):
-            error = response.get("Error")
-            if error is None:
-                done.deleted += 1
-            elif error.get("Code") == _CHANGED:
-                done.changed += 1
-            elif error.get("Code") in THROTTLED:
-                again.append(item)
-            else:
-                raise OperatorError(
-                    f"{table} refuses to delete an item: {error.get('Code')}, "
-                    f"{error.get('Message')}",
-                    remedy="for AccessDenied ask for dynamodb:PartiQLDelete on the table",
-                )
-        if again:
-            pace.throttled(partly=len(again) < len(waiting))
-        waiting = again
-    return done
-
-
-def _statement(table: str, item: Item) -> dict[str, Any]:
+def _statement(table: str, item: Item) -> Statement:
     seen = item.get(CACHED_AT)
     condition = f"{CACHED_AT} = ?" if seen else f"{CACHED_AT} IS MISSING"
     return {

@@ -9,14 +9,12 @@ from itertools import islice
 from typing import Any
 
 from ops.cache.items import KEY, Item
-from ops.cache.pace import THROTTLED, Pace
-from ops.errors import OperatorError
+from ops.cache.pace import Pace
+from ops.cache.statements import BATCH, Kind, Statement, execute
 from ops.frame.aws import Client
 from ops.frame.output import Counter
 
-BATCH = 25
 _BATCH_BYTES = 4_000_000
-_THERE = "DuplicateItem"
 
 
 @dataclass(kw_only=True)
@@ -57,13 +55,21 @@ def write(
 
     """
     pace = Pace()
+    kind = Kind(
+        spell=lambda item: _statement(table, item),
+        condition_failed="DuplicateItem",
+        verb="insert",
+        right="dynamodb:PartiQLInsert",
+    )
     iterator = iter(items)
     while batch := _batch(iterator):
         if overwrite:
             _put(dynamodb, table, batch, pace)
             done.written += len(batch)
         else:
-            _insert(dynamodb, table, batch, pace, done)
+            written, kept = execute(dynamodb, table, batch, kind, pace)
+            done.written += written
+            done.kept += kept
         counter.add(len(batch))
 
 
@@ -89,34 +95,7 @@ def _put(dynamodb: Client, table: str, items: Sequence[Item], pace: Pace) -> Non
         waiting = again
 
 
-def _insert(
-    dynamodb: Client, table: str, items: Sequence[Item], pace: Pace, done: Imported
-) -> None:
-    waiting = list(items)
-    while waiting:
-        statements = [_statement(table, item) for item in waiting]
-        answer = pace.call(lambda: dynamodb.batch_execute_statement(Statements=statements))  # noqa: B023
-        again: list[Item] = []
-        for item, response in zip(waiting, answer["Responses"], strict=True):
-            error = response.get("Error")
-            if error is None:
-                done.written += 1
-            elif error.get("Code") == _THERE:
-                done.kept += 1
-            elif error.get("Code") in THROTTLED:
-                again.append(item)
-            else:
-                raise OperatorError(
-                    f"{table} refuses the item {item[KEY]['S']!r}: {error.get('Code')}, "
-                    f"{error.get('Message')}",
-                    remedy="for AccessDenied ask for dynamodb:PartiQLInsert on the table",
-                )
-        if again:
-            pace.throttled(partly=len(again) < len(waiting))
-        waiting = again
-
-
-def _statement(table: str, item: Item) -> dict[str, Any]:
+def _statement(table: str, item: Item) -> Statement:
     names = ", ".join("'" + name.replace("'", "''") + "': ?" for name in item)
     return {
         "Statement": f'INSERT INTO "{table}" VALUE {{{names}}}',
