@@ -17,8 +17,8 @@ from bench.peers.question import cache_key, fields
 from bench.processes import ROOT, Usage, median_cpu, ratio, run
 from bench.results import Result, at_most
 from modules.packaging import build_package
-from tests.emulator import Emulator, running_emulator
-from tests.lambda_src.load import (
+from testing.emulator import Emulator, running_emulator
+from testing.load import (
     Function,
     Throttle,
     Upstream,

@@ -21,10 +21,10 @@ from bench.processes import ROOT, Usage, interleaved, median_cpu, run
 from bench.results import Result, at_least, at_most, note
 from modules.naming import Naming
 from ops.cache import recent
-from ops.frame.times import text
+from ops.common.times import text
 from ops.local.environment import local_aws
-from tests.emulator import Emulator, running_emulator
-from tests.ops.layers import Storage
+from testing.emulator import Emulator, running_emulator
+from testing.storage import Storage
 
 _SMALL, _CLEARED, _LARGE, _MEANWHILE = 1_000, 10_000, 100_000, 5_000
 _SAMPLE = 5

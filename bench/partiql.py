@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.results import Result
-from tests.emulator import running_emulator
+from testing.emulator import running_emulator
 
 _SMALL, _LARGE = "partiql-small", "partiql-large"
 _ITEMS = {_SMALL: 500, _LARGE: 5000}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.processes import ROOT, clone, interleaved, median_cpu, ratio, run
 from bench.results import Result, at_most
-from modules.provider import STOCK_VARIABLE
+from modules.fast_import.bindings import STOCK_VARIABLE
 
 
 def measure(runs: int) -> Iterator[Result]:

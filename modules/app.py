@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from modules import provider
+from modules.fast_import import bindings
 
-provider.load()  # must come before anything that imports cdktf
+bindings.load()  # must come before anything that imports cdktf
 
 import jsii
 from cdktf import App, IStackSynthesizer, ISynthesisSession

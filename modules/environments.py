@@ -11,8 +11,8 @@ from pathlib import Path
 from modules import adoption
 from modules.naming import Layer, Naming
 from modules.problems import InputError, Problem
+from modules.schema.reader import structure
 from modules.settings import LocalAws, Settings
-from modules.structure import structure
 
 FOLDER = Path(__file__).resolve().parent.parent / "environments"
 

@@ -14,11 +14,11 @@ from modules.layers.base import EDGE_LOGS, BaseOutputs
 from modules.layers.compute import ComputeOutputs
 from modules.layers.storage import StorageOutputs
 from modules.naming import Layer
-from modules.resources.distribution import ApiOrigin, BucketOrigin, add_distribution
-from modules.resources.distribution_logs import log_distribution
-from modules.resources.edge_function import add_edge_function
-from modules.resources.edge_policies import add_api_cache_policy, add_security_headers
-from modules.resources.firewall import add_firewall
+from modules.resources.edge.distribution import ApiOrigin, BucketOrigin, add_distribution
+from modules.resources.edge.firewall import add_firewall
+from modules.resources.edge.functions import add_edge_function
+from modules.resources.edge.logs import log_distribution
+from modules.resources.edge.policies import add_api_cache_policy, add_security_headers
 from modules.resources.function import SignedFunction
 from modules.resources.private_bucket import PrivateBucket
 from modules.settings import FrontendSettings

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from modules.constraints import Matches
-from modules.documentation import Doc
 from modules.problems import Problem
+from modules.schema.constraints import Matches
+from modules.schema.setting_docs import Doc
 from modules.settings.adopt import AdoptSettings
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
 from modules.settings.forms import REGION

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from modules.constraints import Among, Matches
-from modules.documentation import Doc
 from modules.problems import Problem
+from modules.schema.constraints import Among, Matches
+from modules.schema.setting_docs import Doc
 from modules.settings.buckets import BucketSettings
 
 _ALWAYS = ("bucket", "ownership", "public-access-block", "encryption", "policy")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from modules.constraints import Between, HttpsUrl, Matches
-from modules.documentation import Doc
 from modules.problems import Problem
+from modules.schema.constraints import Between, HttpsUrl, Matches
+from modules.schema.setting_docs import Doc
 from modules.settings.forms import REGION, star_beside_origins
 
 _HEADER = Matches(r"\*|[A-Za-z0-9-]{1,100}", 'a header\'s name, or "*"', "Range")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modules.constraints import Matches
 from modules.problems import Problem
+from modules.schema.constraints import Matches
 
 REGION = Matches(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS Region code", "eu-central-1")
 

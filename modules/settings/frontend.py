@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from modules.constraints import Between, Matches
-from modules.documentation import Doc
 from modules.problems import Problem
+from modules.schema.constraints import Between, Matches
+from modules.schema.setting_docs import Doc
 
 
 @dataclass(frozen=True, kw_only=True)

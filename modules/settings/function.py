@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from modules.constraints import Between, HttpsUrl, Matches, OneOf
-from modules.documentation import Doc
 from modules.problems import Problem
+from modules.schema.constraints import Between, HttpsUrl, Matches, OneOf
+from modules.schema.setting_docs import Doc
 from modules.settings.forms import star_beside_origins
 
 # What Lambda never lets a function reserve: docs.aws.amazon.com/lambda, "reserved concurrency".

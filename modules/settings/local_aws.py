@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from modules.constraints import Between
-from modules.documentation import Doc
+from modules.schema.constraints import Between
+from modules.schema.setting_docs import Doc
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from modules.constraints import Between, Matches
-from modules.documentation import Doc
 from modules.problems import Problem
+from modules.schema.constraints import Between, Matches
+from modules.schema.setting_docs import Doc
 
 _EMAIL = Matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address", "operators@example.org")
 

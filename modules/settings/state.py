@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from modules.constraints import Matches
-from modules.documentation import Doc
 from modules.problems import Problem
+from modules.schema.constraints import Matches
+from modules.schema.setting_docs import Doc
 from modules.settings.forms import REGION
 
 _BUCKET_FORM = "3 to 63 lower-case letters, digits and hyphens, with a letter or digit at each end"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from modules.constraints import Between
-from modules.documentation import Doc
 from modules.problems import Problem
+from modules.schema.constraints import Between
+from modules.schema.setting_docs import Doc
 from modules.settings.forms import REGION
 
 _UNITS = Between(1, 40_000, "capacity units", "the default quota of a DynamoDB table")

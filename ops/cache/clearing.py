@@ -17,9 +17,9 @@ from ops.cache.items import CACHED_AT, KEY, Item
 from ops.cache.pace import Pace
 from ops.cache.segments import read_all
 from ops.cache.statements import BATCH, Kind, Statement, execute
-from ops.frame.aws import Client
-from ops.frame.output import Counter
-from ops.frame.times import text
+from ops.common.aws import Client
+from ops.common.output import Counter
+from ops.common.times import text
 
 
 @dataclass(kw_only=True)

@@ -16,12 +16,12 @@ from ops.cache.items import KEY, Item
 from ops.cache.pace import Pace
 from ops.cache.segments import read_all
 from ops.cache.warming import warm
-from ops.errors import BadInputError, OperatorError
-from ops.frame import times
-from ops.frame.aws_errors import MissingError
-from ops.frame.confirmation import Consent
-from ops.frame.options import Confirm, Debug, DryRun, Env, Json, Yes, epilog
-from ops.frame.session import Session, session
+from ops.common import times
+from ops.common.aws_errors import MissingError
+from ops.common.confirmation import Consent
+from ops.common.errors import BadInputError, OperatorError
+from ops.common.options import Confirm, Debug, DryRun, Env, Json, Yes, epilog
+from ops.common.session import Session, session
 
 app = typer.Typer(
     no_args_is_help=True,

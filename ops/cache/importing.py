@@ -11,8 +11,8 @@ from typing import Any
 from ops.cache.items import KEY, Item
 from ops.cache.pace import Pace
 from ops.cache.statements import BATCH, Kind, Statement, execute
-from ops.frame.aws import Client
-from ops.frame.output import Counter
+from ops.common.aws import Client
+from ops.common.output import Counter
 
 _BATCH_BYTES = 4_000_000
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ops.frame.times import now, text
+from ops.common.times import now, text
 
 Value = Mapping[str, Any]
 Item = Mapping[str, Value]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ops.cache.items import KEY, Item
-from ops.errors import BadInputError
+from ops.common.errors import BadInputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _LONGEST_LINE = 2_000_000

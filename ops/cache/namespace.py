@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from modules.naming import Layer, Naming
-from ops.frame.aws import Client
-from ops.frame.aws_errors import MissingError
+from ops.common.aws import Client
+from ops.common.aws_errors import MissingError
 
 _NUMBERED = re.compile(r"(.*?)([0-9]{1,9})", re.DOTALL)
 

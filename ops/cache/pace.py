@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from ops.errors import OperatorError
-from ops.frame.aws_errors import code_of
+from ops.common.aws_errors import code_of
+from ops.common.errors import OperatorError
 
 Answer = TypeVar("Answer")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.errors import BadInputError
+from ops.common.errors import BadInputError
 
 if TYPE_CHECKING:
     from reasoning.models import Query

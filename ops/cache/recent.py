@@ -12,9 +12,9 @@ from typing import Any
 
 from ops.cache.items import CACHED_AT, CACHED_DATE, INDEX, KEY, Item
 from ops.cache.pace import Pace
-from ops.errors import BadInputError
-from ops.frame.aws import Client
-from ops.frame.times import text
+from ops.common.aws import Client
+from ops.common.errors import BadInputError
+from ops.common.times import text
 
 LISTED = f"{KEY}, {CACHED_AT}, {CACHED_DATE}, #ttl, model, query_params"
 _NAMES = {"#ttl": "ttl"}

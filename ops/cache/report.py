@@ -9,8 +9,8 @@ from ops.cache.items import Item, entry, parsed
 from ops.cache.recent import Page, Span
 from ops.cache.stats import Stats
 from ops.cache.warming import Warmed
-from ops.frame.output import size, table
-from ops.frame.times import text
+from ops.common.output import size, table
+from ops.common.times import text
 
 _BAR = 40
 _MOST_FAILURES = 10

@@ -9,7 +9,7 @@ from typing import Any
 
 from ops.cache.items import Item
 from ops.cache.pace import Pace
-from ops.frame.aws import Client
+from ops.common.aws import Client
 
 PAGE = 500
 _POLL_SECONDS = 0.2

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ops.cache.items import KEY, Item
 from ops.cache.pace import THROTTLED, Pace
-from ops.errors import OperatorError
-from ops.frame.aws import Client
+from ops.common.aws import Client
+from ops.common.errors import OperatorError
 
 BATCH = 25
 """Most statements that DynamoDB takes in one request."""

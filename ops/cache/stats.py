@@ -10,8 +10,8 @@ from typing import Any
 
 from ops.cache.items import CACHED_DATE, INDEX
 from ops.cache.pace import Pace
-from ops.frame.aws import Client
-from ops.frame.output import Counter
+from ops.common.aws import Client
+from ops.common.output import Counter
 from ops.metrics.catalogue import ANSWERS, Metric
 from ops.metrics.reading import totals
 

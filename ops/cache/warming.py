@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from ops.errors import OperatorError
-from ops.frame.aws import Client
-from ops.frame.output import Counter
+from ops.common.aws import Client
+from ops.common.errors import OperatorError
+from ops.common.output import Counter
 
 if TYPE_CHECKING:
     from reasoning.models import Query

@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
+from ops.common.confirmation import Consent
+from ops.common.errors import BadInputError, reported
+from ops.common.options import Confirm, Debug, DryRun, Env, Json, Yes, epilog
+from ops.common.output import Output, size, table
+from ops.common.session import Session, explaining, session
+from ops.common.times import text
 from ops.data import layout, listing, sample, uploading
 from ops.data.validation import Verdict, judge
-from ops.errors import BadInputError, reported
-from ops.frame.confirmation import Consent
-from ops.frame.options import Confirm, Debug, DryRun, Env, Json, Yes, epilog
-from ops.frame.output import Output, size, table
-from ops.frame.session import Session, explaining, session
-from ops.frame.times import text
 
 app = typer.Typer(
     no_args_is_help=True,

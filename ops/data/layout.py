@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ops.common.errors import BadInputError
 from ops.data.validation import Verdict
-from ops.errors import BadInputError
 
 ROOT = "observations/"
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ops.frame.aws import Client
+from ops.common.aws import Client
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.frame.aws import Client
-from ops.frame.aws_errors import code_of
+from ops.common.aws import Client
+from ops.common.aws_errors import code_of
 
 CONTENT_TYPE = "application/geo+json"
 CACHE_CONTROL = "public, max-age=3600"

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 
 from modules.naming import Layer
+from ops.common.aws_errors import code_of
+from ops.common.session import Session
 from ops.doctor.finding import Finding
-from ops.frame.aws_errors import code_of
-from ops.frame.session import Session
 from ops.local.tools import find_tools
 from ops.table.condition import differences, read
 

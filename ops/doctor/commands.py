@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 import typer
 
+from ops.common.errors import OperatorError
+from ops.common.options import Debug, Env, Json, epilog
+from ops.common.output import table
+from ops.common.session import session
 from ops.doctor.checks import Checks
 from ops.doctor.finding import Finding, run
-from ops.errors import OperatorError
-from ops.frame.options import Debug, Env, Json, epilog
-from ops.frame.output import table
-from ops.frame.session import session
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

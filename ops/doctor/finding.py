@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ops.errors import OperatorError
-from ops.frame.aws_errors import explained
+from ops.common.aws_errors import explained
+from ops.common.errors import OperatorError
 
 
 @dataclass(frozen=True, kw_only=True)

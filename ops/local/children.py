@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from ops.errors import OperatorError
+from ops.common.errors import OperatorError
 
 
 class Children:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ops.errors import OperatorError
-from ops.local.environment import ACCESS_KEY, REGION, SECRET_KEY
+from ops.common.errors import OperatorError
+from ops.common.local_address import ACCESS_KEY, REGION, SECRET_KEY
 from ops.local.ports import Ports
 
 _PROBE_SECONDS = 3.0

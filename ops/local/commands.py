@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ops.errors import OperatorError, reported
+from ops.common.errors import OperatorError, reported
 from ops.local import report, runfile
 from ops.local.children import Children
 from ops.local.display import Display

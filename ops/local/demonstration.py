@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from ops.errors import OperatorError
+from ops.common.errors import OperatorError
 from ops.local.client import Response, signed
 from ops.local.ports import Ports
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.errors import OperatorError, StoppedError
+from ops.common.errors import OperatorError, StoppedError
 from ops.local import emulator, layers, processes, runfile, safety, stand_in
 from ops.local.layers import LayerResult
 from ops.local.names import state_files

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ops.errors import OperatorError
+from ops.common.errors import OperatorError
 from ops.local import processes
 from ops.local.client import is_ok
 from ops.local.environment import local_aws

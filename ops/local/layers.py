@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from ops.errors import OperatorError, StoppedError
+from ops.common.errors import OperatorError, StoppedError
 from ops.local.display import Display
 from ops.local.stacks import Stack, read_state
 from ops.local.terraform import Changes, Terraform

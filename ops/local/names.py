@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from modules.naming import Layer, Naming
-from ops.local.paths import ENVIRONMENT, LocalPaths
+from ops.common.local_address import ENVIRONMENT
+from ops.local.paths import LocalPaths
 
 NAMING = Naming(environment=ENVIRONMENT)
 

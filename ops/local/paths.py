@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-ENVIRONMENT = "local"
-CHECKOUT = Path(__file__).resolve().parents[2]
+from ops.common.local_address import CHECKOUT, ENVIRONMENT
 
 
 @dataclass(frozen=True)

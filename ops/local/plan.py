@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.errors import BusyError
+from ops.common.errors import BusyError
 from ops.local import processes, runfile, safety
 from ops.local.ports import DEFAULT_PORT, Ports, choose, is_free
 from ops.local.provider import ProviderSource, find_provider

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ops.errors import BadInputError, BusyError
+from ops.common.errors import BadInputError, BusyError
 
 DEFAULT_PORT = 4566
 LOWEST_PORT = 1024

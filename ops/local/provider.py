@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.errors import MissingToolError
+from ops.common.errors import MissingToolError
 from ops.local.environment import proxies
 from ops.local.mirror import PROVIDER, WISH, Mirror, find_mirror
 from ops.local.paths import LocalPaths

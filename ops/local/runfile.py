@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.errors import BusyError
+from ops.common.errors import BusyError
 from ops.local.ports import Ports
 from ops.local.processes import ProcessIdentity
 

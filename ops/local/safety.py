@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ops.errors import RefusedError
+from ops.common.errors import RefusedError
 from ops.local.stacks import Stack
 
 _LOCAL_PROVIDERS = frozenset({"aws"})

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from ops.errors import StoppedError
+from ops.common.errors import StoppedError
 from ops.local.children import Children
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

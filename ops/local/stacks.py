@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from ops.errors import OperatorError
+from ops.common.errors import OperatorError
 
 _STATE_VERSION = 4
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from ops.errors import OperatorError
+from ops.common.errors import OperatorError
 from ops.local import processes
 from ops.local.client import is_ok
 from ops.local.environment import scrubbed

@@ -6,9 +6,10 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from ops.errors import BadInputError, OperatorError
+from ops.common.errors import BadInputError, OperatorError
+from ops.common.local_address import ENVIRONMENT
 from ops.local.environment import scrubbed
-from ops.local.paths import ENVIRONMENT, LocalPaths
+from ops.local.paths import LocalPaths
 from ops.local.processes import python
 from ops.local.stacks import Stack, read_stacks
 

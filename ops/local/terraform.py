@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from ops.errors import OperatorError
+from ops.common.errors import OperatorError
 from ops.local.children import Children
 from ops.local.paths import LocalPaths
 from ops.local.stacks import Stack

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ops.errors import MissingToolError
+from ops.common.errors import MissingToolError
 from ops.local.environment import scrubbed
 from ops.local.versions import Version, parse_version
 

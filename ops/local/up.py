@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modules.naming import Layer
-from ops.errors import OperatorError, StoppedError
+from ops.common.errors import OperatorError, StoppedError
 from ops.local import demonstration, emulator, layers, processes, runfile, stand_in
 from ops.local.demonstration import Answer
 from ops.local.layers import LayerResult

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.errors import BadInputError
-from ops.frame import times
-from ops.frame.options import Debug, Env, Json, epilog
-from ops.frame.output import table
-from ops.frame.session import Session, session
+from ops.common import times
+from ops.common.errors import BadInputError
+from ops.common.options import Debug, Env, Json, epilog
+from ops.common.output import table
+from ops.common.session import Session, session
 from ops.metrics.catalogue import CATALOGUE, TOPICS, Metric
 from ops.metrics.chart import bars
 from ops.metrics.reading import Series, read

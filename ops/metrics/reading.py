@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ops.frame.aws import Client
+from ops.common.aws import Client
 from ops.metrics.catalogue import Metric
 
 _SHORTEST_PERIOD = 60

@@ -6,8 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, get_args, get_origin
 
-from modules.constraints import Among, Between, Constraint, HttpsUrl, Matches, OneOf
-from modules.hints import Hint
+from modules.schema.constraints import Among, Between, Constraint, HttpsUrl, Matches, OneOf
+from modules.schema.hints import Hint
 
 _LONGEST_CHOICES = 32
 _LISTS = {"text": "list of texts", "address": "list of addresses"}

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from modules import environments
-from modules.documentation import PRICES_DATE, PRICES_REGION
 from modules.environments import Environment
 from modules.problems import InputError
-from ops.errors import BadInputError, OperatorError, reported
+from modules.schema.setting_docs import PRICES_DATE, PRICES_REGION
+from ops.common.errors import BadInputError, OperatorError, reported
 from ops.reference.markdown import page
 from ops.reference.model import Section, sections
 

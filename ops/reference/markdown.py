@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from modules.documentation import PRICES_DATE, PRICES_REGION
+from modules.schema.setting_docs import PRICES_DATE, PRICES_REGION
 from ops.reference.model import Section, Setting, Value
 
 _WIDTH = 100

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_type_hints
 
-from modules.documentation import Doc
 from modules.environments import Environment
-from modules.hints import Hint, has_default
+from modules.schema.hints import Hint, has_default
+from modules.schema.setting_docs import Doc
 from modules.settings import Settings
 from ops.reference.allowed import Allowed, allowed
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ops.frame.aws import Client
-from ops.frame.target import Target
+from ops.common.aws import Client
+from ops.common.target import Target
 
 
 def missing(cloudwatch: Client, target: Target, table: str) -> Iterator[str]:

@@ -14,12 +14,12 @@ from ops.cache import importing
 from ops.cache.items import Item
 from ops.cache.pace import Pace
 from ops.cache.segments import read_all
-from ops.errors import BadInputError, OperatorError
-from ops.frame import times
-from ops.frame.confirmation import Consent
-from ops.frame.options import Confirm, Debug, DryRun, Env, Json, Yes, epilog
-from ops.frame.session import Session, session
-from ops.frame.target import Target
+from ops.common import times
+from ops.common.confirmation import Consent
+from ops.common.errors import BadInputError, OperatorError
+from ops.common.options import Confirm, Debug, DryRun, Env, Json, Yes, epilog
+from ops.common.session import Session, session
+from ops.common.target import Target
 from ops.restore import alarms, objects, tables
 from ops.restore.versions import Step, Wish
 from ops.table import condition

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from ops.errors import BadInputError, OperatorError
-from ops.frame.aws import Client
-from ops.frame.aws_errors import MissingError
-from ops.frame.target import Target
-from ops.frame.times import text
+from ops.common.aws import Client
+from ops.common.aws_errors import MissingError
+from ops.common.errors import BadInputError, OperatorError
+from ops.common.target import Target
+from ops.common.times import text
 from ops.restore.versions import Step, Wish, by_key, step
 
 _HEADERS = ("ContentType", "ContentEncoding", "ContentDisposition", "ContentLanguage",

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.cache.items import INDEX
-from ops.errors import BadInputError, OperatorError
-from ops.frame.aws import Client
-from ops.frame.aws_errors import MissingError, code_of
-from ops.frame.target import Target
-from ops.frame.times import moment, text
+from ops.common.aws import Client
+from ops.common.aws_errors import MissingError, code_of
+from ops.common.errors import BadInputError, OperatorError
+from ops.common.target import Target
+from ops.common.times import moment, text
 from ops.table.condition import (
     STREAM_VIEW,
     TTL_ATTRIBUTE,

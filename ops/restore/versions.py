@@ -9,8 +9,8 @@ from enum import Enum
 from itertools import groupby
 from typing import Any
 
-from ops.frame.aws import Client
-from ops.frame.times import text
+from ops.common.aws import Client
+from ops.common.times import text
 
 
 class Wish(Enum):

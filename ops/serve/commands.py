@@ -11,12 +11,13 @@ import typer
 
 from modules.environments import load
 from modules.settings import FunctionSettings
-from ops.errors import BusyError, OperatorError, reported
+from ops.common.errors import BusyError, OperatorError, reported
+from ops.common.local_address import ENVIRONMENT
 from ops.local import emulator, processes, runfile
 from ops.local.children import Children
 from ops.local.environment import local_aws
 from ops.local.names import NAMING
-from ops.local.paths import ENVIRONMENT, LocalPaths
+from ops.local.paths import LocalPaths
 from ops.local.ports import HIGHEST_PORT, LOWEST_PORT, Ports, is_free
 from ops.local.signals import Stopping
 from ops.serve.reloading import Worker, keep_running

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.errors import OperatorError
+from ops.common.errors import OperatorError
 
 _POLL_SECONDS = 0.5
 _STOP_SECONDS = 3.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from ops.frame.options import Debug, Env, Json, epilog
-from ops.frame.output import size
-from ops.frame.session import session
+from ops.common.options import Debug, Env, Json, epilog
+from ops.common.output import size
+from ops.common.session import session
 from ops.table.condition import Condition, differences, read
 
 app = typer.Typer(

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from modules.naming import Layer
-from ops.frame.aws import Client
-from ops.frame.target import Target
-from ops.frame.times import text
+from ops.common.aws import Client
+from ops.common.target import Target
+from ops.common.times import text
 
 TTL_ATTRIBUTE = "ttl"
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"

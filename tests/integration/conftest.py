@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modules import environments
-from ops.errors import MissingToolError
+from ops.common.errors import MissingToolError
 from tests.integration.terraform import VARIANTS, Installation, Stack, install, synthesize
 
 

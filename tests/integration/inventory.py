@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.emulator import Emulator
+from testing.emulator import Emulator
 
 # The emulator's account.
 ACCOUNT = "000000000000"

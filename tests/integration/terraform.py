@@ -21,7 +21,7 @@ from ops.local.mirror import PROVIDER, known_folders
 from ops.local.paths import LocalPaths
 from ops.local.provider import ask_registry, find_provider, terraform_environment
 from ops.local.tools import find_tools
-from tests.emulator import Emulator, process_group
+from testing.emulator import Emulator, process_group
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 VARIANTS = Path(__file__).resolve().parent / "environments"

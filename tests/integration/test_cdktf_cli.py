@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator import Emulator, running_emulator
+from testing.emulator import Emulator, running_emulator
 from tests.integration.inventory import found_in
 from tests.integration.terraform import CHECKOUT, Installation, run, take_endpoints_out
 

@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ops.common.local_address import REGION
 from ops.local.client import Response, signed
-from ops.local.environment import REGION
 from ops.local.gemini_standin import Server
 from ops.local.schema_answers import TEXT
-from tests.emulator import Emulator, running_emulator
+from testing.emulator import Emulator, running_emulator
 from tests.integration.inventory import found_in
 from tests.integration.terraform import (
     VARIANTS,

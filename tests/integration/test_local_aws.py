@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ops.errors import MissingToolError, OperatorError
+from ops.common.errors import MissingToolError, OperatorError
 from ops.local import emulator, processes, stand_in
 from ops.local.children import Children
 from ops.local.client import signed

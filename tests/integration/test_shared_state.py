@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator import Credentials, Emulator, running_emulator
+from testing.emulator import Credentials, Emulator, running_emulator
 from tests.integration.terraform import VARIANTS, Installation, Terraform, synthesize
 
 STATES = "co2-analysis-shared-terraform-state"

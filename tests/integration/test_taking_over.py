@@ -16,7 +16,7 @@ import pytest
 
 from modules.adoption import imports
 from modules.environments import load
-from tests.emulator import Emulator, running_emulator
+from testing.emulator import Emulator, running_emulator
 from tests.integration.terraform import VARIANTS, Installation, Terraform, synthesize
 
 TABLE = "co2-analysis-adopted-cache"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from reasoning.deadline import Deadline
 
-from tests.emulator import running_emulator
+from testing.emulator import running_emulator
 from tests.lambda_src.builders import LogLines
 from tests.lambda_src.fake_gemini import FakeGemini
 from tests.lambda_src.scripted_server import ScriptedServer, reply

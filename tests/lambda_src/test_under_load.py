@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.emulator import Emulator, running_emulator
+from testing.emulator import Emulator, running_emulator
+from testing.load import Function, Throttle, Upstream, mixed, serving, simultaneous
+from testing.load import wrong_items as wrong
 from tests.lambda_src.builders import FIELDS, Api, get_event, json_body, post_event
-from tests.lambda_src.load import Function, Throttle, Upstream, mixed, serving, simultaneous
-from tests.lambda_src.load import wrong_items as wrong
 
 pytestmark = pytest.mark.integration
 

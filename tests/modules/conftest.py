@@ -11,8 +11,8 @@ from modules import environments
 from modules.app import synthesize
 from modules.environments import Environment
 from modules.naming import Naming
+from modules.schema.reader import structure
 from modules.settings import Settings
-from modules.structure import structure
 from tests.modules.terraform_json import Stack
 
 VARIANTS = Path(__file__).resolve().parents[1] / "integration" / "environments"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from modules import adoption, environments
 from modules.naming import Naming
 from modules.problems import InputError, Problem
+from modules.schema.reader import structure
 from modules.settings import AdoptSettings, Settings
-from modules.structure import structure
 from tests.modules.conftest import Synthesize
 from tests.modules.terraform_json import Stack, mapping, sequence
 

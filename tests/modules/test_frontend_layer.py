@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from modules.resources.edge_function import FOLDER
+from modules.resources.edge.functions import FOLDER
 from tests.modules.terraform_json import Json, Stack, mapping, sequence
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"

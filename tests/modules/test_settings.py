@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.problems import Problem
+from modules.schema.reader import structure
 from modules.settings import Settings
-from modules.structure import structure
 
 GOOD: Mapping[str, object] = tomllib.loads(
     """

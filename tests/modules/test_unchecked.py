@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.unchecked import import_unchecked
+from modules.fast_import.unchecked import import_unchecked
 
 CODE = """
 def noted(value):

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from modules.naming import Naming
 from ops.cli import app
-from tests.emulator import Emulator, running_emulator
-from tests.ops.layers import Storage
+from testing.emulator import Emulator, running_emulator
+from testing.storage import Storage
 
 TOML = """\
 region = "us-east-1"

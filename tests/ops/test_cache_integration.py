@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from ops.cache import clearing
+from testing.storage import NOW, Storage, item
 from tests.ops.conftest import Run
-from tests.ops.layers import NOW, Storage, item
 
 pytestmark = pytest.mark.integration
 

@@ -18,9 +18,9 @@ from modules.naming import Naming
 from ops.cache import clearing, importing, jsonlines, namespace, questions, recent
 from ops.cache.items import Item
 from ops.cache.pace import Pace
-from ops.errors import BadInputError, OperatorError
-from ops.frame.output import table
-from tests.ops.layers import NOW, item
+from ops.common.errors import BadInputError, OperatorError
+from ops.common.output import table
+from testing.storage import NOW, item
 
 
 class _Throttled(Exception):  # noqa: N818  it stands for botocore's ClientError

@@ -12,9 +12,9 @@ import typer
 from typer.main import get_command
 
 from ops.cli import GROUPS
-from ops.errors import OperatorError, reported
-from ops.frame.aws_errors import AccessError, MissingError, explained
-from ops.frame.session import explaining
+from ops.common.aws_errors import AccessError, MissingError, explained
+from ops.common.errors import OperatorError, reported
+from ops.common.session import explaining
 from tests.ops.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[2]

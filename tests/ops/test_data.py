@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops.common.errors import BadInputError
 from ops.data import layout, sample
 from ops.data.validation import Verdict, judge
-from ops.errors import BadInputError
 from tests.ops.conftest import Run
 
 SQUARE = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]

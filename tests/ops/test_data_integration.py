@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from testing.storage import Storage
 from tests.ops.conftest import Run
-from tests.ops.layers import Storage
 
 pytestmark = pytest.mark.integration
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from testing.storage import Storage
 from tests.ops.conftest import Run
-from tests.ops.layers import Storage
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.errors import OperatorError
+from ops.common.errors import OperatorError
 from ops.local.demonstration import DEMONSTRATION_KEY, ask, curl, ensure_key, question
 from ops.local.ports import Ports
 

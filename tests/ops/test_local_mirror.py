@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.errors import MissingToolError
+from ops.common.errors import MissingToolError
 from ops.local.mirror import Mirror, find_mirror, known_folders
 from ops.local.paths import LocalPaths
 from ops.local.provider import ProviderSource, find_provider, terraform_environment

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from ops.errors import BadInputError, BusyError
+from ops.common.errors import BadInputError, BusyError
 from ops.local.ports import Ports, choose, is_free
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.errors import BusyError
+from ops.common.errors import BusyError
 from ops.local import runfile
 from ops.local.ports import Ports
 from ops.local.processes import ProcessIdentity

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ops.errors import RefusedError
+from ops.common.errors import RefusedError
 from ops.local import safety
 from ops.local.environment import local_aws, scrubbed
 from ops.local.stacks import Stack

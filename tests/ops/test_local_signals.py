@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from ops.errors import StoppedError
+from ops.common.errors import StoppedError
 from ops.local.children import Children
 from ops.local.signals import Stopping
 

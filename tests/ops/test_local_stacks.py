@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ops.errors import OperatorError
+from ops.common.errors import OperatorError
 from ops.local.stacks import State, digest, read_stacks, read_state
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ops.errors import OperatorError, StoppedError
+from ops.common.errors import OperatorError, StoppedError
 from ops.local import layers
 from ops.local.children import Children
 from ops.local.display import Display

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.errors import MissingToolError
+from ops.common.errors import MissingToolError
 from ops.local.tools import find_tools, parse_terraform_version
 from ops.local.versions import parse_version, satisfies
 

@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
+from testing.storage import NOW, Storage
 from tests.ops.conftest import Run
-from tests.ops.layers import NOW, Storage
 
 pytestmark = pytest.mark.integration
 

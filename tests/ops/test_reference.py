@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from modules import environments
-from modules.constraints import Complaint
-from modules.hints import Hint
+from modules.schema.constraints import Complaint
+from modules.schema.hints import Hint
 from modules.settings import Settings
 from ops.reference import commands
 from ops.reference.allowed import allowed

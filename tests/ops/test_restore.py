@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.errors import OperatorError
-from ops.frame.target import find
+from ops.common.errors import OperatorError
+from ops.common.target import find
 from ops.restore import alarms
 from ops.restore.tables import complete, remaining
 from ops.restore.versions import Step, Version, Wish, step

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from modules.naming import Naming
-from ops.frame import times
-from tests.emulator import Emulator
+from ops.common import times
+from testing.emulator import Emulator
+from testing.storage import NOW, Storage, item
 from tests.ops.conftest import Run
-from tests.ops.layers import NOW, Storage, item
 
 pytestmark = pytest.mark.integration
 

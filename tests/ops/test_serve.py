@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.errors import OperatorError
+from ops.common.errors import OperatorError
 from ops.serve.http_events import Context, event
 from ops.serve.reloading import Worker, keep_running
 from ops.serve.server import FunctionResponse, FunctionServer, Instances, Invoke

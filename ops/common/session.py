@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ops.errors import OperatorError, StoppedError, reported
-from ops.frame.aws import Aws
-from ops.frame.aws_errors import code_of, explained
-from ops.frame.confirmation import Consent, require
-from ops.frame.output import Output
-from ops.frame.target import Target, find
+from ops.common.aws import Aws
+from ops.common.aws_errors import code_of, explained
+from ops.common.confirmation import Consent, require
+from ops.common.errors import OperatorError, StoppedError, reported
+from ops.common.output import Output
+from ops.common.target import Target, find
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The four guards of fast synthesis, and its loud way back to the stock one.
 
 They fail when a new release of cdktf, the bindings or jsii breaks an assumption of
-modules/provider.py, before anyone wonders why synthesis has become slow or different.
+modules/fast_import/bindings.py, before anyone wonders why synthesis has become slow or different.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 
 from modules import environments
-from modules.provider import STOCK_VARIABLE
+from modules.fast_import.bindings import STOCK_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
-HOOK = ROOT / "modules" / "lazy-index.cjs"
+HOOK = ROOT / "modules" / "fast_import" / "lazy-index.cjs"
 PEAK_MB = 300
 
 
@@ -133,8 +133,8 @@ def test_the_first_run_leaves_the_index_that_makes_the_second_fast(tmp_path: Pat
 def test_an_early_import_of_cdktf_falls_back_and_says_so() -> None:
     code = """
         import cdktf
-        from modules import provider
-        provider.load("cdktf_cdktf_provider_aws")
+        from modules.fast_import import bindings
+        bindings.load("cdktf_cdktf_provider_aws")
     """
     assert "cdktf was imported before" in _python(code).stderr
 
@@ -145,8 +145,8 @@ def test_an_unknown_python_layout_falls_back_and_says_so(tmp_path: Path) -> None
     code = f"""
         import sys
         sys.path.insert(0, {str(tmp_path)!r})
-        from modules import provider
-        provider.load("strange_provider")
+        from modules.fast_import import bindings
+        bindings.load("strange_provider")
         import strange_provider
         print(strange_provider.answer)
     """

@@ -8,11 +8,11 @@ from cdktf_cdktf_provider_aws.cloudfront_function import CloudfrontFunction
 
 from modules.stack import LayerStack
 
-FOLDER = Path(__file__).resolve().parent.parent / "edge"
+FOLDER = Path(__file__).resolve().parent
 
 
 def add_edge_function(stack: LayerStack, name: str, *, comment: str) -> str:
-    """Add the function ``modules/edge/<name>.js``, published, and return its ARN."""
+    """Add the function ``<name>.js of this folder``, published, and return its ARN."""
     function = CloudfrontFunction(
         stack,
         name.replace("-", "_"),

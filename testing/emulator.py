@@ -16,9 +16,10 @@ from typing import IO, Any
 import boto3
 from botocore.config import Config
 
+from ops.common.local_address import ACCESS_KEY, REGION, SECRET_KEY
 from ops.local.client import is_ok
 from ops.local.emulator import PROGRAM, READY_PATH
-from ops.local.environment import ACCESS_KEY, REGION, SECRET_KEY, local_aws
+from ops.local.environment import local_aws
 from ops.local.ports import Ports, is_free
 
 _START_SECONDS = 30.0

@@ -1,4 +1,4 @@
-// Preloaded into the jsii kernel's Node process (see provider.py).
+// Preloaded into the jsii kernel's Node process (see bindings.py).
 // A prebuilt provider's lib/index.js requires every resource when it is loaded; this turns each
 // such line into a getter, so that a resource's code is read when it is first used.
 "use strict";
@@ -17,7 +17,7 @@ _extensions[".js"] = (module, filename) => {
   if (lazy === source) {
     process.stderr.write(
       `fast synthesis: ${filename} has an unknown layout; loading it whole (slow, same result). ` +
-        "Adapt modules/lazy-index.cjs to it.\n",
+        "Adapt modules/fast_import/lazy-index.cjs to it.\n",
     );
   }
   return module._compile(lazy, filename);

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ops.errors import OperatorError
-from ops.frame.output import printable
+from ops.common.errors import OperatorError
+from ops.common.output import printable
 
 
 class AccessError(OperatorError):

@@ -4,7 +4,7 @@ A stock ``import cdktf_cdktf_provider_aws.x`` runs three slow steps: the Python 
 2,200 submodules, its Node twin requires as many files, and jsii parses a 130 MB type description,
 although a stack uses some thirty resources. :func:`load` makes the first two lazy and lets jsii
 finish the small index that it uses instead of the third from the next run on. What is imported then
-is imported without its checks at run time (modules/unchecked.py).
+is imported without its checks at run time (unchecked.py).
 
 The generated JSON is the same either way. Where the layout of the packages is not the one that is
 known here, the stock way is used and a line on standard error says so. ``CO2_STOCK_PROVIDER=1``
@@ -23,7 +23,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from modules.unchecked import import_unchecked
+from modules.fast_import.unchecked import import_unchecked
 
 PACKAGE = "cdktf_cdktf_provider_aws"
 STOCK_VARIABLE = "CO2_STOCK_PROVIDER"
@@ -42,7 +42,7 @@ def load(package: str = PACKAGE) -> None:
     if package in sys.modules or os.environ.get(STOCK_VARIABLE):
         return
     if "cdktf" in sys.modules:
-        _say_stock("cdktf was imported before modules.provider.load()")
+        _say_stock("cdktf was imported before modules.fast_import.bindings.load()")
         return
     spec = PathFinder.find_spec(package, None)
     if spec is None or spec.submodule_search_locations is None:

@@ -8,9 +8,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from modules.constraints import Between
-from modules.documentation import Doc
-from modules.hints import Hint
+from modules.schema.constraints import Between
+from modules.schema.hints import Hint
+from modules.schema.setting_docs import Doc
 from modules.settings import Settings
 
 _SHORTEST_TEXT = 10

@@ -25,7 +25,7 @@ from reasoning.prompt import PROMPT_VERSION
 from reasoning.responses import LambdaResponse
 from reasoning.runtime import Runtime
 
-from tests.emulator import Emulator
+from testing.emulator import Emulator
 from tests.lambda_src.builders import CREDENTIALS, FIELDS, Context, get_event, post_event
 from tests.lambda_src.fake_gemini import ANSWER
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.errors import BadInputError
-from ops.frame import times
+from ops.common import times
+from ops.common.errors import BadInputError
 
 NOW = dt.datetime(2026, 5, 17, 6, 40, 0, tzinfo=dt.UTC)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from ops.errors import RefusedError
-from ops.frame.target import Target
-from ops.local.environment import ACCESS_KEY, SECRET_KEY
+from ops.common.errors import RefusedError
+from ops.common.local_address import ACCESS_KEY, SECRET_KEY
+from ops.common.target import Target
 
 # botocore builds its clients at run time, from data; there is no type to name here.
 Client = Any

@@ -12,9 +12,9 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from modules.constraints import Constraint
-from modules.hints import Hint, has_default
 from modules.problems import Problem
+from modules.schema.constraints import Constraint
+from modules.schema.hints import Hint, has_default
 
 T = TypeVar("T")
 

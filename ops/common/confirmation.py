@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from ops.errors import BadInputError, RefusedError
-from ops.frame.target import Target
+from ops.common.errors import BadInputError, RefusedError
+from ops.common.target import Target
 
 
 @dataclass(frozen=True, kw_only=True)

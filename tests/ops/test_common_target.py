@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from modules import environments
-from ops.errors import BadInputError, OperatorError, RefusedError
-from ops.frame.aws import Aws, maker
-from ops.frame.confirmation import Consent, require
-from ops.frame.target import Target, find
+from ops.common.aws import Aws, maker
+from ops.common.confirmation import Consent, require
+from ops.common.errors import BadInputError, OperatorError, RefusedError
+from ops.common.target import Target, find
 from ops.local import runfile
 from ops.local.paths import LocalPaths
 from ops.local.ports import Ports
@@ -23,7 +23,7 @@ def _find(name: str | None, settings: Path, **variables: str) -> Target:
     return find(
         name,
         variables={"CO2_SETTINGS": str(settings), **variables},
-        paths=LocalPaths(settings),
+        run_file=LocalPaths(settings).run,
     )
 
 

@@ -11,9 +11,8 @@ from modules import environments
 from modules.naming import Layer, Naming
 from modules.problems import InputError
 from modules.settings import Settings
-from ops.errors import BadInputError, OperatorError
-from ops.local import runfile
-from ops.local.paths import LocalPaths
+from ops.common.errors import BadInputError, OperatorError
+from ops.common.local_address import RUN_FILE, recorded_port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ def find(
     name: str | None,
     *,
     variables: Mapping[str, str] = os.environ,
-    paths: LocalPaths | None = None,
+    run_file: Path = RUN_FILE,
 ) -> Target:
     """Return the environment called ``name``.
 
@@ -61,10 +60,10 @@ def find(
     port = _number(variables.get("CO2_LOCAL_PORT"))
     environment = _load(name, port, folder)
     if environment.settings.local_aws is not None and port is None:
-        run = runfile.load((paths or LocalPaths()).run)
-        if run is None:
+        port = recorded_port(run_file)
+        if port is None:
             raise OperatorError("the local AWS does not run", remedy="make up")
-        environment = _load(name, run.ports.emulator, folder)
+        environment = _load(name, port, folder)
     local = environment.settings.local_aws
     return Target(
         naming=environment.naming,

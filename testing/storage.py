@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modules.naming import Naming
-from ops.frame.times import text
-from tests.emulator import Emulator
+from ops.common.times import text
+from testing.emulator import Emulator
 
 NOW = dt.datetime.now(tz=dt.UTC).replace(microsecond=0)
 

@@ -1,0 +1,1 @@
+"""Lazy, unchecked loading of the prebuilt AWS bindings; see ``bindings.load``."""

@@ -1,0 +1,1 @@
+"""The CloudFront distribution and everything that it uses at the edge."""
