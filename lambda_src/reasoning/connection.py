@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _MAX_BODY_BYTES = 1024 * 1024
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class TransportError(Exception):
@@ -50,21 +51,20 @@ class Origin:
 
         """
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
             raise ValueError("must be a URL like https://host")
         if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
             raise ValueError("must consist of scheme, host and port only")
         if parts.scheme == "http" and not _is_loopback(parts.hostname):
             raise ValueError("must use https; plain http is for loopback hosts only")
-        default_port = 443 if parts.scheme == "https" else 80
-        return cls(scheme=parts.scheme, host=parts.hostname, port=parts.port or default_port)
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        return cls(scheme=parts.scheme, host=parts.hostname, port=port)
 
     @property
     def authority(self) -> str:
         """The value of the Host header: host, and port unless it is the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        default_port = 443 if self.scheme == "https" else 80
-        return host if self.port == default_port else f"{host}:{self.port}"
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:

@@ -72,9 +72,11 @@ def _directive(recorded: tuple[Metric, ...]) -> dict[str, object]:
     return {
         "Namespace": METRICS_NAMESPACE,
         "Dimensions": [["FunctionName"]],
-        "Metrics": [{"Name": metric.value, "Unit": _unit(metric)} for metric in recorded],
+        "Metrics": [
+            {
+                "Name": metric.value,
+                "Unit": "Milliseconds" if metric is Metric.UPSTREAM_LATENCY else "Count",
+            }
+            for metric in recorded
+        ],
     }
-
-
-def _unit(metric: Metric) -> str:
-    return "Milliseconds" if metric is Metric.UPSTREAM_LATENCY else "Count"
