@@ -10,39 +10,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 
+from modules.catalogue import (
+    ALARMS,
+    BUCKETS,
+    GEOJSON,
+    PROJECT,
+    STATIC_WEBSITE,
+    Bucket,
+    Layer,
+    Parameter,
+)
 from modules.problems import Problem
 
-PROJECT = "co2-analysis"
 APPLICATION = "CO2 Anomaly Analysis"
-# Where the function's own metrics are; its code writes the same name.
-METRICS_NAMESPACE = PROJECT
-
-_TABLE_ALARMS = (
-    "table-throttled",
-    "index-throttled",
-    "table-slow-getitem",
-    "table-slow-putitem",
-    "table-slow-query",
-)
 
 _LONGEST_BUCKET = 63
 _LONGEST_ROLE_OR_FUNCTION = 64
-
-
-class Layer(Enum):
-    """The layers in the order of their dependencies, with the value of their ``Layer`` tag."""
-
-    BASE = ("base", "1-Foundation")
-    STORAGE = ("storage", "3-Data")
-    COMPUTE = ("compute", "4-Compute")
-    FRONTEND = ("frontend", "5-Frontend")
-    MONITORING = ("monitoring", "6-Observability")
-
-    def __init__(self, key: str, tag: str) -> None:
-        self.key = key
-        self.tag = tag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,20 +50,24 @@ class Naming:
         """What the names of all those tables begin with."""
         return f"{self.cache_table}-restored-"
 
+    def bucket(self, bucket: Bucket) -> str:
+        """Return the name of a bucket of the catalogue."""
+        return self._bucket(bucket.name)
+
+    @property
+    def buckets(self) -> dict[str, str]:
+        """The names of the buckets, by their ids in the catalogue."""
+        return {bucket.id: self.bucket(bucket) for bucket in BUCKETS}
+
     @property
     def static_website_bucket(self) -> str:
         """Bucket of the static pages."""
-        return self._bucket("static-website")
+        return self.bucket(STATIC_WEBSITE)
 
     @property
     def geojson_bucket(self) -> str:
         """Bucket of the CO2 observations."""
-        return self._bucket("geojson-data")
-
-    @property
-    def access_log_bucket(self) -> str:
-        """Bucket that receives the other buckets' access logs."""
-        return self._bucket("access-logs")
+        return self.bucket(GEOJSON)
 
     @property
     def state_bucket(self) -> str:
@@ -151,7 +139,7 @@ class Naming:
     @property
     def table_alarms(self) -> list[str]:
         """Alarms on the cache table and its index."""
-        return [self.alarm(what) for what in _TABLE_ALARMS]
+        return [self.alarm(alarm.id) for alarm in ALARMS if alarm.resource == "table"]
 
     @property
     def dashboard(self) -> str:
@@ -181,6 +169,10 @@ class Naming:
     def parameters(self) -> str:
         """Root of the environment's Parameter Store paths."""
         return f"/{PROJECT}/{self.environment}"
+
+    def parameter(self, parameter: Parameter) -> str:
+        """Return the path of a parameter of the catalogue."""
+        return f"{self.parameters}/{parameter.path}"
 
     def storage_parameter(self, service: str, name: str) -> str:
         """Path of a parameter by which the storage layer is found at run time."""
@@ -218,14 +210,8 @@ class Naming:
 
     def problems(self) -> Iterator[Problem]:
         """Yield the names that AWS would refuse."""
-        buckets = (
-            self.static_website_bucket,
-            self.geojson_bucket,
-            self.access_log_bucket,
-            self.state_bucket,
-            self.replica(self.static_website_bucket),
-        )
-        for bucket in buckets:
+        copies = (self.replica(self.bucket(one)) for one in BUCKETS if one.replicated)
+        for bucket in (*self.buckets.values(), self.state_bucket, *copies):
             if len(bucket) > _LONGEST_BUCKET:
                 yield Problem(
                     field="buckets.suffix",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from cdktf import (
@@ -21,33 +20,18 @@ from cdktf_cdktf_provider_aws.provider import (
 )
 from constructs import Construct
 
+from modules import catalogue
+from modules.catalogue import Layer
 from modules.environments import Environment
-from modules.naming import Layer, Naming
+from modules.naming import Naming
 from modules.settings import HcpState, LocalAws, LocalState, S3State, Settings
 
 # The bindings describe a 6.x provider and would pin it exactly. Only arguments that 5.100 has, too,
 # are used, so that teams can move from 5 to 6 in their own time.
 PROVIDER_VERSIONS = ">= 5.100.0, < 7.0.0"
 
-# Where CloudFront looks for its certificates and web ACLs, and where its logs and metrics are.
-EDGE_REGION = "us-east-1"
-
 # What any access key is to an emulator; AWS knows no such key.
 _EMULATOR_KEY = "test"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Partition:
-    """The part of AWS that a Region lies in; ARNs and host names differ between them."""
-
-    name: str
-
-    @classmethod
-    def of(cls, region: str) -> Partition:
-        """Return the partition of ``region``."""
-        prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
-        found = (name for prefix, name in prefixes.items() if region.startswith(prefix))
-        return cls(name=next(found, "aws"))
 
 
 class LayerStack(TerraformStack):
@@ -58,7 +42,7 @@ class LayerStack(TerraformStack):
         self.naming: Naming = environment.naming
         self.settings: Settings = environment.settings
         self.region = environment.settings.region
-        self.partition = Partition.of(self.region).name
+        self.partition = catalogue.partition(self.region)
         self._layer = layer
         self._elsewhere: dict[str, AwsProvider] = {}
         self._provider(self.region)
@@ -84,7 +68,7 @@ class LayerStack(TerraformStack):
 
     def bucket_arn(self, bucket: str) -> str:
         """Return a bucket's ARN, which has neither Region nor account."""
-        return f"arn:{self.partition}:s3:::{bucket}"
+        return catalogue.bucket_arn(self.region, bucket)
 
     def _provider(self, region: str, *, alias: str | None = None) -> AwsProvider:
         tags = AwsProviderDefaultTags(tags=self.naming.tags(self._layer))
