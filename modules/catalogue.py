@@ -567,6 +567,8 @@ def _part_suffix(part: str) -> str:
     return "" if part == "bucket" else f"_{part.replace('-', '_')}"
 
 
+TABLE_ADDRESS = "aws_dynamodb_table.cache"
+
 ADOPTABLE = (
     Adoptable(
         setting="gemini_secret",
@@ -577,7 +579,7 @@ ADOPTABLE = (
     Adoptable(
         setting="cache_table",
         layer=Layer.STORAGE,
-        address="aws_dynamodb_table.cache",
+        address=TABLE_ADDRESS,
         id="{naming.cache_table}",
     ),
     *(part for bucket in BUCKETS for part in _bucket_parts(bucket)),

@@ -55,7 +55,7 @@ def add_signed_function(
 ) -> SignedFunction:
     """Add a function that only callers with AWS credentials reach, through its URL."""
     naming, settings = stack.naming, config.settings
-    # Without it Lambda creates the group on the first call: unmanaged, and kept for ever.
+    # Lambda would create the group on the first invocation: unmanaged, without retention.
     log_group = CloudwatchLogGroup(
         stack,
         f"{id_}_log",
@@ -162,5 +162,5 @@ def _trace() -> Statement:
     return Statement(
         sid="SendTraces",
         actions=("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-        resources=("*",),  # X-Ray knows no resource for these two.
+        resources=("*",),  # these two actions support no resource
     )
