@@ -122,7 +122,11 @@ ACCESS_LOGS = Bucket(
     measured=False,
 )
 
-BUCKETS = (STATIC_WEBSITE, GEOJSON, ACCESS_LOGS)
+BUCKETS = (
+    STATIC_WEBSITE,
+    GEOJSON,
+    ACCESS_LOGS,
+)
 DATA_BUCKETS = tuple(bucket for bucket in BUCKETS if bucket.layer is Layer.STORAGE)
 
 # Name of the request metrics configuration of each bucket, a dimension of its metrics.
