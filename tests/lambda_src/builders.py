@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
-from urllib.parse import urlencode
 
 from reasoning.breaker import CircuitBreaker
 from reasoning.deadline import Deadline
@@ -20,29 +18,12 @@ from reasoning.responses import LambdaResponse
 from reasoning.service import ReasoningService
 from reasoning.snapshot import Failure, Lease, Snapshot
 
-from tests.lambda_src.fake_gemini import ANSWER
-
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_SESSION_TOKEN": "test-session-token",
-}
+from testing.questions import ANSWER, FIELDS, NUMBERS, Context, get_event
 
 LogLines = Callable[[], list[dict[str, object]]]
 
 NOW = 1_779_000_000
 DAY = 86_400
-
-FIELDS: dict[str, str] = {
-    "lat": "35.6762",
-    "lon": "139.6503",
-    "date": "2026-05-14",
-    "co2": "428.5",
-    "deviation": "8.25",
-    "severity": "high",
-    "zscore": "3.1",
-}
-NUMBERS = ("lat", "lon", "co2", "deviation", "zscore")
 
 
 def json_body(fields: dict[str, str]) -> str:
@@ -54,36 +35,6 @@ def json_body(fields: dict[str, str]) -> str:
     return "{" + ", ".join(members) + "}"
 
 
-def get_event(
-    query: dict[str, str] | str, headers: dict[str, str] | None = None
-) -> dict[str, object]:
-    return {
-        "version": "2.0",
-        "rawPath": "/api/reasoning",
-        "rawQueryString": query
-        if isinstance(query, str)
-        else urlencode(query, errors="surrogatepass"),
-        "headers": headers or {},
-        "requestContext": {"http": {"method": "GET", "path": "/api/reasoning"}},
-        "isBase64Encoded": False,
-    }
-
-
-def post_event(
-    body: str | bytes, content_type: str = "application/json", path: str = "/api/reasoning"
-) -> dict[str, object]:
-    """Build a POST; bytes travel as base64, as function URLs send what is not text."""
-    return {
-        "version": "2.0",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"content-type": content_type},
-        "requestContext": {"http": {"method": "POST", "path": path}},
-        "body": body if isinstance(body, str) else base64.b64encode(body).decode(),
-        "isBase64Encoded": isinstance(body, bytes),
-    }
-
-
 def query(**changes: str) -> Query:
     return Query.parse(HttpRequest.from_event(get_event({**FIELDS, **changes})).fields())
 
@@ -92,19 +43,6 @@ def key(asked: Query | None = None, model: str = "test-model") -> str:
     """Return the cache key under the namespace that the tests configure."""
     keys = KeySpace(namespace="1", model=model, prompt_version=PROMPT_VERSION)
     return keys.key(asked or query())
-
-
-class Context:
-    """Lambda's context, with the whole timeout still to go."""
-
-    aws_request_id = "request-1"
-    function_name = "co2-analysis-test-reasoning-function"
-
-    def __init__(self, remaining_ms: int = 10_000) -> None:
-        self._remaining_ms = remaining_ms
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self._remaining_ms
 
 
 class MemoryCache:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 
+from testing.questions import ANSWER
 from tests.lambda_src.scripted_server import Behaviour, Exchange, ScriptedServer, drip, hang, reply
 
 __all__ = [
-    "ANSWER",
     "FakeGemini",
     "answering",
     "blocked_prompt",
@@ -22,18 +22,6 @@ __all__ = [
     "status",
     "unknown_key",
 ]
-
-ANSWER: dict[str, object] = {
-    "summary": "Night-time traffic under an inversion is the likeliest explanation.",
-    "causes": [
-        {
-            "cause": "Traffic",
-            "explanation": "A motorway lies upwind, 3 km away; CO₂ pools in winter.",
-            "likelihood": "high",
-        }
-    ],
-    "confidence": 0.6,
-}
 
 
 def _response(text: str, finish_reason: object) -> dict[str, object]:

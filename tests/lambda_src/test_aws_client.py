@@ -22,7 +22,7 @@ from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError
 
-from tests.lambda_src.builders import CREDENTIALS
+from testing.questions import CREDENTIALS
 from tests.lambda_src.scripted_server import (
     Behaviour,
     ScriptedServer,

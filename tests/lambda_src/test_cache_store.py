@@ -13,8 +13,8 @@ from reasoning.models import CacheEntry
 from reasoning.snapshot import NOTHING, Failure, Lease, Snapshot
 from reasoning.store import CacheStore
 
-from tests.lambda_src.builders import CREDENTIALS, DAY, NOW, LogLines, key, query
-from tests.lambda_src.fake_gemini import ANSWER
+from testing.questions import ANSWER, CREDENTIALS
+from tests.lambda_src.builders import DAY, NOW, LogLines, key, query
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer, reply
 
 KEY = key()

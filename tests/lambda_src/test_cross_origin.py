@@ -7,7 +7,8 @@ from reasoning.cross_origin import CrossOrigin
 from reasoning.handler import respond
 from reasoning.responses import LambdaResponse
 
-from tests.lambda_src.builders import FIELDS, Api, Context, get_event
+from testing.questions import FIELDS, Context, get_event
+from tests.lambda_src.builders import Api
 
 NAMED = CrossOrigin.parse("https://a.example.org, https://b.example.org")
 EVERYONE = CrossOrigin.parse("*")

@@ -22,9 +22,10 @@ from reasoning.gemini import Gemini
 from reasoning.prompt import ANSWER_SCHEMA
 from reasoning.secret import ApiKey
 
+from testing.questions import ANSWER, CREDENTIALS
 from tests.lambda_src import fake_gemini as gemini
-from tests.lambda_src.builders import CREDENTIALS, LogLines, query
-from tests.lambda_src.fake_gemini import ANSWER, FakeGemini
+from tests.lambda_src.builders import LogLines, query
+from tests.lambda_src.fake_gemini import FakeGemini
 from tests.lambda_src.scripted_server import (
     Behaviour,
     ScriptedServer,

@@ -7,7 +7,8 @@ from reasoning.errors import ConfigurationError, UpstreamAnswerError, UpstreamUn
 from reasoning.models import CacheEntry
 from reasoning.snapshot import Failure, Lease
 
-from tests.lambda_src.builders import DAY, FIELDS, NOW, Api, Context, LogLines, get_event, key
+from testing.questions import FIELDS, Context, get_event
+from tests.lambda_src.builders import DAY, NOW, Api, LogLines, key
 
 EXPIRED = CacheEntry(
     key=key(), reasoning_json="{}", model="m", cached_at=NOW - DAY, expires_at=NOW - 1

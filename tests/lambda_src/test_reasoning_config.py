@@ -9,7 +9,8 @@ from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError, UpstreamUnavailableError
 
-from tests.lambda_src.builders import CREDENTIALS, Clock, LogLines
+from testing.questions import CREDENTIALS
+from tests.lambda_src.builders import Clock, LogLines
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer, hang, reply
 
 PREFIX = "/co2-analysis/dev"

@@ -21,19 +21,10 @@ from reasoning.runtime import Runtime
 from reasoning.snapshot import NOTHING, Failure, Lease
 from reasoning.store import CacheStore
 
+from testing.questions import ANSWER, CREDENTIALS, FIELDS, Context, get_event, post_event
 from tests.lambda_src import fake_gemini as gemini
-from tests.lambda_src.builders import (
-    CREDENTIALS,
-    FIELDS,
-    Context,
-    LogLines,
-    get_event,
-    json_body,
-    key,
-    post_event,
-    query,
-)
-from tests.lambda_src.fake_gemini import ANSWER, FakeGemini
+from tests.lambda_src.builders import LogLines, json_body, key, query
+from tests.lambda_src.fake_gemini import FakeGemini
 from tests.lambda_src.scripted_server import Behaviour
 
 if TYPE_CHECKING:

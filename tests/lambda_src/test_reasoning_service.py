@@ -9,8 +9,8 @@ from reasoning.deadline import Deadline
 from reasoning.errors import UpstreamAnswerError
 from reasoning.outcome import CacheStatus
 
+from testing.questions import ANSWER
 from tests.lambda_src.builders import DAY, NOW, Api, LogLines, key, query
-from tests.lambda_src.fake_gemini import ANSWER
 
 
 def test_a_miss_asks_once_and_is_kept(soon: Deadline) -> None:

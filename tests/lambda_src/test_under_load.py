@@ -10,7 +10,8 @@ import pytest
 from testing.emulator import Emulator, running_emulator
 from testing.load import Function, Throttle, Upstream, mixed, serving, simultaneous
 from testing.load import wrong_items as wrong
-from tests.lambda_src.builders import FIELDS, Api, get_event, json_body, post_event
+from testing.questions import FIELDS, get_event, post_event
+from tests.lambda_src.builders import Api, json_body
 
 pytestmark = pytest.mark.integration
 
