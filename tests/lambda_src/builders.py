@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Mapping
-from urllib.parse import urlencode
 
 from reasoning.answer_cache import AnswerCache
 from reasoning.aws import AwsClient, JsonService
@@ -23,30 +21,13 @@ from reasoning.responses import LambdaResponse
 from reasoning.service import ReasoningService
 from reasoning.single_flight import SingleFlight
 
-from tests.lambda_src.fake_gemini import ANSWER
-
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_SESSION_TOKEN": "test-session-token",
-}
+from testing.questions import ANSWER, CREDENTIALS, FIELDS, NUMBERS, Context, get_event
 
 LogLines = Callable[[], list[dict[str, object]]]
 
 NOW = 1_779_000_000
 DAY = 86_400
 NO_CORS = CorsPolicy()
-
-FIELDS: dict[str, str] = {
-    "lat": "35.6762",
-    "lon": "139.6503",
-    "date": "2026-05-14",
-    "co2": "428.5",
-    "deviation": "8.25",
-    "severity": "high",
-    "zscore": "3.1",
-}
-NUMBERS = ("lat", "lon", "co2", "deviation", "zscore")
 
 
 def json_body(fields: dict[str, str]) -> str:
@@ -56,36 +37,6 @@ def json_body(fields: dict[str, str]) -> str:
         for name, text in fields.items()
     )
     return "{" + ", ".join(members) + "}"
-
-
-def get_event(
-    query: dict[str, str] | str, headers: dict[str, str] | None = None
-) -> dict[str, object]:
-    return {
-        "version": "2.0",
-        "rawPath": "/api/reasoning",
-        "rawQueryString": query
-        if isinstance(query, str)
-        else urlencode(query, errors="surrogatepass"),
-        "headers": headers or {},
-        "requestContext": {"http": {"method": "GET", "path": "/api/reasoning"}},
-        "isBase64Encoded": False,
-    }
-
-
-def post_event(
-    body: str | bytes, content_type: str = "application/json", path: str = "/api/reasoning"
-) -> dict[str, object]:
-    """Build a POST; a function URL sends a binary body as base64."""
-    return {
-        "version": "2.0",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"content-type": content_type},
-        "requestContext": {"http": {"method": "POST", "path": path}},
-        "body": body if isinstance(body, str) else base64.b64encode(body).decode(),
-        "isBase64Encoded": isinstance(body, bytes),
-    }
 
 
 def query(**changes: str) -> Query:
@@ -127,19 +78,6 @@ def aws_client(
 ) -> AwsClient:
     """Return a client of an AWS service that listens at `url`."""
     return AwsClient(service, region=region, endpoint=Origin.parse(url), environment=environment)
-
-
-class Context:
-    """A fake of Lambda's context object."""
-
-    aws_request_id = "request-1"
-    function_name = "co2-analysis-test-reasoning-function"
-
-    def __init__(self, remaining_ms: int = 10_000) -> None:
-        self._remaining_ms = remaining_ms
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self._remaining_ms
 
 
 class MemoryCache:

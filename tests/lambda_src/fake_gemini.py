@@ -5,19 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+from testing.questions import ANSWER
 from tests.lambda_src.scripted_server import Behaviour, Exchange, ScriptedServer, drip, reply
-
-ANSWER: dict[str, object] = {
-    "summary": "Night-time traffic under an inversion is the likeliest explanation.",
-    "causes": [
-        {
-            "cause": "Traffic",
-            "explanation": "A motorway lies upwind, 3 km away; CO₂ pools in winter.",
-            "likelihood": "high",
-        }
-    ],
-    "confidence": 0.6,
-}
 
 
 def _response(text: str, finish_reason: object) -> dict[str, object]:

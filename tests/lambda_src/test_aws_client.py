@@ -21,7 +21,8 @@ from reasoning.aws import (
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError
 
-from tests.lambda_src.builders import CREDENTIALS, aws_client
+from testing.questions import CREDENTIALS
+from tests.lambda_src.builders import aws_client
 from tests.lambda_src.scripted_server import (
     Behaviour,
     ScriptedServer,

@@ -12,9 +12,9 @@ from reasoning.errors import CacheUnavailableError
 from reasoning.models import CacheEntry
 from reasoning.store import CacheStore
 
+from testing.questions import ANSWER
 from tests.lambda_src.builders import DAY, KEY, NOW, LogLines, aws_client, query
 from tests.lambda_src.builders import entry as build_entry
-from tests.lambda_src.fake_gemini import ANSWER
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer, reply
 
 ENTRY = CacheEntry(

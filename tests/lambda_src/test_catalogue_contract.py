@@ -18,18 +18,8 @@ from reasoning.errors import UpstreamUnavailableError
 from reasoning.metrics import Metric
 
 from modules import catalogue
-from tests.lambda_src.builders import (
-    CREDENTIALS,
-    DAY,
-    FIELDS,
-    KEY,
-    NOW,
-    Api,
-    Context,
-    LogLines,
-    entry,
-    get_event,
-)
+from testing.questions import CREDENTIALS, FIELDS, Context, get_event
+from tests.lambda_src.builders import DAY, KEY, NOW, Api, LogLines, entry
 from tests.lambda_src.scripted_server import ScriptedServer, reply
 
 PREFIX = "/co2-analysis/dev"

@@ -6,7 +6,8 @@ import pytest
 from reasoning.cors import CorsPolicy
 from reasoning.responses import LambdaResponse
 
-from tests.lambda_src.builders import FIELDS, Api, get_event
+from testing.questions import FIELDS, get_event
+from tests.lambda_src.builders import Api
 
 NAMED = CorsPolicy.parse("https://a.example.org, https://b.example.org")
 ANY_ORIGIN = CorsPolicy.parse("*")

@@ -22,9 +22,9 @@ from reasoning.gemini import Gemini
 from reasoning.prompt import ANSWER_SCHEMA
 from reasoning.secret import ApiKey
 
+from testing.questions import ANSWER
 from tests.lambda_src import fake_gemini as gemini
 from tests.lambda_src.builders import LogLines, aws_client, query
-from tests.lambda_src.fake_gemini import ANSWER
 from tests.lambda_src.scripted_server import (
     Behaviour,
     ScriptedServer,

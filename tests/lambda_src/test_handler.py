@@ -16,19 +16,9 @@ from reasoning.errors import (
 )
 from reasoning.handler import handler
 
-from tests.lambda_src.builders import (
-    DAY,
-    FIELDS,
-    Api,
-    Context,
-    LogLines,
-    get_event,
-    json_body,
-    key,
-    post_event,
-)
+from testing.questions import ANSWER, FIELDS, Context, get_event, post_event
+from tests.lambda_src.builders import DAY, Api, LogLines, json_body, key
 from tests.lambda_src.builders import query as parsed
-from tests.lambda_src.fake_gemini import ANSWER
 
 
 def test_a_miss_returns_the_answer_with_its_cache_metadata() -> None:

@@ -6,17 +6,8 @@ import pytest
 from reasoning.cache import Failure, Lease
 from reasoning.errors import ConfigurationError, UpstreamAnswerError, UpstreamUnavailableError
 
-from tests.lambda_src.builders import (
-    DAY,
-    FIELDS,
-    KEY,
-    NOW,
-    Api,
-    Context,
-    LogLines,
-    entry,
-    get_event,
-)
+from testing.questions import FIELDS, Context, get_event
+from tests.lambda_src.builders import DAY, KEY, NOW, Api, LogLines, entry
 
 EXPIRED = entry(cached_at=NOW - DAY, expires_at=NOW - 1)
 

@@ -13,15 +13,8 @@ from reasoning.errors import FieldError, InvalidRequestError
 from reasoning.events import HttpRequest
 from reasoning.models import KeySpace, Query
 
-from tests.lambda_src.builders import (
-    FIELDS,
-    NUMBERS,
-    get_event,
-    json_body,
-    key,
-    post_event,
-    query,
-)
+from testing.questions import FIELDS, NUMBERS, get_event, post_event
+from tests.lambda_src.builders import json_body, key, query
 
 BOUNDS = {
     "lat": (-90, 90),

@@ -19,21 +19,9 @@ from reasoning.handler import respond
 from reasoning.runtime import Runtime
 from reasoning.store import CacheStore
 
+from testing.questions import ANSWER, CREDENTIALS, FIELDS, Context, get_event, post_event
 from tests.lambda_src import fake_gemini as gemini
-from tests.lambda_src.builders import (
-    CREDENTIALS,
-    FIELDS,
-    Context,
-    LogLines,
-    aws_client,
-    entry,
-    get_event,
-    json_body,
-    key,
-    post_event,
-    query,
-)
-from tests.lambda_src.fake_gemini import ANSWER
+from tests.lambda_src.builders import LogLines, aws_client, entry, json_body, key, query
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from reasoning.cache import CacheStatus
 from reasoning.deadline import Deadline
 from reasoning.errors import UpstreamAnswerError
 
+from testing.questions import ANSWER
 from tests.lambda_src.builders import DAY, NOW, Api, LogLines, key, query
-from tests.lambda_src.fake_gemini import ANSWER
 
 
 def test_a_miss_calls_the_model_once_and_is_cached(soon: Deadline) -> None:

@@ -12,7 +12,8 @@ from reasoning.errors import InvalidRequestError
 from reasoning.events import MAX_BODY_BYTES, HttpRequest
 from reasoning.models import NumberLiteral
 
-from tests.lambda_src.builders import FIELDS, Api, get_event, json_body, post_event
+from testing.questions import FIELDS, get_event, post_event
+from tests.lambda_src.builders import Api, json_body
 
 
 def status_of(event: object) -> int:

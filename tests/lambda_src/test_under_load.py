@@ -8,7 +8,8 @@ import pytest
 
 from testing.emulator import Emulator
 from testing.load import Function, Throttle, Upstream, mixed, serving, simultaneous, wrong_items
-from tests.lambda_src.builders import FIELDS, Api, get_event, json_body, post_event
+from testing.questions import FIELDS, get_event, post_event
+from tests.lambda_src.builders import Api, json_body
 
 pytestmark = pytest.mark.integration
 
