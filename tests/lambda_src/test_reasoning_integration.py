@@ -19,6 +19,7 @@ from reasoning.handler import respond
 from reasoning.runtime import Runtime
 from reasoning.store import CacheStore
 
+from modules import catalogue
 from testing.questions import ANSWER, CREDENTIALS, FIELDS, Context, get_event, post_event
 from tests.lambda_src import fake_gemini as gemini
 from tests.lambda_src.builders import LogLines, aws_client, entry, json_body, key, query
@@ -93,18 +94,18 @@ class Deployment:
         return CacheStore(client, self.table)
 
     def _create_table(self) -> None:
-        names = ("cache_key", "cached_at", "cached_date")
+        names = (catalogue.TABLE_KEY, catalogue.INDEX_HASH_KEY, catalogue.INDEX_RANGE_KEY)
         self.dynamodb.create_table(
             TableName=self.table,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-            KeySchema=[{"AttributeName": "cache_key", "KeyType": "HASH"}],
+            KeySchema=[{"AttributeName": catalogue.TABLE_KEY, "KeyType": "HASH"}],
             GlobalSecondaryIndexes=[
                 {
-                    "IndexName": "cached-at-index",
+                    "IndexName": catalogue.INDEX,
                     "KeySchema": [
-                        {"AttributeName": "cached_date", "KeyType": "HASH"},
-                        {"AttributeName": "cached_at", "KeyType": "RANGE"},
+                        {"AttributeName": catalogue.INDEX_HASH_KEY, "KeyType": "HASH"},
+                        {"AttributeName": catalogue.INDEX_RANGE_KEY, "KeyType": "RANGE"},
                     ],
                     "Projection": {"ProjectionType": "ALL"},
                 }
@@ -142,7 +143,7 @@ def test_the_item_is_found_in_the_index_by_its_time(deployment: Deployment) -> N
     assert item is not None
     found = deployment.dynamodb.query(
         TableName=deployment.table,
-        IndexName="cached-at-index",
+        IndexName=catalogue.INDEX,
         KeyConditionExpression="cached_date = :day AND cached_at > :from",
         ExpressionAttributeValues={
             ":day": item["cached_date"],
