@@ -43,10 +43,10 @@ def query(**changes: str) -> Query:
     return Query.parse(HttpRequest.from_event(get_event({**FIELDS, **changes})).fields())
 
 
-def key(asked: Query | None = None, model: str = "test-model") -> str:
+def key(parsed: Query | None = None, model: str = "test-model") -> str:
     """Return the cache key in the namespace that the tests configure."""
     keys = KeySpace(namespace="1", model=model, prompt_version=PROMPT_VERSION)
-    return keys.key(asked or query())
+    return keys.key(parsed or query())
 
 
 KEY = key()

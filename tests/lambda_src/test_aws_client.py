@@ -191,10 +191,10 @@ def test_an_unresponsive_attempt_leaves_time_for_a_retry(
 def test_the_public_endpoint_follows_the_partition(
     monkeypatch: pytest.MonkeyPatch, region: str, host: str
 ) -> None:
-    asked: list[object] = []
+    resolved: list[object] = []
 
     def no_network(*address: object, **_: object) -> None:
-        asked.extend(address)
+        resolved.extend(address)
         raise OSError
 
     monkeypatch.setattr("socket.getaddrinfo", no_network)
@@ -202,7 +202,7 @@ def test_the_public_endpoint_follows_the_partition(
 
     with pytest.raises(AwsUnavailableError):
         remote.call("GetSecretValue", {}, Deadline.after(0.01))
-    assert asked[:2] == [host, 443]
+    assert resolved[:2] == [host, 443]
 
 
 def test_errors_contain_neither_messages_nor_credentials(

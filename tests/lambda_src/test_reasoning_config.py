@@ -144,9 +144,9 @@ def test_a_failed_refresh_keeps_the_old_settings(
     clock.now += 301
 
     assert source.current(Deadline.after(0.2)) is first
-    asked = len(aws_server.requests)
+    requests = len(aws_server.requests)
     assert source.current(soon) is first
-    assert len(aws_server.requests) == asked, "every request would wait for Parameter Store"
+    assert len(aws_server.requests) == requests, "every request would wait for Parameter Store"
 
     aws_server.default = parameters({"/config/gemini/model": "gemini-4"})
     clock.now += 31
