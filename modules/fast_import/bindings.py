@@ -23,7 +23,6 @@ import time
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
-from types import ModuleType
 
 from modules.fast_import.cdk_terrain import installed_packages
 from modules.fast_import.unchecked import import_unchecked
@@ -49,10 +48,10 @@ def load() -> None:
         _warn_stock(f"{core} was imported before modules.fast_import.bindings.load()")
         return
     spec = PathFinder.find_spec(provider, None)
-    if spec is None or spec.submodule_search_locations is None:
+    if spec is None:
         return  # not installed: the import that follows raises
-    locations = [Path(location) for location in spec.submodule_search_locations]
-    archives = [path for location in locations for path in location.glob("_jsii/*@*.jsii.tgz")]
+    locations = spec.submodule_search_locations or ()
+    archives = [path for folder in locations for path in Path(folder).glob("_jsii/*@*.jsii.tgz")]
     if len(archives) != 1:
         _warn_stock(f"{provider} has no _jsii folder with exactly one archive")
         return
@@ -65,47 +64,26 @@ def load() -> None:
     # Handlers run in reverse order: this one runs before the kernel's own stops the kernel.
     atexit.register(_await_index, provider, unpacked)
     spec.loader = None  # a package with a path, but without the __init__ that imports everything
-    module = importlib.util.module_from_spec(spec)
-    module.__getattr__ = lambda name: _submodule(provider, name)  # type: ignore[method-assign]
-    sys.modules[provider] = module
+    sys.modules[provider] = importlib.util.module_from_spec(spec)
 
 
 def _start_kernel(core: str) -> None:
     """Import ``core``, which starts the kernel, with the hook in this one Node process only."""
-    before = os.environ.get("NODE_OPTIONS")
-    os.environ["NODE_OPTIONS"] = f'{before or ""} --require "{_HOOK}"'.lstrip()
-    # Silences jsii's banner about this Node release, which is past its end of life.
+    options = os.environ.get("NODE_OPTIONS", "")
+    os.environ["NODE_OPTIONS"] = f'{options} --require "{_HOOK}"'
+    # Silences jsii's banner about Node 20, which is past its end of life.
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
-    try:
-        importlib.import_module(core)
-    finally:
-        if before is None:
-            del os.environ["NODE_OPTIONS"]
-        else:
-            os.environ["NODE_OPTIONS"] = before
-
-
-def _submodule(package: str, name: str) -> ModuleType:
-    """Import ``package.name`` on attribute access, which generated code relies on."""
-    try:
-        return importlib.import_module(f"{package}.{name}")
-    except ModuleNotFoundError as error:
-        raise AttributeError(f"module {package!r} has no attribute {name!r}") from error
+    importlib.import_module(core)
+    os.environ["NODE_OPTIONS"] = options
 
 
 def _unpacked(archive: Path, core: str) -> Path:
     """Return where jsii unpacks ``provider-aws@21.22.1.jsii.tgz``: one subfolder per content."""
     name, _, version = archive.name.removesuffix(".jsii.tgz").rpartition("@")
-    variable = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
-    root = os.environ.setdefault(variable, str(_default_package_cache()))
-    return Path(root) / f"@{core}" / name / version
-
-
-def _default_package_cache() -> Path:
-    """Return jsii's own default (its ``getPackageCacheRoot``)."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "com.amazonaws.jsii" / "package-cache"
-    return Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
+    # jsii's own default on Linux; set, so that both use the same folder on every system.
+    default = Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
+    root = os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(default))
+    return Path(root, f"@{core}", name, version)
 
 
 def _await_index(package: str, folder: Path) -> None:
