@@ -44,7 +44,7 @@ docs: $(VENV)/.installed ## Write docs/settings.md from the settings' types
 
 test: lint types unit integration ## Run what a contributor runs before a commit (under 10 minutes)
 
-full: slow ## Run the slow checks that `make test` leaves out (under 45 minutes)
+full: $(CDKTN)/.installed slow ## Run the slow checks that `make test` leaves out (under 45 minutes)
 
 lint: $(VENV)/.installed ## Check style and formatting
 	$(VENV)/bin/ruff check
