@@ -49,7 +49,7 @@ class ReasoningService:
         if entry is not None:
             return self._hit(entry)
         snapshot = read_or_bypass(
-            self._cache, key, self._clock(), deadline.within(_READ_BUDGET_SECONDS)
+            self._cache, key, query, self._clock(), deadline.within(_READ_BUDGET_SECONDS)
         )
         if snapshot is not None and snapshot.fresh is not None:
             self._answer_cache.put(snapshot.fresh, self._clock())
