@@ -15,7 +15,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status serve synth docs test lint types unit integration bench lock clean
+.PHONY: help install up down status serve synth docs inventories test lint types unit integration bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod t
 
 docs: $(VENV)/.installed ## Write docs/settings.md from the settings' types
 	@$(RUN) -m ops reference $(ARGS)
+
+inventories: $(VENV)/.installed ## Write the resource counts of tests/inventories from the synthesized JSON
+	@$(RUN) -m tests.inventories.regenerate
 
 test: lint types unit integration ## Run every check that CI runs
 
