@@ -37,7 +37,7 @@ serve: $(VENV)/.installed ## Serve the cache Lambda over HTTP on the local AWS, 
 synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod to cdktf.out
 	@$(RUN) main.py $(ARGS)
 
-docs: $(VENV)/.installed ## Write docs/settings.md from the settings' types
+docs: $(VENV)/.installed ## Write the generated pages and the settings' JSON Schema
 	@$(RUN) -m ops reference $(ARGS)
 
 inventories: $(VENV)/.installed ## Write the resource counts of tests/inventories from the synthesized JSON

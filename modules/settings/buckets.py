@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from modules.problems import Problem
-from modules.schema.constraints import Between, HttpsUrl, Matches
+from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
 from modules.settings.forms import REGION, star_beside_origins
 
@@ -124,7 +124,7 @@ class BucketSettings:
     ] = False
     cors_origins: Annotated[
         tuple[str, ...],
-        HttpsUrl(star=True),
+        https_origin(star=True),
         Doc("Sites whose pages may fetch GeoJSON from the bucket itself; none without it."),
     ] = ()
     cors_headers: Annotated[

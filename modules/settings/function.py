@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from modules.problems import Problem
-from modules.schema.constraints import Between, HttpsUrl, Matches, OneOf
+from modules.schema.constraints import Between, Matches, OneOf, https_origin
 from modules.schema.setting_docs import Doc
 from modules.settings.forms import star_beside_origins
 
@@ -52,7 +52,7 @@ class GeminiSettings:
     ] = "gemini-3.8-flash"
     endpoint: Annotated[
         str,
-        HttpsUrl(),
+        https_origin(),
         Doc("Where the API is; it gets the key and the questions. A local AWS has its stand-in."),
     ] = "https://generativelanguage.googleapis.com"
     timeout_seconds: Annotated[
@@ -84,7 +84,7 @@ class FunctionSettings:
     ] = 28
     cors_origins: Annotated[
         tuple[str, ...],
-        HttpsUrl(star=True),
+        https_origin(star=True),
         Doc("Other sites whose pages may ask the function; the site's own need no entry."),
     ] = ()
     alias: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,14 @@ import typer
 from modules import environments
 from modules.environments import Environment
 from modules.problems import InputError
+from modules.schema.json_schema import json_schema
 from modules.schema.setting_docs import PRICES_DATE, PRICES_REGION
+from modules.settings import Settings
 from ops.common.errors import BadInputError, OperatorError, reported
 from ops.reference.markdown import page
 from ops.reference.model import Section, sections
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PAGE = Path("docs/settings.md")
 FOLDER = environments.FOLDER
 
 _EPILOG = """\
@@ -31,9 +33,9 @@ examples:
 
 \b
 exit codes:
-  0  the page says what the settings are
-  1  it does not (only with --check)
-  2  a settings file is wrong
+  0  the files are up to date
+  1  a file is stale (only with --check)
+  2  a settings file is invalid
 """
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -43,37 +45,45 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def reference(
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; say whether the page is up to date.")
+        bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write nothing; print the reference as JSON.")
     ] = False,
 ) -> None:
-    """Write docs/settings.md from the settings' types.
+    """Write docs/settings.md and environments/settings.schema.json from the settings' types.
 
-    It says of every setting what is allowed, what each environment has, what happens when it is
-    changed, and what that costs.
+    The page lists what each setting allows, does and costs, and its value in each environment. The
+    JSON Schema is for editors.
     """
     with reported(debug=False):
         shipped = _shipped()
-        found = sections(shipped)
         names = [one.naming.environment for one in shipped]
+        found = sections(shipped)
         if as_json:
             sys.stdout.write(f"{json.dumps(_document(found, names), indent=2)}\n")
             return
-        wanted = page(found, names)
-        path = CHECKOUT / PAGE
-        current = path.read_text(encoding="utf-8") if path.exists() else None
-        if current == wanted:
-            sys.stdout.write(f"{PAGE}: up to date\n")
-        elif check:
+        generated = {
+            "docs/settings.md": page(found, names),
+            "environments/settings.schema.json": f"{json.dumps(json_schema(Settings), indent=2)}\n",
+        }
+        stale = [path for path, text in generated.items() if _read(CHECKOUT / path) != text]
+        if check and stale:
             raise OperatorError(
-                f"{PAGE} does not say what the settings are",
-                remedy="run `make docs`, and commit it",
+                f"stale: {', '.join(stale)}", remedy="run `make docs` and commit the result"
             )
-        else:
-            path.write_text(wanted, encoding="utf-8")
-            sys.stdout.write(f"{PAGE}: written\n")
+        _write(generated, stale)
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _write(generated: Mapping[str, str], stale: Sequence[str]) -> None:
+    for path, text in generated.items():
+        if path in stale:
+            (CHECKOUT / path).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path}: {'written' if path in stale else 'up to date'}\n")
 
 
 def _shipped() -> list[Environment]:
@@ -81,7 +91,7 @@ def _shipped() -> list[Environment]:
     try:
         found = environments.load(environments.names(FOLDER), folder=FOLDER)
     except InputError as error:
-        raise BadInputError(str(error), remedy="mend the files, then run this again") from error
+        raise BadInputError(str(error), remedy="correct the files and run this again") from error
     return sorted(found, key=lambda one: one.settings.local_aws is not None)
 
 
