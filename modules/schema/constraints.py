@@ -105,9 +105,6 @@ class OneOf(Constraint):
         return ", ".join(f"`{value}`" for value in self.values)
 
 
-Among = OneOf
-
-
 @dataclass(frozen=True)
 class Matches(Constraint):
     """A string that ``pattern`` matches as a whole; ``form`` describes it, ``example`` is one.

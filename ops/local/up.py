@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from modules.naming import Layer
+from modules.catalogue import Layer
 from ops.common.errors import OperatorError, StoppedError
 from ops.local import demonstration, emulator, layers, processes, runfile, stand_in
 from ops.local.demonstration import Answer
