@@ -18,7 +18,7 @@ from modules.schema.json_schema import json_schema
 from modules.schema.setting_docs import PRICES_DATE, PRICES_REGION
 from modules.settings import Settings
 from ops.common.errors import BadInputError, OperatorError, reported
-from ops.reference.markdown import page
+from ops.reference import catalogue_page, settings_page
 from ops.reference.model import Section, sections
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,8 @@ def reference(
             sys.stdout.write(f"{json.dumps(_document(found, names), indent=2)}\n")
             return
         generated = {
-            "docs/settings.md": page(found, names),
+            "docs/settings.md": settings_page.page(found, names),
+            "docs/catalogue.md": catalogue_page.page(),
             "environments/settings.schema.json": f"{json.dumps(json_schema(Settings), indent=2)}\n",
         }
         stale = [path for path, text in generated.items() if _read(CHECKOUT / path) != text]

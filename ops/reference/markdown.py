@@ -1,100 +1,22 @@
-"""The reference as Markdown. Tables are not aligned, so that a new setting changes one line."""
+"""Markdown of the generated pages. Tables are not aligned, so that a new row changes one line."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from modules.schema.setting_docs import PRICES_DATE, PRICES_REGION
-from ops.reference.model import Section, Setting, Value
-
-_WIDTH = 100
-_WIDEST_CELL = 27
-_NOTHING = "-"
-
-_INTRODUCTION = f"""\
-# Settings
-
-Every setting of a file in `environments/`. `make docs` writes this page from the types in
-`modules/settings/`; edit those, not this page.
-
-The tables show what is allowed, the default, and the value in each environment of this checkout,
-set or by default. `{_NOTHING}` means that nothing is set or that the section is absent. The list
-below a table says what each setting does and costs, and has the values that are too long for the
-table. Costs are US dollars a month at the list prices of {PRICES_DATE} in {PRICES_REGION}, without
-the free tier.
-"""
+WIDTH = 100
+NOTHING = "-"
 
 
-def page(found: Sequence[Section], environments: Sequence[str]) -> str:
-    """Return docs/settings.md."""
-    return "\n".join((_INTRODUCTION, *(_section(section, environments) for section in found)))
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; an empty cell shows that there is nothing."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cell or NOTHING for cell in line)} |" for line in lines)
 
 
-def _section(section: Section, environments: Sequence[str]) -> str:
-    depth = "#" * (section.path.count(".") + 2)
-    title = f"`[{section.path}]`" if section.path else "Before the first table"
-    parts = [f"{depth} {title}"]
-    if section.path:
-        parts.append(_wrapped(f"{section.text}{' Optional.' if section.optional else ''}"))
-    if section.settings:
-        parts.append("\n".join(_table(section.settings, environments)))
-        parts.append("\n".join(map(_entry, section.settings)))
-    return "\n\n".join(parts) + "\n"
-
-
-def _table(settings: Sequence[Setting], environments: Sequence[str]) -> Iterator[str]:
-    header = ["Setting", "Allowed", "Default", *environments]
-    yield _row(header)
-    yield _row(["---"] * len(header))
-    for one in settings:
-        default = "required" if one.required else _cell(one, one.default)
-        values = (_cell(one, one.values[name]) for name in environments)
-        yield _row([f"`{one.name}`", f"{one.allowed} {one.unit}".rstrip(), default, *values])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _entry(setting: Setting) -> str:
-    text = " ".join((f"- `{setting.name}`: {setting.text}", *_long_values(setting)))
-    return _wrapped(text, indent="  ")
-
-
-def _wrapped(text: str, indent: str = "") -> str:
+def wrapped(text: str, indent: str = "") -> str:
+    """Return a paragraph in lines that a terminal shows whole."""
     return textwrap.fill(
-        text,
-        _WIDTH,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
+        text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
-
-
-def _long_values(setting: Setting) -> Iterator[str]:
-    """Yield what does not fit the table, each value once."""
-    owners: dict[str, list[str]] = {}
-    for owner, value in (("default", setting.default), *setting.values.items()):
-        if value is not None and _is_long(value):
-            owners.setdefault(_text(value), []).append(owner)
-    for text, names in owners.items():
-        yield f"Value ({', '.join(names)}): `{text}`."
-
-
-def _cell(setting: Setting, value: Value | None) -> str:
-    if setting.section:
-        return "on" if value else _NOTHING
-    if value is None or value == []:
-        return _NOTHING
-    return "below" if _is_long(value) else f"`{_text(value)}`"
-
-
-def _is_long(value: Value) -> bool:
-    return len(_text(value)) > _WIDEST_CELL
-
-
-def _text(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from modules import environments
+from modules import catalogue, environments
+from modules.naming import Naming
 from modules.schema.fields import fields
 from modules.settings import Settings
-from ops.reference import commands
-from ops.reference.markdown import page
+from ops.reference import catalogue_page, commands
 from ops.reference.model import Section, Setting, sections
+from ops.reference.settings_page import page
 
 WIDTH = 100
-SETTINGS_PAGE = "docs/settings.md"
-SCHEMA = "environments/settings.schema.json"
+GENERATED = ["docs/settings.md", "docs/catalogue.md", "environments/settings.schema.json"]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_the_generated_files_of_this_checkout_are_up_to_date() -> None:
     assert done.exit_code == 0, f"{done.stderr}; remedy: run `make docs`"
 
 
-@pytest.mark.parametrize("file", [SETTINGS_PAGE, SCHEMA])
+@pytest.mark.parametrize("file", GENERATED)
 def test_a_stale_file_is_an_error_with_a_remedy_until_it_is_written(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,3 +143,28 @@ def test_lines_outside_tables_fit_a_terminal(reference: list[Section]) -> None:
 def test_a_value_too_long_for_the_table_stands_below_it(reference: list[Section]) -> None:
     text = " ".join(page(reference, ["dev", "prod", "local"]).split())
     assert "Value (default, dev, prod): `default-src" in text
+
+
+def test_every_row_of_the_catalogue_stands_there() -> None:
+    naming = Naming(environment="{env}")
+    text = catalogue_page.page()
+    alarms = {
+        alarm.id.format(bucket.key)
+        for alarm in catalogue.ALARMS
+        for bucket in catalogue.BUCKETS
+        if bucket.measured or alarm.resource != "bucket"
+    }
+    for row in (
+        *map(naming.bucket, catalogue.BUCKETS),
+        *map(naming.parameter, catalogue.PARAMETERS),
+        *map(naming.alarm, alarms),
+        *(metric.name for metric in catalogue.METRICS),
+        *(one.address for one in catalogue.ADOPTABLE),
+        *catalogue.VARIABLES,
+    ):
+        assert f"| `{row}` |" in text, row
+
+
+def test_a_threshold_is_the_default_of_its_setting() -> None:
+    (line,) = (line for line in catalogue_page.page().splitlines() if "-geojson-refused`" in line)
+    assert "| Average | 0.05 by default | 5 min |" in line
