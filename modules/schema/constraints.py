@@ -22,6 +22,8 @@ class Violation:
 class Constraint(ABC):
     """Validates one value that already has the right type; of a list, each item."""
 
+    unit: str = ""
+
     @abstractmethod
     def violation(self, value: object, /) -> Violation | None:
         """Return why ``value`` is rejected, or None."""
@@ -99,7 +101,7 @@ class OneOf(Constraint):
     def sentence(self) -> str:
         """Return the values where they are many."""
         listed = self._listed()
-        return f"One of {listed}." if len(listed) > _LONGEST_SUMMARY else ""
+        return f"Choices: {listed}." if len(listed) > _LONGEST_SUMMARY else ""
 
     def _listed(self) -> str:
         return ", ".join(f"`{value}`" for value in self.values)

@@ -45,7 +45,7 @@ class Field:
     @property
     def unit(self) -> str:
         """Unit of a number; empty for everything else."""
-        return self.doc.unit or getattr(self.constraint, "unit", "")
+        return self.constraint.unit if self.constraint else ""
 
     @property
     def description(self) -> str:

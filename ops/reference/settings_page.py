@@ -18,9 +18,9 @@ Every setting of a file in `environments/`. `make docs` writes this page from th
 
 The tables show what is allowed, the default, and the value in each environment of this checkout,
 set or by default. `{NOTHING}` means that nothing is set or that the section is absent. The list
-below a table says what each setting does and costs, and has the values that are too long for the
-table. Costs are US dollars a month at the list prices of {PRICES_DATE} in {PRICES_REGION}, without
-the free tier.
+below a table says what each setting does and costs; values that are too long for the table are in
+the list, too. Costs are US dollars a month at the list prices of {PRICES_DATE} in {PRICES_REGION},
+without the free tier.
 """
 
 

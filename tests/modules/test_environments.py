@@ -18,7 +18,7 @@ billing = "on-demand"
 """
 
 
-def test_without_a_wish_the_local_environment_is_left_out() -> None:
+def test_the_local_environment_is_left_out_by_default() -> None:
     assert [e.naming.environment for e in environments.load()] == ["dev", "prod", "staging"]
     assert [e.naming.environment for e in environments.load(["local"])] == ["local"]
 
@@ -46,7 +46,7 @@ def test_a_new_file_is_a_new_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "text", "says"),
     [
-        ("demo.toml", "region = ", "no TOML"),
+        ("demo.toml", "region = ", "not valid TOML"),
         ("Demo.toml", GOOD, "lower-case"),
         ("a--b.toml", GOOD, "single hyphens"),
         ("demo.toml", f'{GOOD}[buckets]\nsuffix = "{"x" * 60}"', "S3 allows 63"),

@@ -26,11 +26,10 @@ def _all(section: type, at: str = "") -> Iterator[tuple[str, Field]]:
 def test_a_setting_has_one_line_of_documentation(path: str, field: Field) -> None:
     doc = field.doc
     assert len(doc.text) > _SHORTEST_TEXT
-    for line in (doc.text, doc.unit, doc.cost):
+    for line in (doc.text, doc.cost):
         assert "\n" not in line
         assert line == line.strip()
     assert doc.text.endswith("."), f"{path}: the documentation is a sentence"
-    assert not (doc.unit and getattr(field.constraint, "unit", "")), f"{path} has two units"
 
 
 def test_a_setting_without_documentation_is_an_error() -> None:

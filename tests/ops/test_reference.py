@@ -118,9 +118,8 @@ def test_a_required_setting_has_no_default(reference: list[Section]) -> None:
 def test_limits_and_units_come_from_the_constraints(reference: list[Section]) -> None:
     ttl = _setting(reference, "cache.ttl_days")
     assert (ttl.allowed, ttl.unit) == ("1 to 3650", "days")
-    retention = _setting(reference, "function.log_retention_days")
-    assert "731" in retention.text
-    assert retention.unit == "days"
+    assert _setting(reference, "function.reserved_concurrency").unit == "calls"
+    assert "731" in _setting(reference, "function.log_retention_days").text
 
 
 def test_a_new_setting_changes_one_row(reference: list[Section]) -> None:
