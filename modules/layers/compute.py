@@ -40,7 +40,7 @@ class ComputeLayer(LayerStack):
             SignedFunctionConfig(
                 package=package,
                 handler="reasoning.handler.handler",
-                description="Explains a CO2 anomaly, from the cache where it can",
+                description="Explains a CO2 anomaly, from the cache if possible",
                 settings=self.settings.function,
                 environment=environment.function_variables,
                 statements=[

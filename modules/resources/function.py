@@ -66,7 +66,7 @@ def add_signed_function(
         stack,
         f"{id_}_role",
         name=naming.execution_role,
-        description="What the cache Lambda may do",
+        description="Execution role of the cache Lambda",
         assume_role_policy=policy(
             Statement(
                 sid="AllowLambda",
@@ -143,7 +143,7 @@ def _add_alias(
         stack,
         f"{id_}_alias",
         name=settings.alias,
-        description="What the URL calls",
+        description="Target of the function URL",
         function_name=function.function_name,
         function_version=function.version,
     )
