@@ -91,10 +91,11 @@ def _sections() -> Iterator[tuple[str, str]]:
 
 
 def _buckets() -> str:
-    header = ["Bucket", "Holds", "Layer", "Read by CloudFront", "CORS", "Versioned"]
+    header = ["Id", "Bucket", "Holds", "Layer", "Read by CloudFront", "CORS", "Versioned"]
     header += ["Access logs", "Replicated", "Request metrics", "Object Lock"]
     rows = (
         [
+            _code(one.id),
             _code(_NAMING.bucket(one)),
             one.holds,
             one.layer.key,
