@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -51,10 +50,10 @@ def reference(
         bool, typer.Option("--json", help="Write nothing; print the reference as JSON.")
     ] = False,
 ) -> None:
-    """Write docs/settings.md and environments/settings.schema.json from the settings' types.
+    """Write the pages docs/settings.md and docs/catalogue.md and the settings' JSON Schema.
 
-    The page lists what each setting allows, does and costs, and its value in each environment. The
-    JSON Schema is for editors.
+    The first page lists what each setting allows, does and costs, and its value in each
+    environment; the second lists what an environment consists of. The schema is for editors.
     """
     with reported(debug=False):
         shipped = _shipped()
@@ -68,23 +67,20 @@ def reference(
             "docs/catalogue.md": catalogue_page.page(),
             "environments/settings.schema.json": f"{json.dumps(json_schema(Settings), indent=2)}\n",
         }
-        stale = [path for path, text in generated.items() if _read(CHECKOUT / path) != text]
+        stale = [path for path, text in generated.items() if _read(path) != text]
         if check and stale:
             raise OperatorError(
                 f"stale: {', '.join(stale)}", remedy="run `make docs` and commit the result"
             )
-        _write(generated, stale)
+        for path, text in generated.items():
+            if path in stale:
+                (CHECKOUT / path).write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{path}: {'written' if path in stale else 'up to date'}\n")
 
 
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
-
-
-def _write(generated: Mapping[str, str], stale: Sequence[str]) -> None:
-    for path, text in generated.items():
-        if path in stale:
-            (CHECKOUT / path).write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{path}: {'written' if path in stale else 'up to date'}\n")
+def _read(path: str) -> str | None:
+    file = CHECKOUT / path
+    return file.read_text(encoding="utf-8") if file.exists() else None
 
 
 def _shipped() -> list[Environment]:
