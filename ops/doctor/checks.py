@@ -60,7 +60,7 @@ class Checks:
             yield Finding(
                 what="state",
                 found=f"there is no bucket {bucket}, or it is not yours",
-                remedy="create it: README.md, Give the state a bucket",
+                remedy="create it: README.md, Create the state bucket",
             )
             return
         versioning = s3.get_bucket_versioning(Bucket=bucket).get("Status")
@@ -96,7 +96,7 @@ class Checks:
         yield Finding(
             what="secret",
             found=f"{name} {'has a value' if there else 'has no value'}",
-            remedy=None if there else "put it: README.md, Put the Gemini key",
+            remedy=None if there else "put it: README.md, Store the Gemini key",
         )
 
     def table(self) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modules import environments
 from modules.command import EXIT_BAD_INPUT, main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,7 @@ def test_environment_variables_choose_what_options_do_not(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "settings", "says"),
     [
-        (("--env", "pord"), None, ["pord", "dev, local, prod, staging"]),
+        (("--env", "pord"), None, ["pord", ", ".join(environments.names())]),
         (("--layer", "stroage"), None, ["stroage", "base, storage, compute, frontend"]),
         (("--env", "local", "--layer", "frontend"), None, ["frontend", "none of the selected"]),
         (("--env", "dev", "--layer", "monitoring"), None, ["monitoring", "none of the selected"]),
