@@ -118,7 +118,7 @@ def _layers(keys: Sequence[str], problems: list[Problem]) -> list[Layer]:
             field="layer",
             value=key,
             reason="this layer does not exist",
-            remedy=f"use one of {', '.join(known)}",
+            remedy=f"choose from {', '.join(known)}",
         )
         for key in keys
         if key not in known

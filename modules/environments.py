@@ -123,7 +123,7 @@ def _unknown(name: str, known: Sequence[str], folder: Path) -> Problem:
         field="environment",
         value=name,
         reason=f"{folder.name}/{name}.toml does not exist",
-        remedy=f"use one of {', '.join(known)}, or add that file" if known else "add that file",
+        remedy=f"choose from {', '.join(known)}, or add that file" if known else "add that file",
     )
 
 
