@@ -12,9 +12,9 @@ import typer
 from typer.main import get_command
 
 from ops.cli import GROUPS
-from ops.common.aws_errors import AccessError, MissingError, explained
-from ops.common.errors import OperatorError, reported
-from ops.common.session import explaining
+from ops.common.aws_errors import translate
+from ops.common.errors import AccessError, MissingError, OperatorError, reported
+from ops.common.session import translated_errors
 from tests.ops.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ OPERATING = sorted(GROUPS.keys() - {"local", "serve"})
 def _commands() -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for name in OPERATING:
-        command = get_command(importlib.import_module(GROUPS[name].module).app)
+        command = get_command(importlib.import_module(f"ops.{name}.commands").app)
         inner = getattr(command, "commands", None)
         found += [(name, one) for one in inner] if inner else [(name,)]
     return found
@@ -86,21 +86,21 @@ def _client_error(code: str) -> Exception:
     ],
 )
 def test_what_aws_says_becomes_one_line_and_a_remedy(code: str, kind: type[OperatorError]) -> None:
-    error = explained(_client_error(code))
+    error = translate(_client_error(code))
     assert type(error) is kind
     assert "\n" not in str(error)
     assert error.remedy
 
 
 def test_an_unknown_error_of_aws_is_told_as_it_is() -> None:
-    error = explained(_client_error("TeapotException"))
+    error = translate(_client_error("TeapotException"))
     assert str(error) == "AWS answers TeapotException: Scan: it says"
 
 
 def test_no_credentials_is_one_line_and_a_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
 
-    with pytest.raises(typer.Exit) as ended, reported(debug=False), explaining():
+    with pytest.raises(typer.Exit) as ended, reported(debug=False), translated_errors():
         raise NoCredentialsError
     assert ended.value.exit_code == 6
     lines = capsys.readouterr().err.splitlines()
@@ -108,14 +108,14 @@ def test_no_credentials_is_one_line_and_a_remedy(capsys: pytest.CaptureFixture[s
 
 
 def test_a_stop_says_that_it_can_be_run_again() -> None:
-    with pytest.raises(OperatorError) as error, explaining():
+    with pytest.raises(OperatorError) as error, translated_errors():
         raise KeyboardInterrupt
     assert error.value.exit_code == 130
     assert "run it again" in str(error.value.remedy)
 
 
 def test_a_defect_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError), explaining():
+    with pytest.raises(ZeroDivisionError), translated_errors():
         raise ZeroDivisionError
 
 

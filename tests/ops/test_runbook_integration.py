@@ -84,13 +84,13 @@ class _Site:
         # The emulator's window is the present second alone.
         time.sleep(1.01 - time.time() % 1)
         now = times.now()
-        self._set("AT", times.text(now))
+        self._set("AT", times.format_time(now))
         self._set("RESTORED", self.storage.naming.restored_cache_table(now))
 
     def lose_object(self) -> None:
         s3, bucket = self.storage.s3, self.storage.naming.geojson_bucket
         s3.put_object(Bucket=bucket, Key=OBJECT, Body=b"{}")
-        self._set("AT", times.text(times.now()))
+        self._set("AT", times.format_time(times.now()))
         s3.delete_object(Bucket=bucket, Key=OBJECT)
 
     def nothing(self) -> None:
@@ -145,7 +145,7 @@ def test_every_command_of_the_runbook(site: _Site, ops: Run) -> None:
     assert "1 -> 2" in said['cache clear --logical --confirm "$CO2_ENV"']
     assert "uploaded 14 of 14" in said['data upload sample/*.geojson --confirm "$CO2_ENV"']
     assert "MISS" in said['cache warm questions.jsonl --confirm "$CO2_ENV"']
-    assert re.search(r"0 items written, 20 kept", "\n".join(said.values()))
+    assert re.search(r"0 items written, 20 existing ones kept", "\n".join(said.values()))
     stored = site.storage.s3.get_object(Bucket=site.storage.naming.geojson_bucket, Key=OBJECT)
     assert stored["Body"].read() != b""
 
