@@ -122,7 +122,11 @@ ACCESS_LOGS = Bucket(
     measured=False,
 )
 
-BUCKETS = (STATIC_WEBSITE, GEOJSON, ACCESS_LOGS)
+BUCKETS = (
+    STATIC_WEBSITE,
+    GEOJSON,
+    ACCESS_LOGS,
+)
 DATA_BUCKETS = tuple(bucket for bucket in BUCKETS if bucket.layer is Layer.STORAGE)
 
 # Name of the request metrics configuration of each bucket, a dimension of its metrics.
@@ -212,13 +216,13 @@ def _stored(path: str, value: str, description: str) -> Parameter:
 GEMINI_MODEL = _config("gemini/model", "{gemini.model}", "Model that explains an anomaly")
 GEMINI_ENDPOINT = _config("gemini/endpoint", "{gemini.endpoint}", "Address of the Gemini API")
 GEMINI_TIMEOUT = _config(
-    "gemini/timeout-seconds", "{gemini.timeout_seconds}", "Longest wait for Gemini"
+    "gemini/timeout-seconds", "{gemini.timeout_seconds}", "Timeout of a call to Gemini, in seconds"
 )
 CACHE_TTL = _config("cache/ttl-days", "{cache.ttl_days}", "Days that an answer is served")
 CACHE_NAMESPACE = _config(
     "cache/namespace",
     "{cache.first_namespace}",
-    "Part of every cache key: a new value empties the cache",
+    "Part of every cache key: a new value invalidates the cache",
     # Going back to an old value would bring the old answers back.
     operated="cache.namespace",
 )
@@ -460,20 +464,20 @@ ALARMS = (
         id="table-throttled",
         metrics=(READ_THROTTLES, WRITE_THROTTLES),
         threshold="throttled_requests",
-        description="DynamoDB refuses requests to the cache table: raise its capacity",
+        description="DynamoDB throttles requests to the cache table: raise its capacity",
     ),
     Alarm(
         id="index-throttled",
         metrics=INDEX_THROTTLES,
         threshold="throttled_requests",
-        description="DynamoDB refuses requests to the cache index: raise its capacity",
+        description="DynamoDB throttles requests to the cache index: raise its capacity",
     ),
     *(
         Alarm(
             id=f"table-slow-{operation.lower()}",
             metrics=(LATENCY[operation],),
             threshold="slow_table_ms",
-            description=f"{operation} on the cache table has been slow for a quarter of an hour",
+            description=f"p99 latency of {operation} on the table has been high for 15 minutes",
             periods=3,
         )
         for operation in OPERATIONS
@@ -482,49 +486,49 @@ ALARMS = (
         id="{}-refused",
         metrics=(REQUESTS_REFUSED,),
         threshold="refused_share",
-        description="S3 refuses requests: objects are missing, or CloudFront may not read them",
+        description="S3 answers with 4xx: objects are missing, or CloudFront lacks access",
     ),
     Alarm(
         id="{}-failing",
         metrics=(REQUESTS_FAILED,),
         threshold=0,
-        description="S3 itself fails: nothing to do but to watch the AWS health dashboard",
+        description="S3 answers with 5xx: follow the AWS Health Dashboard",
     ),
     Alarm(
         id="function-errors",
         metrics=(ERRORS,),
         threshold="function_errors",
-        description="Calls of the cache Lambda end without an answer: read its log",
+        description="Invocations of the cache Lambda fail: read its log",
     ),
     Alarm(
         id="function-slow",
         metrics=(DURATION,),
         threshold="slow_function_ms",
-        description="The cache Lambda is about to reach its time limit: is Gemini slow?",
+        description="p95 duration of the cache Lambda is close to its timeout: is Gemini slow?",
     ),
     Alarm(
         id="function-throttled",
         metrics=(THROTTLES,),
         threshold=0,
-        description="Lambda refuses calls: raise the reserved or the account's concurrency",
+        description="Lambda throttles invocations: raise the reserved or the account's concurrency",
     ),
     Alarm(
         id="gemini-failing",
         metrics=(UPSTREAM_ERROR,),
         threshold="upstream_errors",
-        description="Gemini refuses or fails: check its key, its quota and its status page",
+        description="Calls to Gemini fail: check the API key, the quota and Google's status page",
     ),
     Alarm(
         id="cache-failing",
         metrics=(CACHE_READ_FAILURE, CACHE_WRITE_FAILURE),
         threshold="cache_failures",
-        description=("The cache cannot be read or written: every question costs a call of Gemini"),
+        description=("Cache reads or writes fail: every question costs a call to Gemini"),
     ),
     Alarm(
         id="site-failing",
         metrics=(SITE_5XX,),
         threshold="failing_site_percent",
-        description="CloudFront answers with errors of the server: look at the API first",
+        description="CloudFront answers with 5xx: check the API first",
         periods=2,
     ),
 )
@@ -567,6 +571,8 @@ def _part_suffix(part: str) -> str:
     return "" if part == "bucket" else f"_{part.replace('-', '_')}"
 
 
+TABLE_ADDRESS = "aws_dynamodb_table.cache"
+
 ADOPTABLE = (
     Adoptable(
         setting="gemini_secret",
@@ -577,7 +583,7 @@ ADOPTABLE = (
     Adoptable(
         setting="cache_table",
         layer=Layer.STORAGE,
-        address="aws_dynamodb_table.cache",
+        address=TABLE_ADDRESS,
         id="{naming.cache_table}",
     ),
     *(part for bucket in BUCKETS for part in _bucket_parts(bucket)),

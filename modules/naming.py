@@ -1,7 +1,6 @@
-"""The only builder of names, Parameter Store paths and tags.
+"""Builds every name, Parameter Store path and tag.
 
-The names are a contract with everything that finds these resources by name; see
-docs/architecture.md.
+The names are a contract with everything that finds the resources by name: docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _LONGEST_ROLE_OR_FUNCTION = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Naming:
-    """Every name of one environment. ``bucket_suffix`` makes the global bucket names unique."""
+    """The names of one environment; ``bucket_suffix`` makes the global bucket names unique."""
 
     environment: str
     bucket_suffix: str | None = None
@@ -42,12 +41,12 @@ class Naming:
         return self._name("cache")
 
     def restored_cache_table(self, time: datetime) -> str:
-        """Table into which the cache is restored as it was at a time, beside the live one."""
+        """Return the name of the table that the cache is restored into as of a time."""
         return f"{self.restored_cache_table_beginning}{time.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
     @property
     def restored_cache_table_beginning(self) -> str:
-        """What the names of all those tables begin with."""
+        """Prefix of the names of all restored tables."""
         return f"{self.cache_table}-restored-"
 
     def bucket(self, bucket: Bucket) -> str:
@@ -91,7 +90,7 @@ class Naming:
 
     @property
     def log_group(self) -> str:
-        """Log group of the cache Lambda, as AWS Lambda itself would name it."""
+        """Log group of the cache Lambda, by AWS Lambda's own convention."""
         return f"/aws/lambda/{self.function}"
 
     @property
@@ -101,11 +100,11 @@ class Naming:
 
     @property
     def origin_access_control(self) -> str:
-        """Origin access control with which CloudFront reads the buckets."""
+        """Origin access control of the buckets."""
         return self._name("s3")
 
     def scaling_policy(self, what: str, access: str) -> str:
-        """Scaling policy of the table's or index's reads or writes."""
+        """Return the name of the scaling policy of the table's or index's reads or writes."""
         return self._name(f"cache-{what}-{access.lower()}-scaling")
 
     def edge(self, part: str) -> str:
@@ -119,17 +118,17 @@ class Naming:
 
     @property
     def distribution_logs(self) -> str:
-        """Delivery of the distribution's access logs, from source to destination."""
+        """Source and destination of the delivery of the distribution's access logs."""
         return self._name("distribution-logs")
 
     @property
     def alarm_topic(self) -> str:
-        """Topic that alarms and budget warnings are published to."""
+        """SNS topic of alarms and budget warnings."""
         return self._name("alarms")
 
     @property
     def alarm_key(self) -> str:
-        """Alias of the key that encrypts that topic."""
+        """Alias of the KMS key of that topic."""
         return f"alias/{self.alarm_topic}"
 
     def alarm(self, what: str) -> str:
@@ -152,12 +151,12 @@ class Naming:
         return self._name("monthly")
 
     def replica(self, bucket: str) -> str:
-        """Return the name of the copy of ``bucket`` in another Region."""
+        """Return the name of the replica of ``bucket`` in another Region."""
         return f"{bucket}-replica"
 
     @property
     def replication_role(self) -> str:
-        """Role with which S3 copies objects into the other Region."""
+        """Role of S3 replication."""
         return self._name("s3-replication-role")
 
     @property
@@ -175,31 +174,31 @@ class Naming:
         return f"{self.parameters}/{parameter.path}"
 
     def storage_parameter(self, service: str, name: str) -> str:
-        """Path of a parameter by which the storage layer is found at run time."""
+        """Return the path of a parameter of the storage layer."""
         return f"{self.parameters}/storage/{service}/{name}"
 
     def config_parameter(self, topic: str, name: str) -> str:
-        """Path of a parameter by which the function is configured."""
+        """Return the path of a parameter of the function's configuration."""
         return f"{self.parameters}/config/{topic}/{name}"
 
     def stack(self, layer: Layer) -> str:
-        """Name of a CDKTF stack, of its folder below ``cdktf.out/stacks`` and of its plan."""
+        """Return the name of a stack and of its folder below ``cdktf.out/stacks``."""
         return f"{self.environment}-{layer.key}"
 
     def state_key(self, layer: Layer) -> str:
-        """Key of a layer's state in the state bucket."""
+        """Return the key of a layer's state in the state bucket."""
         return f"{self.environment}/{layer.key}/terraform.tfstate"
 
     def state_file(self, directory: str, layer: Layer) -> str:
-        """Path of a layer's state file; Terraform runs three folders below the checkout."""
+        """Return the path of a layer's state file, relative to its stack folder in the checkout."""
         return f"../../../{directory}/{self.environment}/{layer.key}.tfstate"
 
     def workspace(self, layer: Layer) -> str:
-        """Name of a layer's HCP Terraform workspace."""
+        """Return the name of a layer's HCP Terraform workspace."""
         return self._name(layer.key)
 
     def tags(self, layer: Layer) -> dict[str, str]:
-        """Tags of every resource of a layer."""
+        """Return the default tags of a layer."""
         return {
             "Project": PROJECT,
             "Environment": self.environment,
@@ -209,7 +208,7 @@ class Naming:
         }
 
     def problems(self) -> Iterator[Problem]:
-        """Yield the names that AWS would refuse."""
+        """Yield a problem for each name that AWS would reject."""
         copies = (self.replica(self.bucket(one)) for one in BUCKETS if one.replicated)
         for bucket in (*self.buckets.values(), self.state_bucket, *copies):
             if len(bucket) > _LONGEST_BUCKET:

@@ -64,8 +64,8 @@ class BaseLayer(LayerStack):
             self,
             "gemini_api_key",
             name=self.naming.gemini_secret,
-            description="Gemini API key; put the value with `aws secretsmanager put-secret-value`",
-            # A deleted secret blocks its name for as long as it can be recovered.
+            description="Gemini API key; set the value with `aws secretsmanager put-secret-value`",
+            # A deleted secret blocks its name during the recovery window.
             recovery_window_in_days=_SECRET_RECOVERY_DAYS if self.settings.retain else 0,
         )
 

@@ -1,4 +1,4 @@
-"""Layer 4: the cache Lambda and what it may do."""
+"""Layer 4: the cache Lambda and its rights."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ComputeLayer(LayerStack):
             SignedFunctionConfig(
                 package=package,
                 handler="reasoning.handler.handler",
-                description="Explains a CO2 anomaly, from the cache where it can",
+                description="Explains a CO2 anomaly, from the cache if possible",
                 settings=self.settings.function,
                 environment=environment.function_variables,
                 statements=[
@@ -64,7 +64,7 @@ class ComputeLayer(LayerStack):
         )
 
     def _read_secret(self) -> Statement:
-        # Secrets Manager appends six characters that change when the secret is made anew.
+        # Secrets Manager appends six characters that change when the secret is recreated.
         pattern = f"secret:{self.naming.gemini_secret}-??????"
         return Statement(
             sid="ReadGeminiKey",

@@ -79,7 +79,7 @@ class FrontendLayer(LayerStack):
                     "spa_fallback",
                     EdgeFunctionConfig(
                         name="spa-fallback",
-                        comment="Paths of the page's own router get the page",
+                        comment="Serves index.html for the paths of the page's router",
                     ),
                 ),
                 strip_prefix_arn=add_edge_function(
@@ -87,7 +87,7 @@ class FrontendLayer(LayerStack):
                     "strip_prefix",
                     EdgeFunctionConfig(
                         name="strip-prefix",
-                        comment="/data/geojson/ is not part of the bucket's keys",
+                        comment="Removes /data/geojson/, which is not part of the bucket's keys",
                     ),
                 ),
             ),
@@ -124,7 +124,7 @@ class FrontendLayer(LayerStack):
             self,
             "function_access_control",
             name=self.naming.edge("function"),
-            description="CloudFront calls the cache Lambda",
+            description="CloudFront invokes the cache Lambda",
             origin_access_control_origin_type="lambda",
             signing_behavior="always",
             signing_protocol="sigv4",

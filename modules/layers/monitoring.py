@@ -85,7 +85,7 @@ class MonitoringLayer(LayerStack):
             self,
             "health",
             CompositeAlarmConfig(
-                description="On while any alarm of this environment is", children=alarms
+                description="ALARM while any alarm of this environment is", children=alarms
             ),
         )
         if budget is not None:
@@ -121,10 +121,10 @@ class MonitoringLayer(LayerStack):
 def _rows(watched: Watched) -> Iterator[Row]:
     of = watched.of
     answers = {
-        "From the cache": of(catalogue.HIT),
-        "Asked Gemini": of(catalogue.MISS),
-        "Out of date": of(catalogue.STALE),
-        "Waited for another": of(catalogue.COALESCED),
+        "Hit": of(catalogue.HIT),
+        "Miss": of(catalogue.MISS),
+        "Stale": of(catalogue.STALE),
+        "Coalesced": of(catalogue.COALESCED),
     }
     yield Row(
         heading="Questions and answers",
@@ -153,7 +153,7 @@ def _rows(watched: Watched) -> Iterator[Row]:
         ),
     )
     yield Row(
-        heading="How long it takes",
+        heading="Latency",
         charts=(
             Chart(
                 title="Function",
@@ -176,14 +176,14 @@ def _rows(watched: Watched) -> Iterator[Row]:
         heading="Limits",
         charts=(
             Chart(
-                title="Throttled",
+                title="Throttles",
                 lines={
                     "Function": of(catalogue.THROTTLES),
                     "Table reads": of(catalogue.READ_THROTTLES),
                     "Table writes": of(catalogue.WRITE_THROTTLES),
                 },
             ),
-            Chart(title="Concurrent calls", lines={"Highest": of(catalogue.CONCURRENCY)}),
+            Chart(title="Concurrent executions", lines={"Highest": of(catalogue.CONCURRENCY)}),
         ),
     )
     if watched.frontend:
@@ -199,22 +199,22 @@ def _rows(watched: Watched) -> Iterator[Row]:
             ),
         )
     yield Row(
-        heading="What costs money",
+        heading="Cost drivers",
         charts=(
             Chart(
-                title="Capacity units of the table",
+                title="Consumed capacity",
                 lines={"Read": of(catalogue.READ_UNITS), "Written": of(catalogue.WRITE_UNITS)},
             ),
             Chart(
-                title="Calls of Gemini",
+                title="Gemini calls",
                 lines={"Calls": of(catalogue.UPSTREAM_LATENCY).at("SampleCount")},
             ),
             Chart(
-                title="Time of the function",
+                title="Function duration",
                 lines={"Milliseconds": of(catalogue.DURATION).at("Sum")},
             ),
             Chart(
-                title="Stored",
+                title="Bucket size",
                 lines={
                     bucket.key: catalogue.BUCKET_SIZE.of(watched.storage.buckets[bucket.id].name)
                     for bucket in DATA_BUCKETS

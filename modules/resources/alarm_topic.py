@@ -83,7 +83,7 @@ def _add_key(stack: LayerStack, id_: str, publishers: Sequence[str]) -> str:
     key = KmsKey(
         stack,
         id_,
-        description="Encrypts the alarms on their way",
+        description="Encrypts the alarm topic",
         enable_key_rotation=True,
         deletion_window_in_days=_KEY_DELETION_DAYS,
         policy=policy(

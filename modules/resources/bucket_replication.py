@@ -47,7 +47,7 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
         stack,
         f"{id_}_role",
         name=stack.naming.replication_role,
-        description="S3 copies objects into another Region",
+        description="S3 replicates objects to another Region",
         assume_role_policy=policy(
             Statement(
                 sid="AllowS3",

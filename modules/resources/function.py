@@ -55,7 +55,7 @@ def add_signed_function(
 ) -> SignedFunction:
     """Add a function that only callers with AWS credentials reach, through its URL."""
     naming, settings = stack.naming, config.settings
-    # Without it Lambda creates the group on the first call: unmanaged, and kept for ever.
+    # Lambda would create the group on the first invocation: unmanaged, without retention.
     log_group = CloudwatchLogGroup(
         stack,
         f"{id_}_log",
@@ -66,7 +66,7 @@ def add_signed_function(
         stack,
         f"{id_}_role",
         name=naming.execution_role,
-        description="What the cache Lambda may do",
+        description="Execution role of the cache Lambda",
         assume_role_policy=policy(
             Statement(
                 sid="AllowLambda",
@@ -143,7 +143,7 @@ def _add_alias(
         stack,
         f"{id_}_alias",
         name=settings.alias,
-        description="What the URL calls",
+        description="Target of the function URL",
         function_name=function.function_name,
         function_version=function.version,
     )
@@ -162,5 +162,5 @@ def _trace() -> Statement:
     return Statement(
         sid="SendTraces",
         actions=("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-        resources=("*",),  # X-Ray knows no resource for these two.
+        resources=("*",),  # these two actions support no resource
     )

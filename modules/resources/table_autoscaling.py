@@ -27,7 +27,7 @@ class TableAutoscalingConfig:
 def add_table_autoscaling(
     stack: LayerStack, id_: str, config: TableAutoscalingConfig
 ) -> list[AppautoscalingPolicy]:
-    """Scale reads and writes of the table and of its index, each on its own; return the policies.
+    """Add targets and policies for reads and writes of table and index; return the policies.
 
     The index scales too: when its writes are throttled, so are the table's.
     """

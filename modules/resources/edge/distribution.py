@@ -21,7 +21,7 @@ from cdktf_cdktf_provider_aws.cloudfront_distribution import (
 from modules.settings import Countries, Domain, FrontendSettings
 from modules.stack import LayerStack
 
-# AWS's own policies; their ids are the same in every account.
+# Managed policies; their ids are the same in every account.
 _CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 _ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 _CORS_S3_ORIGIN = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"

@@ -37,7 +37,7 @@ def add_firewall(stack: LayerStack, id_: str, config: Firewall) -> str:
         id_,
         provider=stack.provider_for(EDGE_REGION),
         name=stack.naming.firewall,
-        description="In front of the site",
+        description="Protects the site",
         scope="CLOUDFRONT",
         default_action=Wafv2WebAclDefaultAction(allow=Wafv2WebAclDefaultActionAllow()),
         rule=rules,

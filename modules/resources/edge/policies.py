@@ -61,7 +61,7 @@ def add_api_cache_policy(stack: LayerStack, id_: str, config: ApiCachePolicyConf
         stack,
         id_,
         name=stack.naming.edge("api-cache"),
-        comment="Cache the API's answers for as long as they say",
+        comment="Caches API responses for as long as their Cache-Control says",
         min_ttl=0,
         default_ttl=0,
         max_ttl=_YEAR_SECONDS,
@@ -108,7 +108,7 @@ def add_security_headers(stack: LayerStack, id_: str, config: SecurityHeadersCon
         stack,
         id_,
         name=stack.naming.edge("security-headers"),
-        comment="What browsers must and must not do with the answers",
+        comment="Security headers of every response",
         security_headers_config=headers,
     )
     return policy.id
