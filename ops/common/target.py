@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modules import environments
-from modules.catalogue import Layer
 from modules.naming import Naming
 from modules.problems import InputError
 from modules.settings import Settings
@@ -22,7 +21,6 @@ class Target:
 
     naming: Naming
     settings: Settings
-    layers: tuple[Layer, ...]
     endpoint: str | None
 
     @property
@@ -70,7 +68,6 @@ def find(
     return Target(
         naming=environment.naming,
         settings=environment.settings,
-        layers=environment.layers,
         endpoint=local.endpoint if local else None,
     )
 

@@ -91,7 +91,7 @@ def test_clear_before_a_time_keeps_what_came_later(box: Run, storage: Storage) -
 
 
 class _Meanwhile:
-    """The real client, with a writer that comes between each page read and what is done with it."""
+    """The real client, with a write after each page that is read."""
 
     def __init__(self, real: Any, write: Callable[[], None]) -> None:
         self._real = real
@@ -111,7 +111,7 @@ class _Silent:
         pass
 
 
-def test_clear_keeps_what_a_writer_replaces_meanwhile(storage: Storage) -> None:
+def test_clear_keeps_concurrent_writes(storage: Storage) -> None:
     old = [item(n, NOW - DAY) for n in range(60)]
     storage.put(*old)
     replaced = [item(n, NOW) for n in range(0, 60, 3)]
@@ -123,7 +123,7 @@ def test_clear_keeps_what_a_writer_replaces_meanwhile(storage: Storage) -> None:
     assert storage.keys() == {one["cache_key"]["S"] for one in replaced}
 
 
-def test_clear_that_was_stopped_is_finished_by_the_next(box: Run, storage: Storage) -> None:
+def test_a_stopped_clear_is_resumed_by_the_next(box: Run, storage: Storage) -> None:
     storage.put(*(item(n, NOW - DAY) for n in range(100)))
     batches = iter(range(2))
 
@@ -265,7 +265,7 @@ def test_stats_count_by_age(box: Run, storage: Storage) -> None:
     assert "75.0 % of the questions were answered without Gemini" in box("cache", "stats").out
 
 
-def test_warm_judges_the_whole_file_before_it_asks(
+def test_warm_validates_the_whole_file_before_it_asks(
     box: Run, storage: Storage, tmp_path: Path
 ) -> None:
     file = tmp_path / "questions.jsonl"
@@ -289,7 +289,7 @@ def test_a_missing_table_is_one_clear_line(box: Run, storage: Storage) -> None:
     assert "Traceback" not in answer.err
 
 
-def test_nobody_answers(ops: Run) -> None:
+def test_an_unreachable_aws_is_one_clear_line(ops: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     answer = ops("cache", "recent", "--env", "box", port=port)

@@ -23,7 +23,7 @@ from ops.common.output import table
 from testing.storage import NOW, item
 
 
-class _Throttled(Exception):  # noqa: N818  it stands for botocore's ClientError
+class _Throttled(Exception):  # noqa: N818  a stand-in for botocore's ClientError
     def __init__(self, code: str = "ProvisionedThroughputExceededException") -> None:
         super().__init__(code)
         self.response = {"Error": {"Code": code, "Message": "slow down"}}
@@ -78,7 +78,7 @@ def test_backoff_gives_up_when_everything_is_throttled() -> None:
         _Clock().backoff().call(_failing(10_000, _Throttled()))
 
 
-def test_other_errors_are_not_tried_again() -> None:
+def test_other_errors_are_not_retried() -> None:
     clock = _Clock()
     with pytest.raises(_Throttled):
         clock.backoff().call(_failing(1, _Throttled("ValidationException")))
@@ -86,11 +86,11 @@ def test_other_errors_are_not_tried_again() -> None:
 
 
 class _Table:
-    """A table that throttles every third statement or put, and refuses those it is told to."""
+    """A table that throttles every third statement or put, or fails all with an error code."""
 
-    def __init__(self, *items: dict[str, Any], refuse: str = "") -> None:
+    def __init__(self, *items: dict[str, Any], error_code: str = "") -> None:
         self.items = {one["cache_key"]["S"]: one for one in items}
-        self._refuse = refuse
+        self._error_code = error_code
         self._asked = 0
 
     def scan(self, **_: Any) -> dict[str, Any]:
@@ -101,8 +101,8 @@ class _Table:
 
     def _run(self, statement: Any) -> dict[str, Any]:
         self._asked += 1
-        if self._refuse:
-            return {"Error": {"Code": self._refuse, "Message": "no"}}
+        if self._error_code:
+            return {"Error": {"Code": self._error_code, "Message": "no"}}
         if self._asked % 3 == 0:
             return {"Error": {"Code": "ThrottlingError", "Message": "slow down"}}
         self.items.pop(statement["Parameters"][0]["S"])
@@ -121,7 +121,7 @@ class _Table:
         return {"UnprocessedItems": {table: left} if left else {}}
 
 
-def test_clear_tries_throttled_statements_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clear_retries_throttled_statements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clearing, "Backoff", _Clock().backoff)
     fake: Any = _Table(*(item(n, NOW) for n in range(60)))
     older = clearing.OlderThan(before=NOW, undated=True)
@@ -130,15 +130,15 @@ def test_clear_tries_throttled_statements_again(monkeypatch: pytest.MonkeyPatch)
     assert done.throttled_requests > 0
 
 
-def test_clear_stops_where_the_right_is_missing() -> None:
-    fake: Any = _Table(item(1, NOW), refuse="AccessDenied")
+def test_clear_names_the_missing_permission() -> None:
+    fake: Any = _Table(item(1, NOW), error_code="AccessDenied")
     older = clearing.OlderThan(before=NOW, undated=True)
     with pytest.raises(OperatorError) as error:
         clearing.clear(fake, "t", older, parallel=1, progress=_Silent())
     assert "dynamodb:PartiQLDelete" in str(error.value.remedy)
 
 
-def test_import_writes_what_was_left_unprocessed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_import_retries_unprocessed_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "Backoff", _Clock().backoff)
     fake: Any = _Table()
     items = [item(n, NOW) for n in range(60)]
@@ -152,7 +152,7 @@ def test_import_writes_what_was_left_unprocessed(monkeypatch: pytest.MonkeyPatch
 
 
 class _Index:
-    """An index that tells no further key where a day ends exactly at the limit."""
+    """An index that returns no LastEvaluatedKey where a day ends exactly at the limit."""
 
     def __init__(self, *items: dict[str, Any]) -> None:
         self._items = items
@@ -188,14 +188,14 @@ def test_pages_hold_every_item_once_whatever_their_length(limit: int) -> None:
 
 
 @given(st.text())
-def test_what_is_no_page_is_bad_input(token: str) -> None:
+def test_an_invalid_token_is_bad_input(token: str) -> None:
     span = recent.Span(begin=NOW, end=NOW)
     index: Any = _Index()
     with contextlib.suppress(BadInputError):
         recent.page(index, "t", span, limit=1, token=token)
 
 
-def test_nothing_that_is_printed_can_drive_the_terminal() -> None:
+def test_control_characters_are_not_printed() -> None:
     lines = table(("key",), [("a\x1b[31m\r",)])
     assert all(line.isprintable() for line in lines)
 
@@ -254,7 +254,7 @@ def test_the_next_namespace(value: str, after: str) -> None:
 
 
 @given(st.text(alphabet="abc019-", min_size=1, max_size=12))
-def test_namespaces_never_come_back(value: str) -> None:
+def test_a_namespace_is_never_reused(value: str) -> None:
     seen = [value]
     for _ in range(5):
         seen.append(next_namespace(seen[-1]))
@@ -262,7 +262,7 @@ def test_namespaces_never_come_back(value: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["[]", "7", "{", '{"lat": NaN}', '{"lat": 1}', "\x00"])
-def test_a_question_that_is_none_is_named_by_its_line(tmp_path: Path, line: str) -> None:
+def test_an_invalid_question_is_named_by_its_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "questions.jsonl"
     path.write_text(f"\n{line}\n", encoding="utf-8")
     with pytest.raises(BadInputError, match="line 2: "):

@@ -1,4 +1,4 @@
-"""Which environment a command reaches, and what it refuses to reach."""
+"""The environment that a command reaches, and what it refuses to reach."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ def _in_aws(account: str | None = None, *, retain: bool = False) -> Target:
     settings = environment.settings
     if account:
         settings = type(settings)(**{**vars(settings), "account_id": account})
-    return Target(
-        naming=environment.naming, settings=settings, layers=environment.layers, endpoint=None
-    )
+    return Target(naming=environment.naming, settings=settings, endpoint=None)
 
 
 def test_the_emulator_is_always_on_this_machine(settings: Path) -> None:
@@ -113,7 +111,7 @@ def test_another_region_is_refused(variable: str, monkeypatch: pytest.MonkeyPatc
         Aws(_in_aws())
 
 
-def test_the_emulators_client_knows_nothing_of_the_users_aws(
+def test_the_emulators_client_ignores_the_users_aws_settings(
     settings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
@@ -156,7 +154,9 @@ class _Terminal:
     [(True, "prod", True), (True, "y", False), (True, "", False), (False, "y", True),
      (False, "", False), (False, "dev", False)],
 )  # fmt: skip
-def test_asking(*, retain: bool, typed: str, agreed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_prompt(
+    *, retain: bool, typed: str, agreed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "stdin", _Terminal(typed))
     if agreed:
         require_confirmation(_in_aws(retain=retain), Consent(), what="delete all")

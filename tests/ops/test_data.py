@@ -41,7 +41,7 @@ def _polygon(*rings: Any) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": list(rings)}
 
 
-def test_what_is_valid(tmp_path: Path) -> None:
+def test_a_valid_file(tmp_path: Path) -> None:
     several = {"type": "GeometryCollection", "geometries": [_point(1, 2), _polygon(SQUARE)]}
     path = _file(tmp_path, _collection(_point(-180, 90, 10), several, None))
     verdict = validate(path)
@@ -50,7 +50,7 @@ def test_what_is_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("geometry", "told"),
+    ("geometry", "fault"),
     [
         (_point(181, 0), "feature 1: [181, 0] is not a longitude and latitude"),
         (_point(52.5, 113.4), "longitude comes first"),
@@ -63,14 +63,14 @@ def test_what_is_valid(tmp_path: Path) -> None:
         ("a point", "feature 1: geometry"),
     ],
 )
-def test_a_wrong_feature_is_named_with_its_rule(tmp_path: Path, geometry: Any, told: str) -> None:
+def test_a_wrong_feature_is_named_with_its_rule(tmp_path: Path, geometry: Any, fault: str) -> None:
     verdict = validate(_file(tmp_path, _collection(_point(1, 2), geometry, _point(3, 4))))
     assert len(verdict.faults) == 1
-    assert told in verdict.faults[0]
+    assert fault in verdict.faults[0]
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "fault"),
     [
         ("{", "not JSON"),
         ('{"type": "FeatureCollection", "features": [NaN]}', "NaN is not a number in JSON"),
@@ -81,13 +81,13 @@ def test_a_wrong_feature_is_named_with_its_rule(tmp_path: Path, geometry: Any, t
         ({"type": "FeatureCollection", "features": [7]}, "feature 0"),
     ],
 )
-def test_what_is_no_collection(tmp_path: Path, document: Any, told: str) -> None:
+def test_what_is_not_a_collection(tmp_path: Path, document: Any, fault: str) -> None:
     verdict = validate(_file(tmp_path, document))
     assert len(verdict.faults) == 1
-    assert told in verdict.faults[0]
+    assert fault in verdict.faults[0]
 
 
-def test_the_order_of_a_rings_points_is_only_a_note(tmp_path: Path) -> None:
+def test_winding_order_is_only_noted(tmp_path: Path) -> None:
     hole = [[0.2, 0.2], [0.4, 0.2], [0.4, 0.4], [0.2, 0.2]]
     right = _polygon(SQUARE, hole[::-1])
     wrong = (_polygon(SQUARE[::-1]), _polygon(SQUARE, hole))
@@ -137,13 +137,13 @@ def test_keys(name: str, month: str | None, months: set[str], key: str) -> None:
         (".geojson", "2025-11", set()),
     ],
 )
-def test_what_is_no_key(name: str, month: str | None, months: set[str]) -> None:
+def test_invalid_keys(name: str, month: str | None, months: set[str]) -> None:
     with pytest.raises(BadInputError) as error:
         layout.key(Verdict(path=Path(name), bytes=1, months=months), month)
     assert error.value.remedy
 
 
-def test_the_sample_is_valid_and_tells_its_source(ops: Run, tmp_path: Path) -> None:
+def test_the_sample_is_valid_and_names_its_source(ops: Run, tmp_path: Path) -> None:
     folder = tmp_path / "sample"
     assert ops("data", "sample", str(folder), "--dry-run").code == 0
     assert not folder.exists()
@@ -159,7 +159,7 @@ def test_the_sample_is_valid_and_tells_its_source(ops: Run, tmp_path: Path) -> N
     assert (again.code, "already exists" in again.err) == (2, True)
 
 
-def test_validate_tells_every_fault(ops: Run, tmp_path: Path) -> None:
+def test_validate_lists_every_fault(ops: Run, tmp_path: Path) -> None:
     path = _file(tmp_path, _collection(_point(181, 0), _point(1, 2), _point(0, 91)))
     answer = ops("data", "validate", str(path))
     assert answer.code == 2

@@ -44,7 +44,7 @@ class _Empty:
         return SimpleNamespace(paginate=lambda **_: [])
 
 
-class _Missing(Exception):  # noqa: N818  it stands for botocore's ClientError
+class _Missing(Exception):  # noqa: N818  a stand-in for botocore's ClientError
     response = {"Error": {"Code": "NoSuchBucket", "Message": "none"}}  # noqa: RUF012
 
 

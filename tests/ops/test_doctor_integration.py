@@ -1,4 +1,4 @@
-"""The doctor finds what was broken, and names the remedy."""
+"""The doctor finds what is wrong, and names the remedy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _wrong(box: Run) -> dict[str, str]:
 
 @pytest.fixture
 def healthy(storage: Storage) -> Storage:
-    """Add what the base and compute layers build, as far as the doctor looks at it."""
+    """Add what the doctor checks of the other layers."""
     naming = storage.naming
     storage.dynamodb.tag_resource(
         ResourceArn=storage.dynamodb.describe_table(TableName=naming.cache_table)["Table"][

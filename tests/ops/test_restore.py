@@ -73,14 +73,14 @@ def test_as_it_was_at_any_time(letters: list[str], minute: int) -> None:
         assert done.action == "keep"
 
 
-class _Refused(Exception):  # noqa: N818  it stands for botocore's ClientError
+class _Refused(Exception):  # noqa: N818  a stand-in for botocore's ClientError
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.response = {"Error": {"Code": code, "Message": "not yet"}}
 
 
 class _NewTable:
-    """A restored table as DynamoDB gives it: bare, and for a while without continuous backups."""
+    """A newly restored table: without settings, and at first not ready for some of them."""
 
     def __init__(self, refusals: int, code: str) -> None:
         self._left = refusals
@@ -143,7 +143,7 @@ def _configure(table: Any, scaling: Any) -> TableStatus:
     return configure(table, scaling, PROD, "t", lambda: None, sleep=lambda _: None)
 
 
-def test_every_setting_is_made_and_a_refused_one_again() -> None:
+def test_every_setting_is_made_and_a_refused_one_retried() -> None:
     table, scaling = _NewTable(3, "ContinuousBackupsUnavailableException"), _Scaling()
     _configure(table, scaling)
     assert table.made == ["expiry", "stream", "recovery", "protection", "tags"]
@@ -162,12 +162,12 @@ def test_every_setting_is_made_and_a_refused_one_again() -> None:
     assert all(name.startswith("co2-analysis-prod-cache-") for name in names)
 
 
-def test_a_setting_that_is_never_taken_is_given_up() -> None:
+def test_a_setting_that_is_always_refused_ends_the_restore() -> None:
     with pytest.raises(OperatorError, match="cannot be configured yet"):
         _configure(_NewTable(10_000, "ContinuousBackupsUnavailableException"), _Scaling())
 
 
-def test_a_setting_that_is_forbidden_is_not_tried_again() -> None:
+def test_a_forbidden_setting_is_not_retried() -> None:
     with pytest.raises(_Refused):
         _configure(_NewTable(1, "AccessDeniedException"), _Scaling())
 
@@ -175,12 +175,12 @@ def test_a_setting_that_is_forbidden_is_not_tried_again() -> None:
 def test_scaling_that_is_missing_or_differs_is_reported() -> None:
     scaling: Any = _Scaling()
     found = _configure(_NewTable(0, ""), scaling)
-    told = [one for one in remaining(scaling, found, PROD) if "scaled" in one]
-    assert told == []
+    reported = [one for one in remaining(scaling, found, PROD) if "scaled" in one]
+    assert reported == []
     scaling.targets[0]["MaxCapacity"] = 7
     del scaling.targets[3]
-    told = [one for one in remaining(scaling, found, PROD) if "scaled" in one]
-    assert told == [
+    reported = [one for one in remaining(scaling, found, PROD) if "scaled" in one]
+    assert reported == [
         "dynamodb:table:ReadCapacityUnits of table/t is not scaled from 5 to 50",
         (
             "dynamodb:index:WriteCapacityUnits of table/t/index/cached-at-index"
