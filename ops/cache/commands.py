@@ -45,8 +45,8 @@ def show_stats(ops: Session) -> None:
     days = ops.target.settings.cache.ttl_days
     with ops.out.progress("days counted", days + 1) as progress:
         found = stats.measure(
-            ops.aws.dynamodb,
-            ops.aws.cloudwatch,
+            ops.aws.client("dynamodb"),
+            ops.aws.client("cloudwatch"),
             table=ops.table,
             function=ops.target.naming.function,
             ttl_days=days,
@@ -71,7 +71,7 @@ def list_recent(
     It reads the items that it shows, not the table.
     """
     span = _span(last, begin, end) or _last("1h")
-    found = recent.page(ops.aws.dynamodb, ops.table, span, limit=limit, token=page)
+    found = recent.page(ops.aws.client("dynamodb"), ops.table, span, limit=limit, token=page)
     ops.out.result(report.recent_document(found, span), report.recent_lines(found, span))
 
 
@@ -87,7 +87,7 @@ def delete(ops: Session, consent: Consent, key: Key) -> None:
     """Delete a cached answer; the next request for it gets a new one."""
     item = _get(ops, key)
     if ops.confirmed(consent, f"delete {key} from {ops.table}"):
-        ops.aws.dynamodb.delete_item(TableName=ops.table, Key={KEY: {"S": key}})
+        ops.aws.client("dynamodb").delete_item(TableName=ops.table, Key={KEY: {"S": key}})
     dry_run = consent.dry_run
     ops.out.result(
         {"dry_run": dry_run, "deleted": not dry_run, "item": report.item_document(item)},
@@ -164,7 +164,7 @@ def export(
         raise BadInputError(f"{file} already exists", remedy="choose another name, or remove it")
     if file == "-" and ops.out.as_json:
         raise BadInputError("stdout is the export", remedy="omit --json, or name a file")
-    dynamodb, table = ops.aws.dynamodb, ops.table
+    dynamodb, table = ops.aws.client("dynamodb"), ops.table
     written = 0
     lock = threading.Lock()
     with ops.out.progress("items written") as progress, jsonlines.writer(file) as write:
@@ -209,7 +209,7 @@ def import_(
         result = importing.ImportResult()
         with ops.out.progress("items read", valid) as progress:
             importing.write(
-                ops.aws.dynamodb,
+                ops.aws.client("dynamodb"),
                 ops.table,
                 importing.unexpired(jsonlines.read(file), result),
                 result,
@@ -243,7 +243,9 @@ def warm_up(
         ops.out.result({"dry_run": True, "questions": len(asked)}, [f"would {what}"])
         return
     with ops.out.progress("questions asked", len(asked)) as progress:
-        result = warm(ops.aws.lambda_, function, asked, parallel=parallel, progress=progress)
+        result = warm(
+            ops.aws.client("lambda"), function, asked, parallel=parallel, progress=progress
+        )
     ops.out.result(
         {"dry_run": False, "questions": len(asked), **asdict(result)}, report.warm_lines(result)
     )
@@ -259,7 +261,7 @@ def _clear(ops: Session, consent: Consent, before: str | None, parallel: int) ->
     # Times are whole seconds, so the default includes what was cached in this very second.
     limit = times.parse_time(before, start) if before else start + dt.timedelta(seconds=1)
     older = clearing.OlderThan(before=limit, undated=before is None)
-    dynamodb, table = ops.aws.dynamodb, ops.table
+    dynamodb, table = ops.aws.client("dynamodb"), ops.table
     cached = f"cached before {times.format_time(limit)}"
     document = {
         "dry_run": consent.dry_run, "table": table, "before": times.format_time(limit)
@@ -297,7 +299,7 @@ def _clear_logically(ops: Session, consent: Consent) -> None:
     after = next_namespace(before)
     verb = "would set"
     if ops.confirmed(consent, f"make {naming.function} ignore every cached answer"):
-        ops.aws.ssm.put_parameter(Name=path, Value=after, Overwrite=True)
+        ops.aws.client("ssm").put_parameter(Name=path, Value=after, Overwrite=True)
         verb = "set"
     ops.out.result(
         {"dry_run": consent.dry_run, "parameter": path, "before": before, "after": after},
@@ -309,7 +311,7 @@ def _clear_logically(ops: Session, consent: Consent) -> None:
 
 
 def _get(ops: Session, key: str) -> Item:
-    answer = ops.aws.dynamodb.get_item(TableName=ops.table, Key={KEY: {"S": key}})
+    answer = ops.aws.client("dynamodb").get_item(TableName=ops.table, Key={KEY: {"S": key}})
     if "Item" not in answer:
         raise MissingError(
             f"nothing is cached under {key!r}",

@@ -45,7 +45,7 @@ class Session:
     def parameter(self, path: str) -> str | None:
         """Return the value of a parameter, None if it does not exist."""
         try:
-            return self.aws.ssm.get_parameter(Name=path)["Parameter"]["Value"]
+            return self.aws.client("ssm").get_parameter(Name=path)["Parameter"]["Value"]
         except Exception as error:
             if error_code(error) == "ParameterNotFound":
                 return None

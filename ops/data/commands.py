@@ -62,7 +62,7 @@ def upload(ops: Session, consent: Consent, files: Files, month: Month = None) ->
         raise BadInputError(
             "two files would get the same key", remedy="rename one of them, or use --month"
         )
-    s3, bucket = ops.aws.s3, ops.bucket(GEOJSON)
+    s3, bucket = ops.aws.client("s3"), ops.bucket(GEOJSON)
     plans = [
         uploading.plan(s3, bucket, verdict.path, key)
         for verdict, key in zip(verdicts, keys, strict=True)
@@ -99,7 +99,9 @@ def list_objects(
 ) -> None:
     """List the observations in the bucket."""
     bucket, prefix = ops.bucket(GEOJSON), layout.prefix(month)
-    pages = ops.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    pages = (
+        ops.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    )
     found = (one for page in pages for one in page.get("Contents", []))
     listed = list(islice(found, limit))
     more = next(found, None) is not None

@@ -56,7 +56,7 @@ def _state(ops: Session) -> Iterator[Finding]:
     if not _exists(ops, bucket):
         yield Finding(
             found=f"the bucket {bucket} does not exist, or is not yours",
-            remedy="create it: README.md, Give the state a bucket",
+            remedy="create it: README.md, Create the state bucket",
         )
         return
     versioning = _versioning(ops, bucket)
@@ -77,18 +77,20 @@ def _configuration(ops: Session) -> Iterator[Finding]:
 def _secret(ops: Session) -> Iterator[Finding]:
     """Check that the Gemini key has a value, without reading it."""
     name = ops.target.naming.gemini_secret
-    described = ops.aws.secretsmanager.describe_secret(SecretId=name)
+    described = ops.aws.client("secretsmanager").describe_secret(SecretId=name)
     stages = described.get("VersionIdsToStages", {}).values()
     has_value = any("AWSCURRENT" in one for one in stages)
     yield Finding(
         found=f"{name} {'has a value' if has_value else 'has no value'}",
-        remedy=None if has_value else "set it: README.md, Put the Gemini key",
+        remedy=None
+        if has_value
+        else f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://KEY",
     )
 
 
 def _table(ops: Session) -> Iterator[Finding]:
     """Compare the cache table with the settings."""
-    found = table_status.read(ops.aws.dynamodb, ops.table)
+    found = table_status.read(ops.aws.client("dynamodb"), ops.table)
     yield Finding(found=f"{found.name}, {found.status.lower()}")
     for one in table_status.differences(found, ops.target):
         yield Finding(found=one, remedy=_deploy(ops, Layer.STORAGE))
@@ -117,7 +119,7 @@ def _locations(ops: Session) -> Iterator[Finding]:
     target = ops.target
     buckets = {bucket.id: target.naming.bucket(bucket) for bucket in DATA_BUCKETS}
     built = {
-        "cache_table": table_status.read(ops.aws.dynamodb, ops.table),
+        "cache_table": table_status.read(ops.aws.client("dynamodb"), ops.table),
         "buckets": {
             id_: SimpleNamespace(name=name, arn=bucket_arn(target.settings.region, name))
             for id_, name in buckets.items()
@@ -129,7 +131,7 @@ def _locations(ops: Session) -> Iterator[Finding]:
 def _function(ops: Session) -> Iterator[Finding]:
     """Check the state of the cache Lambda."""
     name = ops.target.naming.function
-    found = ops.aws.lambda_.get_function_configuration(FunctionName=name)
+    found = ops.aws.client("lambda").get_function_configuration(FunctionName=name)
     state = found.get("State", "Active")
     reason = f": {found['StateReason']}" if found.get("StateReason") else ""
     yield Finding(
@@ -140,7 +142,7 @@ def _function(ops: Session) -> Iterator[Finding]:
 
 def _alarms(ops: Session) -> Iterator[Finding]:
     """Check that the alarms exist."""
-    missing = alarms.missing(ops.aws.cloudwatch, ops.target)
+    missing = alarms.missing(ops.aws.client("cloudwatch"), ops.target)
     for one in missing:
         yield Finding(found=one, remedy=_deploy(ops, Layer.MONITORING))
     if not missing:
@@ -164,8 +166,10 @@ CHECKS: Mapping[str, Check] = {
 def _parameters(ops: Session, layer: Layer, values: Mapping[str, object]) -> Iterator[Finding]:
     """Compare a layer's parameters with ``values``, the fields of the catalogue's templates."""
     naming = ops.target.naming
-    pages = ops.aws.ssm.get_paginator("get_parameters_by_path").paginate(
-        Path=naming.parameters, Recursive=True
+    pages = (
+        ops.aws.client("ssm")
+        .get_paginator("get_parameters_by_path")
+        .paginate(Path=naming.parameters, Recursive=True)
     )
     found = {one["Name"]: one["Value"] for page in pages for one in page["Parameters"]}
     rows = [row for row in PARAMETERS if row.layer is layer]
@@ -192,7 +196,7 @@ def _parameters(ops: Session, layer: Layer, values: Mapping[str, object]) -> Ite
 
 def _exists(ops: Session, bucket: str) -> bool:
     try:
-        ops.aws.s3.head_bucket(Bucket=bucket)
+        ops.aws.client("s3").head_bucket(Bucket=bucket)
     except Exception as error:
         if error_code(error) in _ABSENT_BUCKET:
             return False
@@ -201,7 +205,7 @@ def _exists(ops: Session, bucket: str) -> bool:
 
 
 def _versioning(ops: Session, bucket: str) -> bool:
-    return ops.aws.s3.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"
+    return ops.aws.client("s3").get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"
 
 
 def _deploy(ops: Session, layer: Layer) -> str:

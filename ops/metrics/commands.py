@@ -49,7 +49,7 @@ def metrics(
     }
     end = times.now()
     series = read(
-        ops.aws.cloudwatch,
+        ops.aws.client("cloudwatch"),
         [
             metric.of(name)
             for metric in METRICS

@@ -70,7 +70,7 @@ def restore_object(
     time = times.parse_time(at, now) if at else None
     if time:
         objects.require_retained(ops.target, time, now)
-    s3, name = ops.aws.s3, ops.bucket(_BUCKETS[bucket])
+    s3, name = ops.aws.client("s3"), ops.bucket(_BUCKETS[bucket])
     objects.require_versioning(s3, name)
     steps = list(objects.plan(s3, name, path, whole_prefix=prefix, mode=mode, at=time))
     needed = [one for one in steps if one.action != "keep"]
@@ -118,7 +118,7 @@ def restore_table(
         raise BadInputError(
             "choose what to restore", remedy="add either --at 2025-11-01T12:00:00Z or --deleted"
         )
-    dynamodb, table = ops.aws.dynamodb, ops.table
+    dynamodb, table = ops.aws.client("dynamodb"), ops.table
     plan = (
         tables.plan_to_time(dynamodb, ops.target, table, times.parse_time(at, times.now()))
         if at
@@ -135,11 +135,15 @@ def restore_table(
                 tables.wait(dynamodb, plan.into, waited=progress.add)
 
             pause()
-            found = tables.configure(dynamodb, ops.aws.autoscaling, ops.target, plan.into, pause)
-        differences = tables.remaining(ops.aws.autoscaling, found, ops.target)
+            found = tables.configure(
+                dynamodb, ops.aws.client("application-autoscaling"), ops.target, plan.into, pause
+            )
+        differences = tables.remaining(ops.aws.client("application-autoscaling"), found, ops.target)
         # Alarms watch a table by its name, so a table of another name needs none.
         if plan.into == ops.target.naming.cache_table:
-            differences += alarms.missing(ops.aws.cloudwatch, ops.target, resource="table")
+            differences += alarms.missing(
+                ops.aws.client("cloudwatch"), ops.target, resource="table"
+            )
     ops.out.result(
         {
             "dry_run": consent.dry_run,
@@ -170,7 +174,7 @@ def copy(
     Items that only the live table has are kept; expired ones are skipped. Idempotent: stopped and
     run again, it copies everything once more.
     """
-    dynamodb, live = ops.aws.dynamodb, ops.table
+    dynamodb, live = ops.aws.client("dynamodb"), ops.table
     beginning = ops.target.naming.restored_cache_table_beginning
     if not table.startswith(beginning):
         raise BadInputError(

@@ -56,8 +56,8 @@ class Step:
         return "delete" if self.delete else "keep"
 
     def __str__(self) -> str:
-        why = f", the version of {format_time(self.copy.modified)}" if self.copy else ""
-        return f"{self.action:<9} {self.key}{why or (self.why and f': {self.why}')}"
+        version = f"the version of {format_time(self.copy.modified)}" if self.copy else ""
+        return f"{self.action:<9} {self.key}  {version or self.why}".rstrip()
 
     def document(self) -> dict[str, object]:
         """Return it for JSON."""

@@ -23,7 +23,7 @@ def size(ops: Session) -> None:
 
     DynamoDB updates items and size about every six hours.
     """
-    found = read(ops.aws.dynamodb, ops.table)
+    found = read(ops.aws.client("dynamodb"), ops.table)
     wrong = list(differences(found, ops.target))
     ops.out.result(
         {**found.document(), "differences": wrong},

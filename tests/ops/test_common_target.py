@@ -89,7 +89,7 @@ def _aws(account: str | None, monkeypatch: pytest.MonkeyPatch) -> Aws:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     aws = Aws(_in_aws(account))
     fake: Any = _Sts()
-    aws.sts = fake
+    monkeypatch.setattr(aws, "client", lambda _: fake)
     return aws
 
 
@@ -117,7 +117,7 @@ def test_the_emulators_client_ignores_the_users_aws_settings(
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://example.invalid")
-    client = Aws(_find("box", settings, CO2_LOCAL_PORT="5000")).dynamodb
+    client = Aws(_find("box", settings, CO2_LOCAL_PORT="5000")).client("dynamodb")
     assert client.meta.endpoint_url == "http://127.0.0.1:5000"
     assert client.meta.region_name == "us-east-1"
 

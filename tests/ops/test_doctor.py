@@ -49,7 +49,7 @@ class _Missing(Exception):  # noqa: N818  a stand-in for botocore's ClientError
 
 
 def _found(check: str) -> list[str]:
-    aws: Any = SimpleNamespace(s3=_Empty(), ssm=_Empty())
+    aws: Any = SimpleNamespace(client=lambda _: _Empty())
     session = Session(target=find("prod", variables={}), aws=aws, out=Output(as_json=True))
     return [one.found for one in run(checks.CHECKS[check], session) if one.remedy]
 
