@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ops.common.errors import AccessError, MissingError, OperatorError
 from ops.common.output import printable
+
+Response = TypeVar("Response")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +56,8 @@ _BY_CODE = {
         _THROTTLED,
     ),
     **dict.fromkeys(
-        ("ResourceNotFoundException", "TableNotFoundException", "NoSuchBucket",
-         "ParameterNotFound"),
+        ("ResourceNotFoundException", "TableNotFoundException", "NoSuchBucket", "NoSuchKey",
+         "ParameterNotFound", "NotFound", "404"),
         _MISSING,
     ),
 }  # fmt: skip
@@ -93,6 +97,21 @@ def translate(error: Exception) -> OperatorError | None:
     if known is None:
         return OperatorError(f"AWS answers {code or type(error).__name__}: {message}")
     return known.kind(f"{known.message}: {message}", remedy=known.remedy)
+
+
+def if_exists(request: Callable[[], Response]) -> Response | None:
+    """Return the response of a request, None if the resource does not exist.
+
+    Raises:
+        Exception: The request failed for another reason.
+
+    """
+    try:
+        return request()
+    except Exception as error:
+        if _BY_CODE.get(error_code(error)) is _MISSING:
+            return None
+        raise
 
 
 def error_code(error: Exception) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from modules.catalogue import CACHE_TABLE_NAME, PARAMETERS, Bucket
 from ops.common.aws import Aws
-from ops.common.aws_errors import error_code, translate
+from ops.common.aws_errors import if_exists, translate
 from ops.common.confirmation import Consent, require_confirmation
 from ops.common.errors import OperatorError, StoppedError, reported
 from ops.common.options import Debug, Env, Json
@@ -44,12 +44,8 @@ class Session:
 
     def parameter(self, path: str) -> str | None:
         """Return the value of a parameter, None if it does not exist."""
-        try:
-            return self.aws.client("ssm").get_parameter(Name=path)["Parameter"]["Value"]
-        except Exception as error:
-            if error_code(error) == "ParameterNotFound":
-                return None
-            raise
+        answer = if_exists(lambda: self.aws.client("ssm").get_parameter(Name=path))
+        return answer["Parameter"]["Value"] if answer else None
 
     def confirmed(self, consent: Consent, what: str) -> bool:
         """Return False on a dry run; otherwise check the account and prompt for confirmation.

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ops.common.aws_errors import error_code
+from ops.common.aws_errors import if_exists
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,7 +19,6 @@ CACHE_CONTROL = "public, max-age=3600"
 DIGEST = "content-sha256"
 """Name of the metadata that holds the SHA-256 of the file before compression."""
 
-_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 _PART_BYTES = 8 * 1024 * 1024
 
 
@@ -84,12 +83,9 @@ def send(s3: S3Client, bucket: str, upload: Upload) -> None:
 
 
 def _action(s3: S3Client, bucket: str, key: str, digest: str) -> str:
-    try:
-        found = s3.head_object(Bucket=bucket, Key=key)
-    except Exception as error:
-        if error_code(error) in _ABSENT:
-            return "new"
-        raise
+    found = if_exists(lambda: s3.head_object(Bucket=bucket, Key=key))
+    if found is None:
+        return "new"
     same = (
         found["Metadata"].get(DIGEST) == digest
         and found.get("ContentType") == CONTENT_TYPE

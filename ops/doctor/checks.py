@@ -15,14 +15,12 @@ from modules.catalogue import (
     Layer,
     bucket_arn,
 )
-from ops.common.aws_errors import error_code
+from ops.common.aws_errors import if_exists
 from ops.common.session import Session
 from ops.doctor import alarms
 from ops.doctor.finding import Check, Finding
 from ops.local.tools import find_tools
 from ops.table import table_status
-
-_ABSENT_BUCKET = frozenset({"404", "NoSuchBucket", "NotFound"})
 
 
 def _tools(_: Session) -> Iterator[Finding]:
@@ -195,13 +193,7 @@ def _parameters(ops: Session, layer: Layer, values: Mapping[str, object]) -> Ite
 
 
 def _exists(ops: Session, bucket: str) -> bool:
-    try:
-        ops.aws.client("s3").head_bucket(Bucket=bucket)
-    except Exception as error:
-        if error_code(error) in _ABSENT_BUCKET:
-            return False
-        raise
-    return True
+    return if_exists(lambda: ops.aws.client("s3").head_bucket(Bucket=bucket)) is not None
 
 
 def _versioning(ops: Session, bucket: str) -> bool:

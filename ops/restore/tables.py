@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from modules.catalogue import SCALING, STREAM_VIEW, TTL_ATTRIBUTE, Layer
 from modules.settings import Autoscaling
-from ops.common.aws_errors import error_code
+from ops.common.aws_errors import error_code, if_exists
 from ops.common.errors import BadInputError, MissingError, OperatorError
 from ops.common.target import Target
 from ops.common.times import format_time
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import SSESpecificationTypeDef
 
 _POLL_SECONDS = 5.0
-_ABSENT = frozenset({"ResourceNotFoundException", "TableNotFoundException"})
 _NOT_READY = frozenset({"ContinuousBackupsUnavailableException", "ResourceInUseException"})
 _ATTEMPTS = 120
 _KMS: SSESpecificationTypeDef = {"Enabled": True, "SSEType": "KMS"}
@@ -57,17 +56,6 @@ class TablePlan:
         ]
 
 
-def exists(dynamodb: DynamoDBClient, table: str) -> bool:
-    """Return whether a table exists."""
-    try:
-        dynamodb.describe_table(TableName=table)
-    except Exception as error:
-        if error_code(error) in _ABSENT:
-            return False
-        raise
-    return True
-
-
 def plan_to_time(
     dynamodb: DynamoDBClient, target: Target, table: str, at: dt.datetime
 ) -> TablePlan:
@@ -80,14 +68,15 @@ def plan_to_time(
 
     """
     into, then = target.naming.restored_cache_table(at), format_time(at)
-    plan = TablePlan(source=f"{table} as of {then}", into=into, begun=exists(dynamodb, into), at=at)
+    begun = if_exists(lambda: dynamodb.describe_table(TableName=into)) is not None
+    plan = TablePlan(source=f"{table} as of {then}", into=into, begun=begun, at=at)
     if plan.begun:
         return plan
-    if not exists(dynamodb, table):
+    found = if_exists(lambda: read(dynamodb, table))
+    if found is None:
         raise MissingError(
             f"{table} does not exist", remedy="restore it from its backup: --deleted"
         )
-    found = read(dynamodb, table)
     if not found.point_in_time_recovery or not found.restorable_from or not found.restorable_to:
         raise OperatorError(
             f"{table} has no point-in-time recovery",
@@ -112,9 +101,9 @@ def plan_deleted(dynamodb: DynamoDBClient, target: Target) -> TablePlan:
 
     """
     table = target.naming.cache_table
-    if exists(dynamodb, table):
-        described = dynamodb.describe_table(TableName=table)["Table"]
-        backup = described.get("RestoreSummary", {}).get("SourceBackupArn")
+    existing = if_exists(lambda: dynamodb.describe_table(TableName=table))
+    if existing:
+        backup = existing["Table"].get("RestoreSummary", {}).get("SourceBackupArn")
         if not backup:
             raise OperatorError(
                 f"{table} is not deleted", remedy="restore it to a time: --at 2025-11-01T12:00:00Z"
