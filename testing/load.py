@@ -26,8 +26,7 @@ from reasoning.responses import LambdaResponse
 from reasoning.runtime import Runtime
 
 from testing.emulator import Emulator
-from tests.lambda_src.builders import CREDENTIALS, FIELDS, Context, get_event, post_event
-from tests.lambda_src.fake_gemini import ANSWER
+from testing.questions import ANSWER, CREDENTIALS, FIELDS, Context, get_event, post_event
 
 MODEL = "gemini-3.8-flash"
 TIMEOUT_SECONDS = 20

@@ -1,52 +1,37 @@
-"""Valid requests, and the smallest stand-ins for what a request needs."""
+"""Valid requests, and in-memory fakes of what a request needs."""
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Callable
-from urllib.parse import urlencode
+from collections.abc import Callable, Mapping
 
-from reasoning.breaker import CircuitBreaker
+from reasoning.answer_cache import AnswerCache
+from reasoning.aws import AwsClient, JsonService
+from reasoning.cache import Failure, Lease, Snapshot
+from reasoning.circuit_breaker import CircuitBreaker
+from reasoning.connection import Origin
+from reasoning.cors import CorsPolicy
 from reasoning.deadline import Deadline
 from reasoning.errors import CacheUnavailableError
 from reasoning.events import HttpRequest
-from reasoning.flight import SingleFlight
 from reasoning.handler import respond
-from reasoning.hot import HotAnswers
 from reasoning.models import CacheEntry, KeySpace, Query
 from reasoning.prompt import PROMPT_VERSION
 from reasoning.responses import LambdaResponse
 from reasoning.service import ReasoningService
-from reasoning.snapshot import Failure, Lease, Snapshot
+from reasoning.single_flight import SingleFlight
 
-from tests.lambda_src.fake_gemini import ANSWER
-
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_SESSION_TOKEN": "test-session-token",
-}
+from testing.questions import ANSWER, CREDENTIALS, FIELDS, NUMBERS, Context, get_event
 
 LogLines = Callable[[], list[dict[str, object]]]
 
 NOW = 1_779_000_000
 DAY = 86_400
-
-FIELDS: dict[str, str] = {
-    "lat": "35.6762",
-    "lon": "139.6503",
-    "date": "2026-05-14",
-    "co2": "428.5",
-    "deviation": "8.25",
-    "severity": "high",
-    "zscore": "3.1",
-}
-NUMBERS = ("lat", "lon", "co2", "deviation", "zscore")
+NO_CORS = CorsPolicy()
 
 
 def json_body(fields: dict[str, str]) -> str:
-    """Write fields as a JSON object, number fields exactly as spelled."""
+    """Encode fields as a JSON object, number fields verbatim."""
     members = (
         f"{json.dumps(name)}: {text if name in NUMBERS else json.dumps(text)}"
         for name, text in fields.items()
@@ -54,68 +39,56 @@ def json_body(fields: dict[str, str]) -> str:
     return "{" + ", ".join(members) + "}"
 
 
-def get_event(
-    query: dict[str, str] | str, headers: dict[str, str] | None = None
-) -> dict[str, object]:
-    return {
-        "version": "2.0",
-        "rawPath": "/api/reasoning",
-        "rawQueryString": query
-        if isinstance(query, str)
-        else urlencode(query, errors="surrogatepass"),
-        "headers": headers or {},
-        "requestContext": {"http": {"method": "GET", "path": "/api/reasoning"}},
-        "isBase64Encoded": False,
-    }
-
-
-def post_event(
-    body: str | bytes, content_type: str = "application/json", path: str = "/api/reasoning"
-) -> dict[str, object]:
-    """Build a POST; bytes travel as base64, as function URLs send what is not text."""
-    return {
-        "version": "2.0",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {"content-type": content_type},
-        "requestContext": {"http": {"method": "POST", "path": path}},
-        "body": body if isinstance(body, str) else base64.b64encode(body).decode(),
-        "isBase64Encoded": isinstance(body, bytes),
-    }
-
-
 def query(**changes: str) -> Query:
     return Query.parse(HttpRequest.from_event(get_event({**FIELDS, **changes})).fields())
 
 
-def key(asked: Query | None = None, model: str = "test-model") -> str:
-    """Return the cache key under the namespace that the tests configure."""
+def key(parsed: Query | None = None, model: str = "test-model") -> str:
+    """Return the cache key in the namespace that the tests configure."""
     keys = KeySpace(namespace="1", model=model, prompt_version=PROMPT_VERSION)
-    return keys.key(asked or query())
+    return keys.key(parsed or query())
 
 
-class Context:
-    """Lambda's context, with the whole timeout still to go."""
+KEY = key()
 
-    aws_request_id = "request-1"
-    function_name = "co2-analysis-test-reasoning-function"
 
-    def __init__(self, remaining_ms: int = 10_000) -> None:
-        self._remaining_ms = remaining_ms
+def entry(
+    *,
+    key: str = KEY,
+    reasoning_json: str = "{}",
+    cached_at: int = NOW,
+    expires_at: int = NOW + DAY,
+) -> CacheEntry:
+    """Return an entry, by default for the default query and valid for a day from `NOW`."""
+    return CacheEntry(
+        key=key,
+        reasoning_json=reasoning_json,
+        model="m",
+        cached_at=cached_at,
+        expires_at=expires_at,
+    )
 
-    def get_remaining_time_in_millis(self) -> int:
-        return self._remaining_ms
+
+def aws_client(
+    service: JsonService,
+    url: str,
+    environment: Mapping[str, str] = CREDENTIALS,
+    *,
+    region: str = "eu-central-1",
+) -> AwsClient:
+    """Return a client of an AWS service that listens at `url`."""
+    return AwsClient(service, region=region, endpoint=Origin.parse(url), environment=environment)
 
 
 class MemoryCache:
-    """A cache in a dict with the table's rules; `broken` makes it fail as a lost table does."""
+    """An in-memory cache with the table's conditions; `broken` makes every call fail."""
 
     def __init__(self) -> None:
         self.entries: dict[str, CacheEntry] = {}
         self.queries: dict[str, Query] = {}
         self.leases: dict[str, Lease] = {}
         self.failures: dict[str, Failure] = {}
-        self.seconds_given: list[float] = []
+        self.budgets: list[float] = []
         self.reads: list[bool] = []
         self.broken = False
         self.read_only = False
@@ -135,10 +108,10 @@ class MemoryCache:
             failure=self.failures.get(key),
         )
 
-    def acquire(self, lease: Lease, seen: Snapshot, now: float, deadline: Deadline) -> bool:
+    def acquire(self, lease: Lease, snapshot: Snapshot, now: float, deadline: Deadline) -> bool:
         self._begin_write(deadline)
         current = self.read(lease.key, now, deadline)
-        if current.holder or current.version != seen.version:
+        if current.holder or current.version != snapshot.version:
             return False
         self.leases[lease.key] = lease
         return True
@@ -153,7 +126,7 @@ class MemoryCache:
         self.queries[entry.key] = query
         return True
 
-    def fail(self, lease: Lease, failure: Failure, deadline: Deadline) -> bool:
+    def release(self, lease: Lease, failure: Failure, deadline: Deadline) -> bool:
         self._begin_write(deadline)
         if self.leases.get(lease.key) != lease:
             return False
@@ -162,7 +135,7 @@ class MemoryCache:
         return True
 
     def _begin(self, deadline: Deadline) -> None:
-        self.seconds_given.append(deadline.remaining())
+        self.budgets.append(deadline.remaining())
         if self.broken:
             raise CacheUnavailableError("scripted")
 
@@ -173,26 +146,26 @@ class MemoryCache:
 
 
 class CountingModel:
-    """A model that always gives the same answer, or always fails."""
+    """A model that records its calls and always returns the same answer, or always fails."""
 
     model = "test-model"
     timeout_seconds = 20.0
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.queries: list[Query] = []
-        self.seconds_given: list[float] = []
+        self.budgets: list[float] = []
         self.failure = failure
 
     def explain(self, query: Query, deadline: Deadline) -> str:
         self.queries.append(query)
-        self.seconds_given.append(deadline.remaining())
+        self.budgets.append(deadline.remaining())
         if self.failure:
             raise self.failure
         return json.dumps(ANSWER, ensure_ascii=False)
 
 
 class Clock:
-    """A clock that a test sets."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = float(NOW)
@@ -202,7 +175,7 @@ class Clock:
 
 
 class Api:
-    """The whole request path around a cache in memory and a counting model."""
+    """The whole request path with an in-memory cache and a fake model."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.cache = MemoryCache()
@@ -210,23 +183,23 @@ class Api:
         self.clock = Clock()
         self.service = self.instance()
 
-    def instance(self, pause: Callable[[float], None] = lambda _seconds: None) -> ReasoningService:
-        """Return what another running instance of the function would hold."""
-        flight = SingleFlight(
+    def instance(self, sleep: Callable[[float], None] = lambda _seconds: None) -> ReasoningService:
+        """Return the service of another instance of the function."""
+        single_flight = SingleFlight(
             cache=self.cache,
             model=self.model,
             breaker=CircuitBreaker(self.clock),
             ttl_days=90,
             clock=self.clock,
-            pause=pause,
+            sleep=sleep,
         )
         return ReasoningService(
             cache=self.cache,
-            hot=HotAnswers(),
+            answer_cache=AnswerCache(),
             keys=KeySpace(namespace="1", model=self.model.model, prompt_version=PROMPT_VERSION),
-            flight=lambda: flight,
+            single_flight=lambda: single_flight,
             clock=self.clock,
         )
 
-    def send(self, event: object) -> LambdaResponse:
-        return respond(event, Context(), lambda _deadline: self.service)
+    def send(self, event: object, cors: CorsPolicy = NO_CORS) -> LambdaResponse:
+        return respond(event, Context(), lambda _deadline: self.service, cors=cors)
