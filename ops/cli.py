@@ -17,10 +17,10 @@ GROUPS = {
     "data": "Validate, upload and list the observations.",
     "doctor": "Diagnose an environment: what is wrong, and how to fix it.",
     "local": "Run the whole system on this machine, without AWS.",
-    "reference": "Write the settings reference, docs/settings.md.",
-    "serve": "Serve the cache Lambda of this checkout over HTTP.",
     "metrics": "Chart the metrics of an environment.",
+    "reference": "Generate docs/settings.md, docs/catalogue.md and the JSON Schema.",
     "restore": "Restore the cache table or objects.",
+    "serve": "Serve the cache Lambda of this checkout over HTTP.",
     "table": "Show the size and configuration of the cache table.",
 }
 

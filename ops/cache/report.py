@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
 
 from ops.cache.items import Item, entry, parsed
 from ops.cache.recent import Page, Span
@@ -43,7 +42,7 @@ def stats_lines(found: Stats) -> list[str]:
     ]
 
 
-def recent_document(page: Page, span: Span) -> dict[str, Any]:
+def recent_document(page: Page, span: Span) -> dict[str, object]:
     """Return a page for JSON."""
     return {
         "from": format_time(span.begin),
@@ -71,7 +70,7 @@ def recent_lines(page: Page, span: Span) -> list[str]:
     return [*table(("cached at", "cache key", "", "question"), rows), *more]
 
 
-def item_document(item: Item) -> dict[str, Any]:
+def item_document(item: Item) -> dict[str, object]:
     """Return an item for JSON, with question and answer as objects."""
     answer = item.get("reasoning_result", {}).get("S")
     return {**asdict(entry(item)), "answer": parsed(answer)}

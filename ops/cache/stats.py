@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modules.catalogue import ANSWERS, INDEX, MISS
 from ops.cache.backoff import Backoff
@@ -44,7 +44,7 @@ class Stats:
             return None
         return round(100 * (1 - self.requests_last_day.get(MISS.name, 0) / asked), 1)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it for JSON."""
         return {**asdict(self), "hit_percent": self.hit_percent}
 

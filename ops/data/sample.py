@@ -16,7 +16,6 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 FIGURES = Path(__file__).with_name("mauna_loa.csv")
 _LONGITUDE, _LATITUDE, _ELEVATION = -155.6, 19.5, 3397
@@ -28,7 +27,7 @@ class Month:
     """A month, ``YYYY-MM``, and its observation as a feature collection."""
 
     month: str
-    document: dict[str, Any]
+    document: dict[str, object]
 
 
 def months() -> Iterator[Month]:

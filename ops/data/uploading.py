@@ -7,7 +7,7 @@ import hashlib
 import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ops.common.aws_errors import if_exists
 
@@ -37,7 +37,7 @@ class Upload:
         """Whether the file must be sent."""
         return self.action != "unchanged"
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it for JSON."""
         return {**asdict(self), "path": str(self.path)}
 

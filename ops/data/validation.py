@@ -42,7 +42,7 @@ class Verdict:
         """Whether the file has no faults."""
         return not self.faults
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it for JSON."""
         return {
             "file": str(self.path),

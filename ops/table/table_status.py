@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modules.catalogue import STREAM_VIEW, TTL_ATTRIBUTE, Layer
 from ops.common.target import Target
@@ -42,7 +42,7 @@ class TableStatus:
         """Mean size of an item."""
         return round(self.bytes / self.items) if self.items else 0
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it for JSON."""
         return {**asdict(self), "average_bytes": self.average_bytes}
 
