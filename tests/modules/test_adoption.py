@@ -131,7 +131,7 @@ def _problems(adopt: Mapping[str, object], extra: str = "") -> list[Problem]:
          "buckets.access_logs_days"),
         ({"access_log_bucket": ["bucket", "cors"]}, "[buckets]\naccess_logs_days = 9",
          "adopt.access_log_bucket[1]", "write one of"),
-        ({"origin_access_control": "oac"}, "", "adopt.origin_access_control", "CloudFront gave"),
+        ({"origin_access_control": "oac"}, "", "adopt.origin_access_control", "from CloudFront"),
         ({"gemini_secret": "co2-analysis-unit-gemini-api-key"}, "", "adopt.gemini_secret", "ARN"),
         ({"function_url": True}, "", "adopt.function_url", "function = true"),
         ({"parameters": ["co2"]}, "", "adopt.parameters[0]", "path"),
