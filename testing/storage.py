@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modules.naming import Naming
-from ops.common.times import text
+from ops.common.times import format_time
 from testing.emulator import Emulator
 
 NOW = dt.datetime.now(tz=dt.UTC).replace(microsecond=0)
@@ -17,7 +17,7 @@ NOW = dt.datetime.now(tz=dt.UTC).replace(microsecond=0)
 
 def item(number: int, cached_at: dt.datetime, *, answer: str = "because") -> dict[str, Any]:
     """Return an item that was cached at a time."""
-    time = text(cached_at)
+    time = format_time(cached_at)
     question = {"co2": 430.0 + number, "date": "2026-05-14", "lat": -3.5, "lon": -62.2}
     return {
         "cache_key": {"S": hashlib.sha256(str(number).encode()).hexdigest()},

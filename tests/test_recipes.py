@@ -127,6 +127,15 @@ def test_the_recipe_is_complete(to: str, checkout: Checkout) -> None:
     assert checkout.touched == _rows()[to]
 
 
+# What the doctor looks for.
+_EXPECTED_ALARMS = """
+import sys
+from ops.common.target import find
+from ops.doctor.alarms import expected
+print(expected(find("prod", variables={}), sys.argv[1]))
+"""
+
+
 @_recipe("add an environment")
 def _environment(checkout: Checkout) -> None:
     checkout.create(
@@ -207,6 +216,8 @@ def _bucket(checkout: Checkout) -> None:
     assert "exports_failing" in str(health)
     dashboard = monitoring.resource("aws_cloudwatch_dashboard.dashboard")["dashboard_body"]
     assert '\\"label\\": \\"exports\\"' in json.dumps(dashboard)
+    assert "co2-analysis-prod-exports-failing" in checkout.run("-c", _EXPECTED_ALARMS, "bucket")
+    assert "exports" in checkout.run("-m", "ops", "restore", "object", "--help")
 
     settings = checkout.folder / "tests" / "integration" / "environments"
     full = checkout.folder / "their"
@@ -261,8 +272,8 @@ def _alarm(checkout: Checkout) -> None:
     assert "table_system_errors" in str(health)
     dashboard = monitoring.resource("aws_cloudwatch_dashboard.dashboard")["dashboard_body"]
     assert "table_system_errors" in json.dumps(dashboard)
-    names = "from modules.naming import Naming; print(Naming(environment='prod').table_alarms)"
-    assert "co2-analysis-prod-table-system-errors" in checkout.run("-c", names)
+    # After a restore of the table its alarms are checked.
+    assert "co2-analysis-prod-table-system-errors" in checkout.run("-c", _EXPECTED_ALARMS, "table")
     checkout.run("-m", "ops", "reference")
     catalogue = (checkout.folder / "docs" / "catalogue.md").read_text(encoding="utf-8")
     assert "table-system-errors" in catalogue
@@ -307,9 +318,9 @@ def _right(checkout: Checkout) -> None:
 def _command(checkout: Checkout) -> None:
     checkout.insert(
         "ops/table/commands.py",
-        '@app.command("name")\ndef name_command(env: Env = None) -> None:\n'
-        '    """Print the name."""\n    print(env)\n\n\n',
-        before='@app.command("size"',
+        '@command(app, "name", "table name --env dev")\ndef name(ops: Session) -> None:\n'
+        '    """Print the name."""\n    ops.out.lines([ops.table])\n\n\n',
+        before='@command(app, "size"',
     )
     assert "Print the name." in checkout.run("-m", "ops", "table", "name", "--help")
 

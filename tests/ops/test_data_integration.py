@@ -53,8 +53,8 @@ def test_one_wrong_file_keeps_all_from_being_uploaded(
     files[3].write_text("{}", encoding="utf-8")
     answer = box("data", "upload", *map(str, files), "--yes")
     assert answer.code == 2
-    assert f"{files[3]}, it is no FeatureCollection" in answer.err
-    assert "remedy: python -m ops data validate" in answer.err
+    assert f"{files[3]}, not a FeatureCollection" in answer.err
+    assert "python -m ops data validate" in answer.err
     assert "Contents" not in storage.s3.list_objects_v2(Bucket=storage.naming.geojson_bucket)
 
 

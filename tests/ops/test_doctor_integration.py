@@ -1,4 +1,4 @@
-"""The doctor finds what was broken, and names the remedy."""
+"""The doctor finds what is wrong, and names the remedy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _wrong(box: Run) -> dict[str, str]:
 
 @pytest.fixture
 def healthy(storage: Storage) -> Storage:
-    """Add what the base and compute layers build, as far as the doctor looks at it."""
+    """Add what the doctor checks of the other layers."""
     naming = storage.naming
     storage.dynamodb.tag_resource(
         ResourceArn=storage.dynamodb.describe_table(TableName=naming.cache_table)["Table"][
@@ -46,14 +46,17 @@ def healthy(storage: Storage) -> Storage:
     ):
         path = naming.config_parameter(topic, name)
         storage.ssm.put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
+    # The doctor does not know the id, only that there is to be one.
+    reader = naming.storage_parameter("cloudfront", "oai-id")
+    storage.ssm.put_parameter(Name=reader, Value="any", Type="String")
     return storage
 
 
 def test_what_is_missing_and_what_differs(box: Run, healthy: Storage) -> None:
     before = _wrong(box)
-    # Secret and function are not there, and the doctor goes on after each.
+    # The secret and the function do not exist, and the doctor continues after each.
     assert len(before) == 2, before
-    assert all(found.startswith("it does not exist: ") for found in before), before
+    assert all(found.startswith("the resource does not exist: ") for found in before), before
 
     naming = healthy.naming
     table = naming.cache_table
@@ -69,10 +72,10 @@ def test_what_is_missing_and_what_differs(box: Run, healthy: Storage) -> None:
     added = {found: remedy for found, remedy in _wrong(box).items() if found not in before}
     assert len(added) == 4, added
     assert set(added.values()) == {"make up"}
-    assert "expiry is on nothing, not on ttl" in added
+    assert "the TTL attribute is off, not ttl" in added
     assert f"{naming.geojson_bucket}, versioning on" in added
-    assert any(found.startswith(f"{arn} is 'arn:other'; the table has") for found in added)
-    assert any(found.endswith("ttl-days is missing; the settings say '90'") for found in added)
+    assert any(found.startswith(f"{arn} is 'arn:other', not 'arn:aws:dynamodb:") for found in added)
+    assert any(found.endswith("ttl-days is missing, not '90'") for found in added)
 
 
 def test_table_size(box: Run, healthy: Storage) -> None:
