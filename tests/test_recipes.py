@@ -140,6 +140,7 @@ print(expected(find("prod", variables={}), sys.argv[1]))
 def _environment(checkout: Checkout) -> None:
     checkout.create(
         "environments/trial.toml",
+        "#:schema ./settings.schema.json\n"
         'region = "eu-north-1"\n'
         "retain = false\n\n"
         '[state.s3]\nbucket = "our-terraform-state"\n\n'
@@ -241,16 +242,17 @@ def _bucket(checkout: Checkout) -> None:
 def _parameter(checkout: Checkout) -> None:
     checkout.insert(
         "modules/catalogue.py",
-        '    _config("cache/half-ttl-days", "{cache.ttl_days}", "For the test"),\n',
-        before="    CACHE_TABLE_NAME,",
+        '    _stored("dynamodb/items-table", "{cache_table.name}", "Another name"),\n',
+        after="PARAMETERS = (",
     )
-    base = checkout.synthesize("--env", "dev")["dev-base"]
-    parameter = base.resource("aws_ssm_parameter.cache_half_ttl_days")
-    assert parameter["name"] == "/co2-analysis/dev/config/cache/half-ttl-days"
-    assert parameter["insecure_value"] == "90"
+    storage = checkout.synthesize("--env", "dev")["dev-storage"]
+    parameter = storage.resource("aws_ssm_parameter.items_table")
+    assert parameter["name"] == "/co2-analysis/dev/storage/dynamodb/items-table"
+    assert parameter["insecure_value"] == "${aws_dynamodb_table.cache.name}"
+    assert "items_table" in mapping(storage.at("output"))
     checkout.run("-m", "ops", "reference")
     catalogue = (checkout.folder / "docs" / "catalogue.md").read_text(encoding="utf-8")
-    assert "config/cache/half-ttl-days" in catalogue
+    assert "storage/dynamodb/items-table" in catalogue
 
 
 @_recipe("add an alarm")

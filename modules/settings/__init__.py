@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Annotated, Literal
 
+from modules.catalogue import ALARMS, DATA_BUCKETS, EDGE_REGION, Alarm, Bucket
 from modules.problems import Problem
 from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
@@ -114,6 +116,21 @@ class Settings:
         LocalAws | None,
         Doc("An emulator on this machine instead of AWS; no AWS account is used."),
     ] = None
+
+    @property
+    def alarms(self) -> Iterator[tuple[Alarm, Bucket | None]]:
+        """The alarms of the catalogue that these settings enable, each with its bucket if any."""
+        if self.monitoring is None:
+            return
+        # CloudFront reports its metrics to one Region, and alarms read their own Region only.
+        distribution = self.frontend is not None and self.region == EDGE_REGION
+        for resource, rows in groupby(ALARMS, key=lambda alarm: alarm.resource):
+            alarms = list(rows)
+            if resource == "bucket":
+                measured = [b for b in DATA_BUCKETS if b.measured and self.buckets.request_metrics]
+                yield from ((alarm, bucket) for bucket in measured for alarm in alarms)
+            elif resource != "distribution" or distribution:
+                yield from ((alarm, None) for alarm in alarms)
 
     def problems(self, at: str) -> Iterator[Problem]:  # noqa: ARG002 - the root has no path
         """Yield contradictions between sections."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modules.catalogue import ALARMS, DATA_BUCKETS, EDGE_REGION, Resource
+from modules.catalogue import Resource
 from ops.common.target import Target
 
 if TYPE_CHECKING:
@@ -13,25 +13,10 @@ if TYPE_CHECKING:
 
 def expected(target: Target, resource: Resource | None = None) -> list[str]:
     """Return the names of the alarms, of one kind of resource or of all."""
-    settings = target.settings
-    if settings.monitoring is None:
-        return []
-    keys = {
-        "table": [""],
-        "function": [""],
-        "bucket": [
-            bucket.key
-            for bucket in DATA_BUCKETS
-            if bucket.measured and settings.buckets.request_metrics
-        ],
-        # CloudFront reports its metrics to one Region, and alarms read their own Region only.
-        "distribution": [""] if settings.frontend and settings.region == EDGE_REGION else [],
-    }
     return [
-        target.naming.alarm(alarm.id.format(key))
-        for alarm in ALARMS
+        target.naming.alarm(alarm.id.format(bucket.key if bucket else ""))
+        for alarm, bucket in target.settings.alarms
         if resource in (None, alarm.resource)
-        for key in keys[alarm.resource]
     ]
 
 

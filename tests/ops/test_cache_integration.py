@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from modules.catalogue import CACHE_NAMESPACE
 from ops.cache import clearing
 from testing.storage import NOW, Storage, item
 from tests.ops.conftest import Run
@@ -163,7 +164,7 @@ def test_logical_clear_advances_the_namespace_and_deletes_nothing(
     box: Run, storage: Storage
 ) -> None:
     storage.put(item(1, NOW))
-    path = storage.naming.config_parameter("cache", "namespace")
+    path = storage.naming.parameter(CACHE_NAMESPACE)
     answer = box("cache", "clear", "--logical", "--dry-run", "--json").json()
     assert (answer["before"], answer["after"]) == ("1", "2")
     assert storage.ssm.get_parameter(Name=path)["Parameter"]["Value"] == "1"

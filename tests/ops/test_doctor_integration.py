@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from modules.catalogue import CACHE_TTL, GEMINI_ENDPOINT, GEMINI_MODEL, GEMINI_TIMEOUT, GEOJSON
 from testing.storage import Storage
 from tests.ops.conftest import Run
 
@@ -38,16 +39,16 @@ def healthy(storage: Storage) -> Storage:
         ],
     )
     port = storage.emulator.ports.emulator
-    for topic, name, value in (
-        ("gemini", "model", "gemini-3.8-flash"),
-        ("gemini", "endpoint", f"http://127.0.0.1:{port + 1}"),
-        ("gemini", "timeout-seconds", "20"),
-        ("cache", "ttl-days", "90"),
+    for row, value in (
+        (GEMINI_MODEL, "gemini-3.8-flash"),
+        (GEMINI_ENDPOINT, f"http://127.0.0.1:{port + 1}"),
+        (GEMINI_TIMEOUT, "20"),
+        (CACHE_TTL, "90"),
     ):
-        path = naming.config_parameter(topic, name)
+        path = naming.parameter(row)
         storage.ssm.put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
     # The doctor does not know the id, only that there is to be one.
-    reader = naming.storage_parameter("cloudfront", "oai-id")
+    reader = f"{naming.parameters}/storage/cloudfront/oai-id"
     storage.ssm.put_parameter(Name=reader, Value="any", Type="String")
     return storage
 
@@ -63,17 +64,17 @@ def test_what_is_missing_and_what_differs(box: Run, healthy: Storage) -> None:
     healthy.dynamodb.update_time_to_live(
         TableName=table, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl"}
     )
-    healthy.ssm.delete_parameter(Name=naming.config_parameter("cache", "ttl-days"))
-    arn = naming.storage_parameter("dynamodb", "cache-table-arn")
+    healthy.ssm.delete_parameter(Name=naming.parameter(CACHE_TTL))
+    arn = f"{naming.parameters}/storage/dynamodb/cache-table-arn"
     healthy.ssm.put_parameter(Name=arn, Value="arn:other", Type="String", Overwrite=True)
     healthy.s3.put_bucket_versioning(
-        Bucket=naming.geojson_bucket, VersioningConfiguration={"Status": "Enabled"}
+        Bucket=naming.bucket(GEOJSON), VersioningConfiguration={"Status": "Enabled"}
     )
     added = {found: remedy for found, remedy in _wrong(box).items() if found not in before}
     assert len(added) == 4, added
     assert set(added.values()) == {"make up"}
     assert "the TTL attribute is off, not ttl" in added
-    assert f"{naming.geojson_bucket}, versioning on" in added
+    assert f"{naming.bucket(GEOJSON)}, versioning on" in added
     assert any(found.startswith(f"{arn} is 'arn:other', not 'arn:aws:dynamodb:") for found in added)
     assert any(found.endswith("ttl-days is missing, not '90'") for found in added)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from modules.catalogue import GEOJSON
 from modules.naming import Naming
 from ops.common import times
 from testing.emulator import Emulator
@@ -39,7 +40,7 @@ def vault(emulator: Emulator, ops: Run, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def _put(storage: Storage, key: str, body: str) -> None:
     storage.s3.put_object(
-        Bucket=storage.naming.geojson_bucket,
+        Bucket=storage.naming.bucket(GEOJSON),
         Key=key,
         Body=body.encode(),
         ContentType="application/geo+json",
@@ -49,7 +50,7 @@ def _put(storage: Storage, key: str, body: str) -> None:
 
 
 def _bodies(storage: Storage) -> dict[str, str]:
-    bucket = storage.naming.geojson_bucket
+    bucket = storage.naming.bucket(GEOJSON)
     found = storage.s3.list_objects_v2(Bucket=bucket).get("Contents", [])
     return {
         one["Key"]: storage.s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read().decode()
@@ -58,7 +59,7 @@ def _bodies(storage: Storage) -> dict[str, str]:
 
 
 def test_objects_come_back(ops: Run, vault: Storage) -> None:
-    bucket = vault.naming.geojson_bucket
+    bucket = vault.naming.bucket(GEOJSON)
     _put(vault, "a", "1")
     _put(vault, "a", "2")
     vault.s3.delete_object(Bucket=bucket, Key="a")
@@ -81,7 +82,7 @@ def test_objects_come_back(ops: Run, vault: Storage) -> None:
 
 
 def test_a_prefix_comes_back_as_it_was(ops: Run, vault: Storage) -> None:
-    bucket = vault.naming.geojson_bucket
+    bucket = vault.naming.bucket(GEOJSON)
     for key in ("p/kept", "p/changed", "p/deleted", "other"):
         _put(vault, key, "then")
     time.sleep(1.1)

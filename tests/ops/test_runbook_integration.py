@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from modules.catalogue import GEOJSON
 from modules.naming import Naming
 from ops.common import times
 from testing.emulator import Emulator
@@ -88,7 +89,7 @@ class _Site:
         self._set("RESTORED", self.storage.naming.restored_cache_table(now))
 
     def lose_object(self) -> None:
-        s3, bucket = self.storage.s3, self.storage.naming.geojson_bucket
+        s3, bucket = self.storage.s3, self.storage.naming.bucket(GEOJSON)
         s3.put_object(Bucket=bucket, Key=OBJECT, Body=b"{}")
         self._set("AT", times.format_time(times.now()))
         s3.delete_object(Bucket=bucket, Key=OBJECT)
@@ -149,7 +150,7 @@ def test_every_command_of_the_runbook(site: _Site, ops: Run) -> None:
     assert "uploaded 14 of 14" in output['data upload sample/*.geojson --confirm "$CO2_ENV"']
     assert "MISS" in output['cache warm questions.jsonl --confirm "$CO2_ENV"']
     assert re.search(r"0 items written, 20 existing ones kept", "\n".join(output.values()))
-    stored = site.storage.s3.get_object(Bucket=site.storage.naming.geojson_bucket, Key=OBJECT)
+    stored = site.storage.s3.get_object(Bucket=site.storage.naming.bucket(GEOJSON), Key=OBJECT)
     assert stored["Body"].read() != b""
 
 
