@@ -148,6 +148,8 @@ class Function:
             "/config/gemini/model": MODEL,
             "/config/gemini/endpoint": gemini,
             "/config/gemini/timeout-seconds": str(TIMEOUT_SECONDS),
+            "/config/gemini/calls-per-day": "100000",
+            "/config/gemini/language": "en",
             "/config/cache/ttl-days": "90",
             "/config/cache/namespace": "1",
         }.items():
@@ -217,7 +219,7 @@ def mixed(function: Function, count: int, *, workers: int = 16) -> Load:
 
 def wrong_items(function: Function) -> list[str]:
     """Return what is wrong in the table: every answer must be valid and belong to its key."""
-    keys = KeySpace(namespace="1", model=MODEL, prompt_version=PROMPT_VERSION)
+    keys = KeySpace(namespace="1", model=MODEL, prompt_version=PROMPT_VERSION, language="en")
     wrong = []
     for item in function.items():
         if "reasoning_result" not in item:
@@ -242,7 +244,7 @@ def _timed(runtime: Runtime, event: object, *, remaining_ms: int) -> tuple[float
 def _mixed_event(chance: random.Random) -> dict[str, object]:
     # Two questions in three are among ten popular ones.
     number = chance.randrange(10) if chance.random() < 0.67 else chance.randrange(10, 10_000)
-    fields = {**FIELDS, "co2": str(400 + number / 100)}
+    fields = {**FIELDS, "co2": str(400 + number / 10)}
     kind = chance.random()
     if kind < 0.1:
         return get_event({**fields, "lat": "north"})

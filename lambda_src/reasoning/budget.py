@@ -37,6 +37,7 @@ class CallBudget:
         dynamodb: AwsClient,
         table_name: str,
         calls_per_day: int,
+        *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._dynamodb = dynamodb

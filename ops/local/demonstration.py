@@ -53,17 +53,20 @@ def ensure_key(ports: Ports, secret: str) -> bool:
 
 
 def question(now: datetime.datetime) -> dict[str, str]:
-    """Return a question that was not asked before: its concentration is made of the time."""
+    """Return a question that was not asked before: its numbers are made of the time of day.
+
+    The function rounds them to one decimal.
+    """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     milliseconds = (now - midnight) // datetime.timedelta(milliseconds=1)
     return {
         "lat": "-3.4653",
         "lon": "-62.2159",
         "date": now.date().isoformat(),
-        "co2": f"{430 + milliseconds / 10**8:.8f}",
-        "deviation": "9.4",
+        "co2": f"{430 + milliseconds % 100 / 10:.1f}",
+        "deviation": f"{milliseconds // 100 % 1000 / 10:.1f}",
         "severity": "high",
-        "zscore": "3.1",
+        "zscore": f"{milliseconds // 100_000 / 10:.1f}",
     }
 
 

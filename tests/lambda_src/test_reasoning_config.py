@@ -23,6 +23,8 @@ PARAMETERS = {
     "/config/gemini/model": "gemini-3.8-flash",
     "/config/gemini/endpoint": "https://generativelanguage.googleapis.com",
     "/config/gemini/timeout-seconds": "20",
+    "/config/gemini/calls-per-day": "1000",
+    "/config/gemini/language": "en",
     "/config/cache/ttl-days": "90",
     "/config/cache/namespace": "1",
 }

@@ -57,6 +57,8 @@ class Deployment:
         self.put_parameter("/config/gemini/model", "gemini-3.8-flash")
         self.put_parameter("/config/gemini/endpoint", gemini_url)
         self.put_parameter("/config/gemini/timeout-seconds", "5")
+        self.put_parameter("/config/gemini/calls-per-day", "1000")
+        self.put_parameter("/config/gemini/language", "en")
         self.put_parameter("/config/cache/ttl-days", "90")
         self.put_parameter("/config/cache/namespace", "1")
         self.secrets_manager.create_secret(Name=self.secret)
@@ -91,7 +93,7 @@ class Deployment:
 
     def store(self) -> CacheStore:
         client = aws_client(DYNAMODB, self.variables["AWS_ENDPOINT_URL"], region="us-east-1")
-        return CacheStore(client, self.table)
+        return CacheStore(client, self.table, max_lease_seconds=7)
 
     def _create_table(self) -> None:
         names = (catalogue.TABLE_KEY, catalogue.INDEX_HASH_KEY, catalogue.INDEX_RANGE_KEY)
@@ -308,7 +310,7 @@ def test_the_lease_of_a_dead_instance_is_taken_over_and_fenced(deployment: Deplo
     assert response["headers"]["X-Cache"] == "MISS"
     assert not store.put(late, query(), dead, soon)
     assert not store.release(dead, Failure(kind="upstream-answer", owner="dead"), soon)
-    found = store.read(KEY, now, soon, consistent=True)
+    found = store.read(KEY, query(), now, soon, consistent=True)
     assert found.fresh is not None
     assert json.loads(found.fresh.reasoning_json) == ANSWER
 
@@ -318,7 +320,7 @@ def test_a_lease_is_not_taken_if_an_answer_was_written_since_the_read(
 ) -> None:
     store, soon = deployment.store(), Deadline.after(10)
     deployment.send(get_event(FIELDS))
-    seen = store.read(KEY, time.time(), soon)
+    seen = store.read(KEY, query(), time.time(), soon)
     lease = Lease(key=KEY, owner="late", until=int(1000 * time.time()) + 9000)
 
     assert not store.acquire(lease, Snapshot(), time.time(), soon)
