@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from reasoning.answer_cache import AnswerCache
 from reasoning.aws import AwsClient, JsonService
+from reasoning.budget import CallBudget
 from reasoning.cache import Failure, Lease, Snapshot
 from reasoning.circuit_breaker import CircuitBreaker
 from reasoning.connection import Origin
@@ -185,6 +186,28 @@ class CountingModel:
         return Explanation(
             reasoning_json=json.dumps(ANSWER, ensure_ascii=False), model_version="test-model-001"
         )
+
+
+class RecordingBudget(CallBudget):
+    """A budget that records what it is asked for; `refusal` makes it refuse calls."""
+
+    def __init__(self) -> None:
+        self.admitted = 0
+        self.pauses: list[int] = []
+        self.refusal: NotAskedError | None = None
+
+    def check(self) -> None:
+        if self.refusal:
+            raise self.refusal
+
+    def admit(self, deadline: Deadline) -> None:
+        self.check()
+        assert deadline.remaining() <= 1
+        self.admitted += 1
+
+    def pause(self, seconds: int, deadline: Deadline) -> None:
+        assert deadline.remaining() <= 1
+        self.pauses.append(seconds)
 
 
 class Clock:
