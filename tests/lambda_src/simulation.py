@@ -77,9 +77,9 @@ class Simulation:
         monkeypatch.setattr("time.time", self.clock)
         monkeypatch.setattr("time.sleep", self.sleep)
         # Defaults are bound when the modules are imported.
+        times = {"sleep": self.sleep, "clock": self.clock}
         for function in (SingleFlight.__init__, Gemini.__init__, CallBudget.__init__):
-            monkeypatch.setitem(function.__kwdefaults__, "sleep", self.sleep)
-            monkeypatch.setitem(function.__kwdefaults__, "clock", self.clock)
+            monkeypatch.setattr(function, "__kwdefaults__", times)
         monkeypatch.setattr(CircuitBreaker.__init__, "__defaults__", (self.clock,))
 
     def clock(self) -> float:
@@ -206,10 +206,12 @@ def response(status: int, document: object, headers: dict[str, str] | None = Non
     return Response(status=status, headers=headers or {}, body=json.dumps(document).encode())
 
 
-def generated(request: dict[str, Any], *, finish: str = "STOP", **changes: object) -> object:
+def generated(
+    request: dict[str, Any], changes: Mapping[str, object] | None = None, finish: str = "STOP"
+) -> object:
     """Return Gemini's response: an answer that names the question."""
     question = request["contents"][0]["parts"][0]["text"].partition("\n")[2]
-    text = json.dumps({**ANSWER, "summary": question, **changes})
+    text = json.dumps({**ANSWER, "summary": question, **(changes or {})})
     return {
         "candidates": [{"content": {"parts": [{"text": text}]}, "finishReason": finish}],
         "usageMetadata": {"promptTokenCount": 500, "candidatesTokenCount": 300},

@@ -51,10 +51,10 @@ TABLE_FAULTS: dict[str, Fault] = {
 PURPOSES = ("read", "lease", "budget", "write", "release", "pause")
 
 
-def generating(**changes: object) -> Fault:
+def generating(finish: str = "STOP", **changes: object) -> Fault:
     def fault(call: Call) -> Response:
         call.take(4)
-        return response(200, generated(call.request, **changes))
+        return response(200, generated(call.request, changes, finish))
 
     return fault
 
