@@ -1,4 +1,4 @@
-"""What the storage layer builds, made directly in an emulator, and items as the function writes."""
+"""The storage layer, created in an emulator without Terraform, and cache items."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modules.naming import Naming
 from ops.common.times import text
 from testing.emulator import Emulator
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
 
 NOW = dt.datetime.now(tz=dt.UTC).replace(microsecond=0)
 
@@ -41,15 +46,15 @@ class Storage:
     buckets: list[str] = field(default_factory=list)
 
     @property
-    def dynamodb(self) -> Any:
+    def dynamodb(self) -> DynamoDBClient:
         return self.emulator.client("dynamodb")
 
     @property
-    def s3(self) -> Any:
+    def s3(self) -> S3Client:
         return self.emulator.client("s3")
 
     @property
-    def ssm(self) -> Any:
+    def ssm(self) -> SSMClient:
         return self.emulator.client("ssm")
 
     def build(self) -> None:
@@ -105,8 +110,12 @@ class Storage:
 
     def put(self, *items: dict[str, Any]) -> None:
         for start in range(0, len(items), 25):
-            requests = [{"PutRequest": {"Item": one}} for one in items[start : start + 25]]
-            self.dynamodb.batch_write_item(RequestItems={self.naming.cache_table: requests})
+            batch = items[start : start + 25]
+            self.dynamodb.batch_write_item(
+                RequestItems={
+                    self.naming.cache_table: [{"PutRequest": {"Item": one}} for one in batch]
+                }
+            )
 
     def keys(self) -> set[str]:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.naming.cache_table)

@@ -9,7 +9,7 @@ from modules.naming import Layer
 from ops.common.aws_errors import code_of
 from ops.common.session import Session
 from ops.doctor.finding import Finding
-from ops.local.tools import find_tools
+from ops.local.terraform.tools import find_tools
 from ops.table.condition import differences, read
 
 _ABSENT_BUCKET = frozenset({"404", "NoSuchBucket", "NotFound"})

@@ -12,7 +12,7 @@ import pytest
 
 from ops.common.errors import OperatorError
 from ops.local.demonstration import DEMONSTRATION_KEY, ask, curl, ensure_key, question
-from ops.local.ports import Ports
+from ops.local.services.ports import Ports
 
 URL = "https://abc.lambda-url.us-east-1.on.aws/"
 LOG_GROUP = "/aws/lambda/f"

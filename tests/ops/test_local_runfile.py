@@ -7,9 +7,9 @@ import pytest
 
 from ops.common.errors import BusyError
 from ops.local import runfile
-from ops.local.ports import Ports
-from ops.local.processes import ProcessIdentity
 from ops.local.runfile import Run
+from ops.local.services.ports import Ports
+from ops.local.services.processes import ProcessIdentity
 
 EMULATOR = ProcessIdentity(pid=12, started="boot 1", command="python -m ministack")
 STAND_IN = ProcessIdentity(pid=13, started="boot 2", command="python -m stand_in 4567")

@@ -15,12 +15,12 @@ import pytest
 from rich.console import Console
 
 from ops.common.errors import OperatorError, StoppedError
-from ops.local import layers
-from ops.local.children import Children
 from ops.local.display import Display
 from ops.local.paths import LocalPaths
-from ops.local.stacks import Stack
-from ops.local.terraform import Changes, Terraform
+from ops.local.services.children import Children
+from ops.local.terraform import layers
+from ops.local.terraform.runner import Changes, Terraform
+from ops.local.terraform.stacks import Stack
 
 Fake = Callable[[str], Terraform]
 
@@ -201,7 +201,7 @@ def test_a_signal_lets_terraform_end_in_order(fake: Fake, tmp_path: Path, displa
         raise StoppedError("stopped", signal_number=signal.SIGTERM)
 
     stacks = [_stack(tmp_path, "base"), _stack(tmp_path, "storage", "base")]
-    with pytest.raises(StoppedError):
+    with pytest.raises(StoppedError), terraform.children.handling_signals():
         layers.apply(stacks, terraform, display, _when_applying(tmp_path, stop))
     assert "in order" in _calls(tmp_path)
     assert _order_of_applies(tmp_path) == ["base"]

@@ -1,4 +1,4 @@
-"""Working on the layers: each starts as soon as those that it needs are done."""
+"""Applying and destroying the layers: each starts when those that it depends on are done."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from ops.common.errors import OperatorError, StoppedError
 from ops.local.display import Display
-from ops.local.stacks import Stack, read_state
-from ops.local.terraform import Changes, Terraform
+from ops.local.terraform.runner import Changes, Terraform
+from ops.local.terraform.stacks import Stack, read_state
 
 _WATCH_SECONDS = 0.5
 _GRACE_SECONDS = 30.0
@@ -19,7 +19,7 @@ _GRACE_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class LayerResult:
-    """What came out of a layer."""
+    """The result of applying or destroying a layer."""
 
     name: str
     resources: int
@@ -27,39 +27,35 @@ class LayerResult:
     seconds: float
 
 
-class _SkippedError(OperatorError):
-    """A layer was left out because one before it failed."""
-
-
 def apply(
     stacks: Sequence[Stack], terraform: Terraform, display: Display, watch: Callable[[], None]
 ) -> list[LayerResult]:
-    """Apply the stacks in their order.
+    """Apply the stacks, given in dependency order.
 
-    ``watch`` is called now and then, and may raise to stop all of it.
+    ``watch`` is called twice a second and may raise to stop Terraform.
 
     Raises:
-        StoppedError: A signal came; Terraform was asked to end in order.
-        OperatorError: Terraform failed on a stack; those that do not need it were still applied.
+        StoppedError: A signal arrived; Terraform was interrupted and has saved its states.
+        OperatorError: Terraform failed on a stack; those that do not depend on it were applied.
 
     """
     needs = {stack.name: stack.needs for stack in stacks}
-    return _Work(terraform, terraform.apply, display, needs).do(stacks, watch)
+    return _Work(terraform, terraform.apply, display, needs).run(stacks, watch)
 
 
 def destroy(
     stacks: Sequence[Stack], terraform: Terraform, display: Display, watch: Callable[[], None]
 ) -> list[LayerResult]:
-    """Destroy the stacks in the reverse order; arguments and errors are those of ``apply``."""
-    users = {
+    """Destroy the stacks in reverse order; arguments and errors are those of ``apply``."""
+    dependents = {
         stack.name: tuple(other.name for other in stacks if stack.name in other.needs)
         for stack in stacks
     }
-    return _Work(terraform, terraform.destroy, display, users).do(stacks[::-1], watch)
+    return _Work(terraform, terraform.destroy, display, dependents).run(stacks[::-1], watch)
 
 
 class _Work:
-    """One command on several stacks; ``needs`` names, for each stack, those to be done before."""
+    """A Terraform command on several stacks; ``needs`` names those to finish before each stack."""
 
     def __init__(
         self,
@@ -73,37 +69,34 @@ class _Work:
         self._display = display
         self._needs = needs
         self._futures: dict[str, Future[LayerResult]] = {}
-        # Terraform's plugin cache must not be written to by two at once.
+        # Terraform's plugin cache is not safe for concurrent writes.
         self._initializing = threading.Lock()
 
-    def do(self, stacks: Sequence[Stack], watch: Callable[[], None]) -> list[LayerResult]:
+    def run(self, stacks: Sequence[Stack], watch: Callable[[], None]) -> list[LayerResult]:
         futures = self._futures
-        # Each has its thread, and in this order none waits for one that was not submitted.
+        # One thread each, submitted in dependency order, so that none waits for a missing future.
         with ThreadPoolExecutor(max_workers=len(stacks)) as pool:
             for stack in stacks:
-                futures[stack.name] = pool.submit(self._do_one, stack)
+                futures[stack.name] = pool.submit(self._run_one, stack)
             try:
                 while wait(futures.values(), timeout=_WATCH_SECONDS).not_done:
                     watch()
             except StoppedError:
-                self._display.say("waiting for Terraform to end in order; a second signal kills it")
+                self._display.say("waiting for Terraform to stop; a second signal kills it")
                 self._terraform.children.interrupt(grace_seconds=_GRACE_SECONDS)
                 raise
             except OperatorError:
-                # The emulator is gone, so Terraform has nothing left to put in order.
+                # The emulator is gone, so there is nothing that Terraform could complete.
                 self._terraform.children.kill()
                 raise
-        failures = [error for future in futures.values() if (error := future.exception())]
-        if failures:
-            raise next((f for f in failures if not isinstance(f, _SkippedError)), failures[0])
         return [future.result() for future in futures.values()]
 
-    def _do_one(self, stack: Stack) -> LayerResult:
+    def _run_one(self, stack: Stack) -> LayerResult:
         with self._initializing:
             self._terraform.initialize(stack)
         for name in self._needs[stack.name]:
-            if name in self._futures and self._futures[name].exception():
-                raise _SkippedError(f"{stack.name}: left out, because {name} failed")
+            if name in self._futures:
+                self._futures[name].result()  # raises what it raised
         begin = time.monotonic()
         with self._display.step(stack.name) as step:
             step.say("planning")

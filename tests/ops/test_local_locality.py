@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ops.common.errors import RefusedError
-from ops.local import safety
 from ops.local.environment import local_aws, scrubbed
-from ops.local.stacks import Stack
+from ops.local.terraform import locality
+from ops.local.terraform.stacks import Stack
 
 PORT = 4566
 LOCAL = f"http://127.0.0.1:{PORT}"
@@ -25,7 +25,7 @@ def _stack(root: Path, **changed: Any) -> Stack:
 
 
 def _check(root: Path, *stacks: Stack) -> None:
-    safety.check(stacks, port=PORT, state_root=root / ".local" / "state" / "local")
+    locality.check(stacks, port=PORT, state_root=root / ".local" / "state" / "local")
 
 
 def _remote_state(backend: str, path: str) -> dict[str, Any]:
@@ -72,6 +72,7 @@ def test_accepts_every_name_of_this_machine(tmp_path: Path, host: str) -> None:
     [
         (None, "no aws provider block"),
         ({}, "no aws provider block"),
+        ({"aws": []}, "no aws provider block"),
         ({"aws": [{"region": "us-east-1"}]}, "has no endpoints"),
         ({"aws": {"region": "us-east-1", "endpoints": []}}, "has no endpoints"),
         ({"aws": [{"endpoints": [{"s3": LOCAL}]}, {"alias": "replica"}]}, "has no endpoints"),
