@@ -15,7 +15,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status serve synth docs test lint types unit integration bench lock clean
+.PHONY: help install up down status serve synth docs test full lint types unit integration slow bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,9 @@ synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod t
 docs: $(VENV)/.installed ## Write docs/settings.md from the settings' types
 	@$(RUN) -m ops reference $(ARGS)
 
-test: lint types unit integration ## Run every check that CI runs
+test: lint types unit integration ## Run what a contributor runs before a commit (under 10 minutes)
+
+full: slow ## Run the slow checks that `make test` leaves out (under 45 minutes)
 
 lint: $(VENV)/.installed ## Check style and formatting
 	$(VENV)/bin/ruff check
@@ -53,7 +55,10 @@ unit: $(VENV)/.installed ## Run the tests that need neither Terraform nor an emu
 	$(RUN) -m pytest -m "not integration and not slow" -n 2 --dist worksteal $(ARGS)
 
 integration: $(VENV)/.installed node_modules/.installed ## Run the tests on real Terraform and the emulator
-	$(RUN) -m pytest -m "integration or slow" -n 4 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -m "integration and not slow" -n 4 --dist loadfile $(ARGS)
+
+slow: $(VENV)/.installed node_modules/.installed ## Run the tests that synthesize many times or edit a copy
+	$(RUN) -m pytest -m slow -n 2 --dist worksteal $(ARGS)
 
 bench: $(VENV)/.installed $(PEERS)/.installed ## Measure what docs/performance.md promises
 	$(RUN) -m bench $(ARGS)

@@ -14,15 +14,14 @@ from cdktf import App, IStackSynthesizer, ISynthesisSession
 from cdktf_cdktf_provider_aws.ssm_parameter import SsmParameter
 
 from modules import adoption
+from modules.catalogue import Layer
 from modules.environments import Environment
 from modules.layers.base import BaseLayer
 from modules.layers.compute import ComputeLayer
 from modules.layers.frontend import FrontendLayer
 from modules.layers.monitoring import MonitoringLayer, Watched
 from modules.layers.storage import StorageLayer
-from modules.naming import Layer
 from modules.packaging import ROOT, Package, build_package
-from modules.problems import InputError, Problem
 from modules.stack import LayerStack
 
 # Kept out of Terraform addresses: an address is the same in every environment.
@@ -37,8 +36,8 @@ def synthesize(
 ) -> list[str]:
     """Write ``output/stacks/<environment>-<layer>/cdk.tf.json`` and return the stacks' names.
 
-    The layers of an environment are always built together, because an output exists where a later
-    layer uses it; only the chosen ``layers`` are written.
+    All layers of an environment are built, because outputs exist only where a later layer uses
+    them; only the chosen ``layers`` are written.
     """
     package = build_package(ROOT / "lambda_src" / "reasoning", distributions=["fastjsonschema"])
     output.mkdir(parents=True, exist_ok=True)
@@ -90,36 +89,20 @@ def build(app: App, environment: Environment, package: Package) -> dict[Layer, L
 
 
 def _adopt(environment: Environment, stacks: Mapping[Layer, LayerStack]) -> None:
-    """Have Terraform take over what the settings say exists.
+    """Add import blocks for existing resources, and overwrite existing parameters.
 
-    cdktf's own ``import_from`` is not used: it would run Terraform during synthesis.
-    Raises InputError for parameters that no layer has.
+    cdktf's own ``import_from`` would run Terraform during synthesis.
     """
     naming, adopt = environment.naming, environment.settings.adopt
-    wanted = list(adoption.imports(naming, adopt))
+    imports = list(adoption.imports(naming, adopt))
     for layer, stack in stacks.items():
-        blocks = [{"to": one.to, "id": one.id} for one in wanted if one.layer is layer]
+        blocks = [{"to": one.to, "id": one.id} for one in imports if one.layer is layer]
         if blocks:
             stack.add_override("import", blocks)
-    unknown = []
     for one in adoption.overwrites(naming, adopt):
-        parameter = stacks[one.layer].node.try_find_child(one.name)
-        if isinstance(parameter, SsmParameter) and parameter.name_input == one.path:
-            parameter.overwrite = True
-        else:
-            unknown.append(_unknown(environment, one.path))
-    if unknown:
-        raise InputError(unknown)
-
-
-def _unknown(environment: Environment, path: str) -> Problem:
-    return Problem(
-        where=f"{environment.naming.environment}.toml",
-        field="adopt.parameters",
-        value=path,
-        reason="no layer has this parameter",
-        remedy="remove it from the list; docs/architecture.md lists all of them",
-    )
+        parameter = stacks[one.layer].node.find_child(one.id)
+        assert isinstance(parameter, SsmParameter)  # noqa: S101 - the layers add every row
+        parameter.overwrite = True
 
 
 @jsii.implements(IStackSynthesizer)

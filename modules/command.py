@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modules import environments
-from modules.naming import Layer
+from modules.catalogue import Layer
 from modules.problems import InputError, Problem
 
 EXIT_BAD_INPUT = 2

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modules import adoption
-from modules.naming import Layer, Naming
+from modules.catalogue import VARIABLES, Layer
+from modules.naming import Naming
 from modules.problems import InputError, Problem
 from modules.schema.reader import structure
 from modules.settings import LocalAws, Settings
@@ -23,6 +24,15 @@ class Environment:
 
     naming: Naming
     settings: Settings
+
+    @property
+    def function_variables(self) -> dict[str, str]:
+        """The environment variables of the function; empty ones are left out."""
+        filled = {
+            name: value.format(naming=self.naming, settings=self.settings)
+            for name, value in VARIABLES.items()
+        }
+        return {name: value for name, value in filled.items() if value}
 
     @property
     def layers(self) -> tuple[Layer, ...]:

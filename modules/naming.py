@@ -1,7 +1,6 @@
-"""The only builder of names, Parameter Store paths and tags.
+"""Builds every name, Parameter Store path and tag.
 
-The names are a contract with everything that finds these resources by name; see
-docs/architecture.md.
+The names are a contract with everything that finds the resources by name: docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -10,44 +9,28 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 
+from modules.catalogue import (
+    ALARMS,
+    BUCKETS,
+    GEOJSON,
+    PROJECT,
+    STATIC_WEBSITE,
+    Bucket,
+    Layer,
+    Parameter,
+)
 from modules.problems import Problem
 
-PROJECT = "co2-analysis"
 APPLICATION = "CO2 Anomaly Analysis"
-# Where the function's own metrics are; its code writes the same name.
-METRICS_NAMESPACE = PROJECT
-
-_TABLE_ALARMS = (
-    "table-throttled",
-    "index-throttled",
-    "table-slow-getitem",
-    "table-slow-putitem",
-    "table-slow-query",
-)
 
 _LONGEST_BUCKET = 63
 _LONGEST_ROLE_OR_FUNCTION = 64
 
 
-class Layer(Enum):
-    """The layers in the order of their dependencies, with the value of their ``Layer`` tag."""
-
-    BASE = ("base", "1-Foundation")
-    STORAGE = ("storage", "3-Data")
-    COMPUTE = ("compute", "4-Compute")
-    FRONTEND = ("frontend", "5-Frontend")
-    MONITORING = ("monitoring", "6-Observability")
-
-    def __init__(self, key: str, tag: str) -> None:
-        self.key = key
-        self.tag = tag
-
-
 @dataclass(frozen=True, kw_only=True)
 class Naming:
-    """Every name of one environment. ``bucket_suffix`` makes the global bucket names unique."""
+    """The names of one environment; ``bucket_suffix`` makes the global bucket names unique."""
 
     environment: str
     bucket_suffix: str | None = None
@@ -58,28 +41,32 @@ class Naming:
         return self._name("cache")
 
     def restored_cache_table(self, time: datetime) -> str:
-        """Table into which the cache is restored as it was at a time, beside the live one."""
+        """Return the name of the table that the cache is restored into as of a time."""
         return f"{self.restored_cache_table_beginning}{time.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
     @property
     def restored_cache_table_beginning(self) -> str:
-        """What the names of all those tables begin with."""
+        """Prefix of the names of all restored tables."""
         return f"{self.cache_table}-restored-"
+
+    def bucket(self, bucket: Bucket) -> str:
+        """Return the name of a bucket of the catalogue."""
+        return self._bucket(bucket.name)
+
+    @property
+    def buckets(self) -> dict[str, str]:
+        """The names of the buckets, by their ids in the catalogue."""
+        return {bucket.id: self.bucket(bucket) for bucket in BUCKETS}
 
     @property
     def static_website_bucket(self) -> str:
         """Bucket of the static pages."""
-        return self._bucket("static-website")
+        return self.bucket(STATIC_WEBSITE)
 
     @property
     def geojson_bucket(self) -> str:
         """Bucket of the CO2 observations."""
-        return self._bucket("geojson-data")
-
-    @property
-    def access_log_bucket(self) -> str:
-        """Bucket that receives the other buckets' access logs."""
-        return self._bucket("access-logs")
+        return self.bucket(GEOJSON)
 
     @property
     def state_bucket(self) -> str:
@@ -103,7 +90,7 @@ class Naming:
 
     @property
     def log_group(self) -> str:
-        """Log group of the cache Lambda, as AWS Lambda itself would name it."""
+        """Log group of the cache Lambda, by AWS Lambda's own convention."""
         return f"/aws/lambda/{self.function}"
 
     @property
@@ -113,11 +100,11 @@ class Naming:
 
     @property
     def origin_access_control(self) -> str:
-        """Origin access control with which CloudFront reads the buckets."""
+        """Origin access control of the buckets."""
         return self._name("s3")
 
     def scaling_policy(self, what: str, access: str) -> str:
-        """Scaling policy of the table's or index's reads or writes."""
+        """Return the name of the scaling policy of the table's or index's reads or writes."""
         return self._name(f"cache-{what}-{access.lower()}-scaling")
 
     def edge(self, part: str) -> str:
@@ -131,17 +118,17 @@ class Naming:
 
     @property
     def distribution_logs(self) -> str:
-        """Delivery of the distribution's access logs, from source to destination."""
+        """Source and destination of the delivery of the distribution's access logs."""
         return self._name("distribution-logs")
 
     @property
     def alarm_topic(self) -> str:
-        """Topic that alarms and budget warnings are published to."""
+        """SNS topic of alarms and budget warnings."""
         return self._name("alarms")
 
     @property
     def alarm_key(self) -> str:
-        """Alias of the key that encrypts that topic."""
+        """Alias of the KMS key of that topic."""
         return f"alias/{self.alarm_topic}"
 
     def alarm(self, what: str) -> str:
@@ -151,7 +138,7 @@ class Naming:
     @property
     def table_alarms(self) -> list[str]:
         """Alarms on the cache table and its index."""
-        return [self.alarm(what) for what in _TABLE_ALARMS]
+        return [self.alarm(alarm.id) for alarm in ALARMS if alarm.resource == "table"]
 
     @property
     def dashboard(self) -> str:
@@ -164,12 +151,12 @@ class Naming:
         return self._name("monthly")
 
     def replica(self, bucket: str) -> str:
-        """Return the name of the copy of ``bucket`` in another Region."""
+        """Return the name of the replica of ``bucket`` in another Region."""
         return f"{bucket}-replica"
 
     @property
     def replication_role(self) -> str:
-        """Role with which S3 copies objects into the other Region."""
+        """Role of S3 replication."""
         return self._name("s3-replication-role")
 
     @property
@@ -182,32 +169,36 @@ class Naming:
         """Root of the environment's Parameter Store paths."""
         return f"/{PROJECT}/{self.environment}"
 
+    def parameter(self, parameter: Parameter) -> str:
+        """Return the path of a parameter of the catalogue."""
+        return f"{self.parameters}/{parameter.path}"
+
     def storage_parameter(self, service: str, name: str) -> str:
-        """Path of a parameter by which the storage layer is found at run time."""
+        """Return the path of a parameter of the storage layer."""
         return f"{self.parameters}/storage/{service}/{name}"
 
     def config_parameter(self, topic: str, name: str) -> str:
-        """Path of a parameter by which the function is configured."""
+        """Return the path of a parameter of the function's configuration."""
         return f"{self.parameters}/config/{topic}/{name}"
 
     def stack(self, layer: Layer) -> str:
-        """Name of a CDKTF stack, of its folder below ``cdktf.out/stacks`` and of its plan."""
+        """Return the name of a stack and of its folder below ``cdktf.out/stacks``."""
         return f"{self.environment}-{layer.key}"
 
     def state_key(self, layer: Layer) -> str:
-        """Key of a layer's state in the state bucket."""
+        """Return the key of a layer's state in the state bucket."""
         return f"{self.environment}/{layer.key}/terraform.tfstate"
 
     def state_file(self, directory: str, layer: Layer) -> str:
-        """Path of a layer's state file; Terraform runs three folders below the checkout."""
+        """Return the path of a layer's state file, relative to its stack folder in the checkout."""
         return f"../../../{directory}/{self.environment}/{layer.key}.tfstate"
 
     def workspace(self, layer: Layer) -> str:
-        """Name of a layer's HCP Terraform workspace."""
+        """Return the name of a layer's HCP Terraform workspace."""
         return self._name(layer.key)
 
     def tags(self, layer: Layer) -> dict[str, str]:
-        """Tags of every resource of a layer."""
+        """Return the default tags of a layer."""
         return {
             "Project": PROJECT,
             "Environment": self.environment,
@@ -217,15 +208,9 @@ class Naming:
         }
 
     def problems(self) -> Iterator[Problem]:
-        """Yield the names that AWS would refuse."""
-        buckets = (
-            self.static_website_bucket,
-            self.geojson_bucket,
-            self.access_log_bucket,
-            self.state_bucket,
-            self.replica(self.static_website_bucket),
-        )
-        for bucket in buckets:
+        """Yield a problem for each name that AWS would reject."""
+        copies = (self.replica(self.bucket(one)) for one in BUCKETS if one.replicated)
+        for bucket in (*self.buckets.values(), self.state_bucket, *copies):
             if len(bucket) > _LONGEST_BUCKET:
                 yield Problem(
                     field="buckets.suffix",

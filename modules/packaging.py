@@ -1,9 +1,8 @@
 """Build the Lambda's deployment package: the same bytes on every machine, without a network.
 
-The package holds the function's own code and the pure-Python distributions that it bundles, with
-the licence of each, taken
-from the installed environment after checking them against ``Pipfile.lock``. What the Lambda
-runtime itself ships (botocore) stays out.
+The package holds the function's code and the pure-Python distributions that it bundles, each with
+its licence, taken from the installed environment and checked against ``Pipfile.lock``. The Lambda
+runtime provides botocore.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _LICENCE_NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE")
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """A built package: where it lies, and its SHA-256 in base64, as AWS Lambda reports it."""
+    """A built package: its path, and its SHA-256 in base64, as AWS Lambda reports it."""
 
     path: Path
     sha256: str
@@ -47,7 +46,9 @@ def build_package(
 ) -> Package:
     """Zip the Python package ``source`` with the bundled ``distributions`` into ``folder``.
 
-    Raises InputError where an installed distribution is missing or is not the locked one.
+    Raises:
+        InputError: A distribution is not installed, or not in the locked version.
+
     """
     entries = {"LICENSE": (ROOT / "LICENSE").read_bytes(), **_own_files(source)}
     problems = []
@@ -110,7 +111,7 @@ def _zip(entries: dict[str, bytes]) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replace ``path`` in one step, so that a run beside this one never reads half a package."""
+    """Replace ``path`` atomically, so that a concurrent run never reads half a package."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "wb") as file:

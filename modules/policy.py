@@ -21,9 +21,9 @@ class Statement:
     conditions: Condition = field(default_factory=dict)
 
     def document(self) -> dict[str, object]:
-        """Return the statement in IAM's own spelling, without what is empty."""
+        """Return the statement as IAM JSON, without empty elements."""
         everyone = self.principals == {"*": "*"}
-        spelled: dict[str, object] = {
+        elements: dict[str, object] = {
             "Sid": self.sid,
             "Effect": self.effect,
             "Principal": "*" if everyone else dict(self.principals),
@@ -31,11 +31,11 @@ class Statement:
             "Resource": list(self.resources),
             "Condition": {name: dict(test) for name, test in self.conditions.items()},
         }
-        return {key: value for key, value in spelled.items() if value}
+        return {key: value for key, value in elements.items() if value}
 
 
 def policy(*statements: Statement) -> str:
-    """Return the JSON of a policy document; the same statements give the same text."""
+    """Return the JSON of a policy document."""
     document = {
         "Version": "2012-10-17",
         "Statement": [statement.document() for statement in statements],

@@ -1,8 +1,7 @@
-"""The stack that every layer builds on: provider, state, default tags, version range."""
+"""The base stack of every layer: provider, backend, default tags, provider versions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from cdktf import (
@@ -21,33 +20,18 @@ from cdktf_cdktf_provider_aws.provider import (
 )
 from constructs import Construct
 
+from modules import catalogue
+from modules.catalogue import Layer
 from modules.environments import Environment
-from modules.naming import Layer, Naming
+from modules.naming import Naming
 from modules.settings import HcpState, LocalAws, LocalState, S3State, Settings
 
-# The bindings describe a 6.x provider and would pin it exactly. Only arguments that 5.100 has, too,
-# are used, so that teams can move from 5 to 6 in their own time.
+# The bindings describe a 6.x provider and would pin it exactly. The layers use only arguments that
+# 5.100 has, too, so that teams can upgrade from 5 to 6 when they choose.
 PROVIDER_VERSIONS = ">= 5.100.0, < 7.0.0"
 
-# Where CloudFront looks for its certificates and web ACLs, and where its logs and metrics are.
-EDGE_REGION = "us-east-1"
-
-# What any access key is to an emulator; AWS knows no such key.
+# The emulator accepts any key; AWS accepts no such key.
 _EMULATOR_KEY = "test"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Partition:
-    """The part of AWS that a Region lies in; ARNs and host names differ between them."""
-
-    name: str
-
-    @classmethod
-    def of(cls, region: str) -> Partition:
-        """Return the partition of ``region``."""
-        prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
-        found = (name for prefix, name in prefixes.items() if region.startswith(prefix))
-        return cls(name=next(found, "aws"))
 
 
 class LayerStack(TerraformStack):
@@ -58,7 +42,7 @@ class LayerStack(TerraformStack):
         self.naming: Naming = environment.naming
         self.settings: Settings = environment.settings
         self.region = environment.settings.region
-        self.partition = Partition.of(self.region).name
+        self.partition = catalogue.partition(self.region)
         self._layer = layer
         self._elsewhere: dict[str, AwsProvider] = {}
         self._provider(self.region)
@@ -67,11 +51,11 @@ class LayerStack(TerraformStack):
 
     @cached_property
     def account_id(self) -> str:
-        """The account that Terraform runs in, known at plan time."""
+        """The account that Terraform runs in, read at plan time."""
         return DataAwsCallerIdentity(self, "current").account_id
 
     def provider_for(self, region: str) -> AwsProvider | None:
-        """Return a provider for another Region, or None where this stack's own serves it."""
+        """Return a provider for ``region``, or None for the stack's own Region."""
         if region == self.region:
             return None
         if region not in self._elsewhere:
@@ -79,12 +63,12 @@ class LayerStack(TerraformStack):
         return self._elsewhere[region]
 
     def arn(self, service: str, resource: str) -> str:
-        """Return an ARN in this stack's Region and account."""
+        """Return an ARN in the stack's Region and account."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
     def bucket_arn(self, bucket: str) -> str:
-        """Return a bucket's ARN, which has neither Region nor account."""
-        return f"arn:{self.partition}:s3:::{bucket}"
+        """Return the ARN of a bucket in the stack's partition."""
+        return catalogue.bucket_arn(self.region, bucket)
 
     def _provider(self, region: str, *, alias: str | None = None) -> AwsProvider:
         tags = AwsProviderDefaultTags(tags=self.naming.tags(self._layer))
@@ -153,7 +137,7 @@ class LayerStack(TerraformStack):
                 use_path_style=True,
                 endpoints=S3BackendEndpointConfig(s3=local.endpoint, sts=local.endpoint),
             )
-        # This release of cdktf has no argument for S3's own locking.
+        # This release of cdktf has no argument for S3-native locking.
         backend.add_override("use_lockfile", True)
 
     def _add_hcp_state(self, state: HcpState, layer: Layer) -> None:
@@ -170,7 +154,7 @@ class LayerStack(TerraformStack):
 
 
 def _endpoints(local: LocalAws) -> AwsProviderEndpoints:
-    """Every service that a layer talks to; one that is missing here would be asked for in AWS."""
+    """Return the endpoint of every service in use; a missing one would be called in AWS."""
     at = local.endpoint
     return AwsProviderEndpoints(
         appautoscaling=at,

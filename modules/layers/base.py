@@ -1,32 +1,35 @@
-"""Layer 1: configuration, the secret's container, the bucket for access logs."""
+"""Layer 1: configuration parameters, the secret's container, the access log bucket."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from cdktf_cdktf_provider_aws.secretsmanager_secret import SecretsmanagerSecret
 from constructs import Construct
 
+from modules.catalogue import ACCESS_LOGS, BUCKETS, EDGE_REGION, PARAMETERS, Layer
 from modules.environments import Environment
-from modules.naming import Layer
-from modules.policy import Statement, service
+from modules.policy import Condition, Statement, service
 from modules.resources.bucket_lifecycle import log_rules
-from modules.resources.parameter import add_parameter
-from modules.resources.private_bucket import PrivateBucket
-from modules.stack import EDGE_REGION, LayerStack
+from modules.resources.parameter import ParameterConfig, add_parameter
+from modules.resources.private_bucket import (
+    PrivateBucket,
+    PrivateBucketConfig,
+    add_private_bucket,
+)
+from modules.stack import LayerStack
 
 _SECRET_RECOVERY_DAYS = 30
-_FIRST_NAMESPACE = "1"
 
-# Folders of the bucket for access logs, beside one for each bucket.
+# Folders of the access log bucket, beside one for each bucket.
 ANALYTICS = "analytics"
 EDGE_LOGS = "distribution"
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaseOutputs:
-    """What the base layer offers; ``access_logs`` only where the settings ask for it."""
+    """The access log bucket, where the settings ask for one."""
 
     access_logs: PrivateBucket | None
 
@@ -44,100 +47,83 @@ class BaseLayer(LayerStack):
         )
 
     def _add_configuration(self) -> None:
-        gemini = self.settings.gemini
-        cache = self.settings.cache
-        for topic, name, value, description in (
-            ("gemini", "model", gemini.model, "Model that explains an anomaly"),
-            ("gemini", "endpoint", gemini.endpoint, "Address of the Gemini API"),
-            ("gemini", "timeout-seconds", str(gemini.timeout_seconds), "Longest wait for Gemini"),
-            ("cache", "ttl-days", str(cache.ttl_days), "Days that an answer is served"),
-        ):
-            add_parameter(
-                self,
-                f"{topic}_{name}".replace("-", "_"),
-                name=self.naming.config_parameter(topic, name),
-                value=value,
-                description=description,
-            )
-
-        add_parameter(
-            self,
-            "cache_namespace",
-            name=self.naming.config_parameter("cache", "namespace"),
-            value=cache.namespace or _FIRST_NAMESPACE,
-            description="Part of every cache key: a new value empties the cache",
-            # Going back to an old value would bring the old answers back.
-            keep_changes=cache.namespace is None,
-        )
+        for row in PARAMETERS:
+            if row.layer is Layer.BASE:
+                operated = row.operated and attrgetter(row.operated)(self.settings) is None
+                config = ParameterConfig(
+                    name=self.naming.parameter(row),
+                    value=row.value.format(**vars(self.settings)),
+                    description=row.description,
+                    keep_changes=bool(operated),
+                )
+                add_parameter(self, row.id, config)
 
     def _add_secret(self) -> None:
-        """Add the container only: the value is put beside Terraform, so no state ever holds it."""
+        """Add the container only: the value is set outside Terraform, so no state ever holds it."""
         SecretsmanagerSecret(
             self,
             "gemini_api_key",
             name=self.naming.gemini_secret,
-            description="Gemini API key; put the value with `aws secretsmanager put-secret-value`",
-            # A deleted secret blocks its name for as long as it can be recovered.
+            description="Gemini API key; set the value with `aws secretsmanager put-secret-value`",
+            # A deleted secret blocks its name during the recovery window.
             recovery_window_in_days=_SECRET_RECOVERY_DAYS if self.settings.retain else 0,
         )
 
     def _access_log_bucket(self, keep_days: int) -> PrivateBucket:
-        naming = self.naming
-        sources = [
-            self.bucket_arn(name) for name in (naming.static_website_bucket, naming.geojson_bucket)
+        buckets = {
+            "aws:SourceArn": [
+                self.bucket_arn(self.naming.bucket(bucket)) for bucket in BUCKETS if bucket.logged
+            ]
+        }
+        account = {"aws:SourceAccount": self.account_id}
+        owned = {**account, "s3:x-amz-acl": "bucket-owner-full-control"}
+        statements = [
+            self._deliver(
+                "AllowLogDelivery",
+                "logging.s3.amazonaws.com",
+                {"ArnLike": buckets, "StringEquals": account},
+            )
         ]
-        deliver = Statement(
-            sid="AllowLogDelivery",
-            principals=service("logging.s3.amazonaws.com"),
-            actions=("s3:PutObject",),
-            resources=(f"{self.bucket_arn(naming.access_log_bucket)}/*",),
-            conditions={
-                "ArnLike": {"aws:SourceArn": sources},
-                "StringEquals": {"aws:SourceAccount": self.account_id},
-            },
-        )
-        return PrivateBucket(
+        if self.settings.frontend:
+            # CloudFront's logs are delivered by CloudWatch Logs, in us-east-1.
+            source = f"delivery-source:{self.naming.distribution_logs}"
+            arn = f"arn:{self.partition}:logs:{EDGE_REGION}:{self.account_id}:{source}"
+            statements.append(
+                self._deliver(
+                    "AllowEdgeLogDelivery",
+                    "delivery.logs.amazonaws.com",
+                    {"StringEquals": owned, "ArnLike": {"aws:SourceArn": arn}},
+                    folder=f"{EDGE_LOGS}/",
+                )
+            )
+        if self.settings.buckets.analytics:
+            statements.append(
+                self._deliver(
+                    "AllowAnalyticsReports",
+                    "s3.amazonaws.com",
+                    {"ArnLike": buckets, "StringEquals": owned},
+                    folder=f"{ANALYTICS}/",
+                )
+            )
+        return add_private_bucket(
             self,
-            "access_logs",
-            name=naming.access_log_bucket,
-            retain=self.settings.retain,
-            statements=[
-                deliver,
-                *([self._deliver_edge_logs()] if self.settings.frontend else []),
-                *([self._deliver_analytics(sources)] if self.settings.buckets.analytics else []),
-            ],
-            lifecycle=log_rules(keep_days=keep_days),
+            ACCESS_LOGS.id,
+            PrivateBucketConfig(
+                name=self.naming.bucket(ACCESS_LOGS),
+                retain=self.settings.retain,
+                statements=statements,
+                lifecycle=log_rules(keep_days=keep_days),
+            ),
         )
 
-    def _deliver_edge_logs(self) -> Statement:
-        """CloudFront's logs come through CloudWatch's delivery, which lives in us-east-1."""
-        source = f"delivery-source:{self.naming.distribution_logs}"
-        arn = f"arn:{self.partition}:logs:{EDGE_REGION}:{self.account_id}:{source}"
+    def _deliver(
+        self, sid: str, publisher: str, conditions: Condition, *, folder: str = ""
+    ) -> Statement:
+        """Let an AWS service write objects below ``folder`` of the access log bucket."""
         return Statement(
-            sid="AllowEdgeLogDelivery",
-            principals=service("delivery.logs.amazonaws.com"),
+            sid=sid,
+            principals=service(publisher),
             actions=("s3:PutObject",),
-            resources=(f"{self.bucket_arn(self.naming.access_log_bucket)}/{EDGE_LOGS}/*",),
-            conditions={
-                "StringEquals": {
-                    "aws:SourceAccount": self.account_id,
-                    "s3:x-amz-acl": "bucket-owner-full-control",
-                },
-                "ArnLike": {"aws:SourceArn": arn},
-            },
-        )
-
-    def _deliver_analytics(self, sources: Sequence[str]) -> Statement:
-        return Statement(
-            sid="AllowAnalyticsReports",
-            principals=service("s3.amazonaws.com"),
-            actions=("s3:PutObject",),
-            resources=(f"{self.bucket_arn(self.naming.access_log_bucket)}/{ANALYTICS}/*",),
-            conditions={
-                "ArnLike": {"aws:SourceArn": sources},
-                "StringEquals": {
-                    "aws:SourceAccount": self.account_id,
-                    "s3:x-amz-acl": "bucket-owner-full-control",
-                },
-            },
+            resources=(f"{self.bucket_arn(self.naming.bucket(ACCESS_LOGS))}/{folder}*",),
+            conditions=conditions,
         )

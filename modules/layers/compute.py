@@ -1,4 +1,4 @@
-"""Layer 4: the cache Lambda and what it may do."""
+"""Layer 4: the cache Lambda and its rights."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from cdktf import TerraformOutput
 from constructs import Construct
 
+from modules.catalogue import Layer
 from modules.environments import Environment
 from modules.layers.storage import StorageOutputs
-from modules.naming import Layer
 from modules.packaging import Package
 from modules.policy import Statement
-from modules.resources.function import SignedFunction
+from modules.resources.function import (
+    SignedFunction,
+    SignedFunctionConfig,
+    add_signed_function,
+)
 from modules.stack import LayerStack
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComputeOutputs:
-    """What the compute layer offers to frontend and monitoring."""
+    """The function, for frontend and monitoring."""
 
     function: SignedFunction
 
@@ -30,32 +34,27 @@ class ComputeLayer(LayerStack):
         self, scope: Construct, environment: Environment, storage: StorageOutputs, package: Package
     ) -> None:
         super().__init__(scope, environment, Layer.COMPUTE)
-        function = SignedFunction(
+        function = add_signed_function(
             self,
             "reasoning",
-            package=package,
-            handler="reasoning.handler.handler",
-            description="Explains a CO2 anomaly, from the cache where it can",
-            settings=self.settings.function,
-            environment={
-                "PARAMETER_PREFIX": self.naming.parameters,
-                "GEMINI_SECRET_ID": self.naming.gemini_secret,
-                **self._cross_origin(),
-            },
-            statements=[
-                *storage.cache_table.grant_read_write(),
-                self._read_configuration(),
-                self._read_secret(),
-            ],
+            SignedFunctionConfig(
+                package=package,
+                handler="reasoning.handler.handler",
+                description="Explains a CO2 anomaly, from the cache if possible",
+                settings=self.settings.function,
+                environment=environment.function_variables,
+                statements=[
+                    *storage.cache_table.grant_read(),
+                    *storage.cache_table.grant_write(),
+                    self._read_configuration(),
+                    self._read_secret(),
+                ],
+            ),
         )
         self.outputs = ComputeOutputs(function=function)
         TerraformOutput(self, "function_name", value=function.name)
         TerraformOutput(self, "function_arn", value=function.arn)
         TerraformOutput(self, "function_url", value=function.url)
-
-    def _cross_origin(self) -> dict[str, str]:
-        origins = self.settings.function.cors_origins
-        return {"CORS_ORIGINS": ",".join(origins)} if origins else {}
 
     def _read_configuration(self) -> Statement:
         return Statement(
@@ -65,7 +64,7 @@ class ComputeLayer(LayerStack):
         )
 
     def _read_secret(self) -> Statement:
-        # Secrets Manager appends six characters that change when the secret is made anew.
+        # Secrets Manager appends six characters that change when the secret is recreated.
         pattern = f"secret:{self.naming.gemini_secret}-??????"
         return Statement(
             sid="ReadGeminiKey",

@@ -1,4 +1,4 @@
-"""Layer 5: the distribution that browsers talk to."""
+"""Layer 5: the CloudFront distribution."""
 
 from __future__ import annotations
 
@@ -9,25 +9,34 @@ from cdktf_cdktf_provider_aws.cloudfront_origin_access_control import Cloudfront
 from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
 from constructs import Construct
 
+from modules.catalogue import GEOJSON, STATIC_WEBSITE, Bucket, Layer
 from modules.environments import Environment
 from modules.layers.base import EDGE_LOGS, BaseOutputs
 from modules.layers.compute import ComputeOutputs
 from modules.layers.storage import StorageOutputs
-from modules.naming import Layer
-from modules.resources.edge.distribution import ApiOrigin, BucketOrigin, add_distribution
+from modules.resources.edge.distribution import (
+    ApiOrigin,
+    BucketOrigin,
+    DistributionConfig,
+    add_distribution,
+)
 from modules.resources.edge.firewall import add_firewall
-from modules.resources.edge.functions import add_edge_function
-from modules.resources.edge.logs import log_distribution
-from modules.resources.edge.policies import add_api_cache_policy, add_security_headers
+from modules.resources.edge.functions import EdgeFunctionConfig, add_edge_function
+from modules.resources.edge.logs import DistributionLogsConfig, add_distribution_logs
+from modules.resources.edge.policies import (
+    ApiCachePolicyConfig,
+    SecurityHeadersConfig,
+    add_api_cache_policy,
+    add_security_headers,
+)
 from modules.resources.function import SignedFunction
-from modules.resources.private_bucket import PrivateBucket
 from modules.settings import FrontendSettings
 from modules.stack import LayerStack
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrontendOutputs:
-    """What the frontend layer offers to monitoring."""
+    """The distribution, for monitoring."""
 
     distribution_id: str
 
@@ -47,31 +56,52 @@ class FrontendLayer(LayerStack):
     ) -> None:
         super().__init__(scope, environment, Layer.FRONTEND)
         function = compute.function
-        firewall = add_firewall(self, settings.firewall) if settings.firewall else None
+        web_acl = (
+            add_firewall(self, "firewall", settings.firewall)
+            if settings.firewall
+            else settings.web_acl_arn
+        )
+        cache_policy = ApiCachePolicyConfig(by_origin=bool(self.settings.function.cors_origins))
+        headers = SecurityHeadersConfig(content_security_policy=settings.content_security_policy)
         distribution = add_distribution(
             self,
-            settings=settings,
-            pages=self._bucket_origin("pages", storage.static_website, storage),
-            data=self._bucket_origin("data", storage.geojson, storage),
-            api=self._api_origin(function),
-            web_acl_arn=firewall or settings.web_acl_arn,
-            api_cache_policy_id=add_api_cache_policy(
-                self, by_origin=bool(self.settings.function.cors_origins)
-            ),
-            headers_policy_id=add_security_headers(
-                self, content_security_policy=settings.content_security_policy
-            ),
-            page_fallback_arn=add_edge_function(
-                self, "spa-fallback", comment="Paths of the page's own router get the page"
-            ),
-            strip_prefix_arn=add_edge_function(
-                self, "strip-prefix", comment="/data/geojson/ is not part of the bucket's keys"
+            "distribution",
+            DistributionConfig(
+                settings=settings,
+                pages=self._bucket_origin("pages", STATIC_WEBSITE, storage),
+                data=self._bucket_origin("data", GEOJSON, storage),
+                api=self._api_origin(function),
+                web_acl_arn=web_acl,
+                api_cache_policy_id=add_api_cache_policy(self, "api_cache", cache_policy),
+                headers_policy_id=add_security_headers(self, "security_headers", headers),
+                page_fallback_arn=add_edge_function(
+                    self,
+                    "spa_fallback",
+                    EdgeFunctionConfig(
+                        name="spa-fallback",
+                        comment="Serves index.html for the paths of the page's router",
+                    ),
+                ),
+                strip_prefix_arn=add_edge_function(
+                    self,
+                    "strip_prefix",
+                    EdgeFunctionConfig(
+                        name="strip-prefix",
+                        comment="Removes /data/geojson/, which is not part of the bucket's keys",
+                    ),
+                ),
             ),
         )
-        self._let_in(function, distribution.arn)
+        self._allow_invocation(function, distribution.arn)
         if base.access_logs:
-            log_distribution(
-                self, distribution.arn, bucket_arn=base.access_logs.arn, folder=EDGE_LOGS
+            add_distribution_logs(
+                self,
+                "logs",
+                DistributionLogsConfig(
+                    distribution_arn=distribution.arn,
+                    bucket_arn=base.access_logs.arn,
+                    folder=EDGE_LOGS,
+                ),
             )
         self.outputs = FrontendOutputs(distribution_id=distribution.id)
         TerraformOutput(self, "distribution_id", value=distribution.id)
@@ -79,16 +109,14 @@ class FrontendLayer(LayerStack):
         host = settings.domain.names[0] if settings.domain else distribution.domain_name
         TerraformOutput(self, "site_url", value=f"https://{host}/")
 
-    def _bucket_origin(
-        self, id_: str, bucket: PrivateBucket, storage: StorageOutputs
-    ) -> BucketOrigin:
-        uses_identity = self.settings.origin_access == "oai"
+    def _bucket_origin(self, id_: str, bucket: Bucket, storage: StorageOutputs) -> BucketOrigin:
         access = storage.origin_access
+        identity = access.identity if self.settings.origin_access == "oai" else None
         return BucketOrigin(
             id=id_,
-            host=bucket.regional_domain_name,
-            control_id=access.control_id,
-            identity=access.identity_path if uses_identity else None,
+            host=storage.buckets[bucket.id].regional_domain_name,
+            control_id=access.control.id,
+            identity=identity.cloudfront_access_identity_path if identity else None,
         )
 
     def _api_origin(self, function: SignedFunction) -> ApiOrigin:
@@ -96,7 +124,7 @@ class FrontendLayer(LayerStack):
             self,
             "function_access_control",
             name=self.naming.edge("function"),
-            description="CloudFront calls the cache Lambda",
+            description="CloudFront invokes the cache Lambda",
             origin_access_control_origin_type="lambda",
             signing_behavior="always",
             signing_protocol="sigv4",
@@ -108,8 +136,8 @@ class FrontendLayer(LayerStack):
             timeout_seconds=self.settings.function.timeout_seconds + 1,
         )
 
-    def _let_in(self, function: SignedFunction, distribution_arn: str) -> None:
-        """Allow this distribution to call the URL; AWS asks for both rights."""
+    def _allow_invocation(self, function: SignedFunction, distribution_arn: str) -> None:
+        """Allow this distribution to invoke the function; AWS requires both permissions."""
         for id_, action in (
             ("allow_url", "lambda:InvokeFunctionUrl"),
             ("allow_function", "lambda:InvokeFunction"),

@@ -1,4 +1,4 @@
-"""CloudWatch alarms: one call for each, with the same treatment of missing data and mail."""
+"""CloudWatch alarms: missing data is not breaching, and both transitions are published."""
 
 from __future__ import annotations
 
@@ -12,59 +12,60 @@ from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import (
     CloudwatchMetricAlarmMetricQueryMetric,
 )
 
-from modules.resources.metric import FIVE_MINUTES, Metric
+from modules.catalogue import FIVE_MINUTES, Alarm, Metric
 from modules.stack import LayerStack
 
 _PLAIN_STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alarm:
-    """When somebody is told: ``metrics``, added up, above ``threshold`` for ``periods`` of them.
+class AlarmConfig:
+    """An alarm of the catalogue with its threshold, and the topic that it publishes to."""
 
-    ``id`` is the alarm's name, too. No data means that nothing was asked, which alarms nobody.
-    """
-
-    id: str
-    description: str
-    metrics: Sequence[Metric]
+    alarm: Alarm
     threshold: float
-    periods: int = 1
+    topic_arn: str
 
 
-def add_alarm(stack: LayerStack, alarm: Alarm, *, topic_arn: str) -> CloudwatchMetricAlarm:
-    """Add an alarm that tells the topic when it goes off, and when it is over."""
+@dataclass(frozen=True, kw_only=True)
+class CompositeAlarmConfig:
+    """A composite alarm: ALARM while any of ``children`` is."""
+
+    description: str
+    children: Sequence[CloudwatchMetricAlarm]
+
+
+def add_alarm(stack: LayerStack, id_: str, config: AlarmConfig) -> CloudwatchMetricAlarm:
+    """Add an alarm that publishes both its ALARM and its OK state."""
+    alarm = config.alarm
     single = alarm.metrics[0] if len(alarm.metrics) == 1 else None
     percentile = single is not None and single.statistic not in _PLAIN_STATISTICS
     return CloudwatchMetricAlarm(
         stack,
-        alarm.id.replace("-", "_"),
+        id_,
         alarm_name=stack.naming.alarm(alarm.id),
         alarm_description=alarm.description,
         comparison_operator="GreaterThanThreshold",
-        threshold=alarm.threshold,
+        threshold=config.threshold,
         evaluation_periods=alarm.periods,
         datapoints_to_alarm=alarm.periods,
         treat_missing_data="notBreaching",
-        alarm_actions=[topic_arn],
-        ok_actions=[topic_arn],
+        alarm_actions=[config.topic_arn],
+        ok_actions=[config.topic_arn],
         namespace=single.namespace if single else None,
         metric_name=single.name if single else None,
         dimensions=single.dimensions if single else None,
         period=single.period_seconds if single else None,
         statistic=single.statistic if single and not percentile else None,
         extended_statistic=single.statistic if single and percentile else None,
-        # With few requests a percentile is one request's luck.
+        # A percentile of few samples is noise.
         evaluate_low_sample_count_percentiles="ignore" if percentile else None,
         metric_query=None if single else _sum_of(alarm.metrics),
     )
 
 
 def _sum_of(metrics: Sequence[Metric]) -> list[CloudwatchMetricAlarmMetricQuery]:
-    """Add metrics up, with 0 for what is missing: a service that has nothing to say says nothing.
-
-    A sum with a missing part would be missing, too, and an alarm on it stay where it was.
-    """
+    """Add metrics up. Missing data counts as 0: else a sum with a missing part would be missing."""
     parts = [
         CloudwatchMetricAlarmMetricQuery(
             id=f"m{position}",
@@ -88,17 +89,14 @@ def _sum_of(metrics: Sequence[Metric]) -> list[CloudwatchMetricAlarmMetricQuery]
 
 
 def add_composite_alarm(
-    stack: LayerStack, id_: str, *, description: str, children: Sequence[CloudwatchMetricAlarm]
+    stack: LayerStack, id_: str, config: CompositeAlarmConfig
 ) -> CloudwatchCompositeAlarm:
-    """Add one state for many alarms: on while any of ``children`` is.
-
-    It tells nobody, since its children do; a status page or a deployment's check reads it.
-    """
+    """Add a composite alarm. It publishes nothing, since its children do; status pages read it."""
     return CloudwatchCompositeAlarm(
         stack,
-        id_.replace("-", "_"),
+        id_,
         alarm_name=stack.naming.alarm(id_),
-        alarm_description=description,
-        alarm_rule=" OR ".join(f'ALARM("{child.alarm_name}")' for child in children),
-        depends_on=[*children],
+        alarm_description=config.description,
+        alarm_rule=" OR ".join(f'ALARM("{child.alarm_name}")' for child in config.children),
+        depends_on=[*config.children],
     )

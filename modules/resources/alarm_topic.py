@@ -1,8 +1,9 @@
-"""Where alarms are published: an encrypted topic, and who is told."""
+"""Where alarms are published: an encrypted topic and its subscribers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cdktf_cdktf_provider_aws.kms_alias import KmsAlias
 from cdktf_cdktf_provider_aws.kms_key import KmsKey
@@ -17,7 +18,7 @@ _KEY_DELETION_DAYS = 30
 _ALARMS = "cloudwatch.amazonaws.com"
 _BUDGETS = "budgets.amazonaws.com"
 
-# What the account's administrators need to keep the key in order; not to read what it encrypts.
+# Administration of the key by the account, without the right to decrypt.
 _KEY_ADMINISTRATION = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -40,42 +41,49 @@ _KEY_ADMINISTRATION = (
 )
 
 
-def add_alarm_topic(stack: LayerStack, *, emails: Sequence[str], budget: bool) -> str:
-    """Add the topic and a subscription for each of ``emails``; return the topic's ARN.
+@dataclass(frozen=True, kw_only=True)
+class AlarmTopicConfig:
+    """The subscribers, and whether AWS Budgets publishes to the topic, too."""
 
-    It has a key of its own, because the key that AWS manages for SNS lets no alarm through, and
-    says so nowhere. ``budget`` lets AWS Budgets publish, too. A subscription counts only once its
-    owner has confirmed it by the link that AWS sends.
+    emails: Sequence[str]
+    budget: bool
+
+
+def add_alarm_topic(stack: LayerStack, id_: str, config: AlarmTopicConfig) -> SnsTopic:
+    """Add the topic with its own key, and a subscription for each e-mail address.
+
+    The key that AWS manages for SNS cannot be used by CloudWatch: alarms would fail silently. A
+    subscription is pending until its owner confirms it by the link that AWS sends.
     """
-    publishers = (_ALARMS, _BUDGETS) if budget else (_ALARMS,)
+    publishers = (_ALARMS, _BUDGETS) if config.budget else (_ALARMS,)
     topic = SnsTopic(
         stack,
-        "alarms",
+        id_,
         name=stack.naming.alarm_topic,
-        kms_master_key_id=_add_key(stack, publishers),
+        kms_master_key_id=_add_key(stack, f"{id_}_key", publishers),
     )
     SnsTopicPolicy(
         stack,
-        "alarms_policy",
+        f"{id_}_policy",
         arn=topic.arn,
         policy=policy(*(_publish(stack, publisher, topic.arn) for publisher in publishers)),
     )
-    for position, email in enumerate(emails, start=1):
+    for position, email in enumerate(config.emails, start=1):
         SnsTopicSubscription(
             stack,
-            f"alarms_email_{position}",
+            f"{id_}_email_{position}",
             topic_arn=topic.arn,
             protocol="email",
             endpoint=email,
         )
-    return topic.arn
+    return topic
 
 
-def _add_key(stack: LayerStack, publishers: Sequence[str]) -> str:
+def _add_key(stack: LayerStack, id_: str, publishers: Sequence[str]) -> str:
     key = KmsKey(
         stack,
-        "alarms_key",
-        description="Encrypts the alarms on their way",
+        id_,
+        description="Encrypts the alarm topic",
         enable_key_rotation=True,
         deletion_window_in_days=_KEY_DELETION_DAYS,
         policy=policy(
@@ -83,12 +91,12 @@ def _add_key(stack: LayerStack, publishers: Sequence[str]) -> str:
                 sid="AdministerThisKey",
                 principals={"AWS": f"arn:{stack.partition}:iam::{stack.account_id}:root"},
                 actions=_KEY_ADMINISTRATION,
-                resources=("*",),  # In a key's policy that is the key itself.
+                resources=("*",),  # in a key policy: the key itself
             ),
             *(_encrypt(publisher) for publisher in publishers),
         ),
     )
-    KmsAlias(stack, "alarms_key_alias", name=stack.naming.alarm_key, target_key_id=key.key_id)
+    KmsAlias(stack, f"{id_}_alias", name=stack.naming.alarm_key, target_key_id=key.key_id)
     return key.arn
 
 
@@ -96,8 +104,8 @@ def _encrypt(publisher: str) -> Statement:
     return Statement(
         sid=f"Encrypt{_sid(publisher)}",
         principals=service(publisher),
-        # No condition on the account: who may publish is the topic's to say, and a key that refuses
-        # silences every alarm.
+        # No condition on the account: the topic policy decides who publishes, and a key that denies
+        # access silences every alarm.
         actions=("kms:Decrypt", "kms:GenerateDataKey"),
         resources=("*",),
     )

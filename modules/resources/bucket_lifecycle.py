@@ -1,4 +1,4 @@
-"""Lifecycle rules: what S3 tidies up by itself."""
+"""Lifecycle rules of buckets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
 
 from modules.settings import Lifecycle
 
-# Provider versions differ in what a rule without a filter means; an empty prefix is every object.
+# Provider versions differ on a rule without a filter; an empty prefix matches every object.
 _EVERY_OBJECT = ""
 
 
 def data_rules(
     lifecycle: Lifecycle, *, versioning: bool
 ) -> list[S3BucketLifecycleConfigurationRule]:
-    """Return the rules of a bucket whose current objects are served and never archived."""
+    """Return the rules of a data bucket: its current objects are served and never archived."""
     rules = [_abort_uploads(lifecycle.abort_upload_days)]
     if lifecycle.intelligent_tiering_days is not None:
         rules.append(_to_intelligent_tiering(lifecycle.intelligent_tiering_days))
@@ -48,7 +48,7 @@ def data_rules(
 
 
 def log_rules(*, keep_days: int) -> list[S3BucketLifecycleConfigurationRule]:
-    """Return the rules of a bucket whose objects expire."""
+    """Return the rules of the access log bucket: its objects expire."""
     return [
         _abort_uploads(7),
         S3BucketLifecycleConfigurationRule(
@@ -61,7 +61,7 @@ def log_rules(*, keep_days: int) -> list[S3BucketLifecycleConfigurationRule]:
 
 
 def _to_intelligent_tiering(days: int) -> S3BucketLifecycleConfigurationRule:
-    """Return the only transition of current objects that keeps them readable at once."""
+    """Return a rule for the one storage class in which current objects stay readable at once."""
     return S3BucketLifecycleConfigurationRule(
         id="to-intelligent-tiering",
         status="Enabled",

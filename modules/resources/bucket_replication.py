@@ -1,4 +1,4 @@
-"""Copies of buckets in another Region, kept by S3."""
+"""Copies of buckets in another Region, kept by S3 replication."""
 
 from __future__ import annotations
 
@@ -7,35 +7,47 @@ from dataclasses import dataclass
 
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
+from cdktf_cdktf_provider_aws.s3_bucket_replication_configuration import (
+    S3BucketReplicationConfigurationA,
+    S3BucketReplicationConfigurationRule,
+    S3BucketReplicationConfigurationRuleDeleteMarkerReplication,
+    S3BucketReplicationConfigurationRuleDestination,
+    S3BucketReplicationConfigurationRuleFilter,
+)
 
 from modules.policy import Statement, policy, service
-from modules.resources.bucket_lifecycle import data_rules
-from modules.resources.private_bucket import PrivateBucket
-from modules.settings import BucketSettings
+from modules.resources.private_bucket import (
+    PrivateBucket,
+    PrivateBucketConfig,
+    add_private_bucket,
+)
 from modules.stack import LayerStack
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """A bucket to copy, and what the copy is called."""
+class BucketReplicationConfig:
+    """The buckets to copy and the Region of the copies."""
 
-    bucket: PrivateBucket
-    copy_id: str
-    copy_name: str
+    sources: Sequence[PrivateBucket]
+    region: str
 
 
-def replicate(stack: LayerStack, sources: Sequence[Source], *, region: str) -> None:
-    """Copy each of ``sources`` into a bucket of its own in ``region``.
+def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicationConfig) -> None:
+    """Copy each source into a bucket of its own: new objects and deletions from now on.
 
-    The copies are locked and tidied up by the same rules as their sources, and nothing but S3 and
-    their owner can read or write them.
+    Objects that exist already need S3 Batch Replication, once. A copy has the lifecycle and the
+    Object Lock of its source; only S3 and its owner can read or write it.
     """
-    copies = [_copy(stack, source, region, stack.settings.buckets) for source in sources]
+    sources = config.sources
+    copies = [
+        add_private_bucket(stack, f"{source.id}_replica", _copy(stack, source, config.region))
+        for source in sources
+    ]
     role = IamRole(
         stack,
-        "replication_role",
+        f"{id_}_role",
         name=stack.naming.replication_role,
-        description="S3 copies objects into another Region",
+        description="S3 replicates objects to another Region",
         assume_role_policy=policy(
             Statement(
                 sid="AllowS3",
@@ -47,36 +59,50 @@ def replicate(stack: LayerStack, sources: Sequence[Source], *, region: str) -> N
     )
     rights = IamRolePolicy(
         stack,
-        "replication_rights",
+        f"{id_}_rights",
         name=stack.naming.replication_policy,
         role=role.name,
-        policy=policy(*_rights([source.bucket for source in sources], copies)),
+        policy=policy(*_rights(sources, copies)),
     )
     for source, copy in zip(sources, copies, strict=True):
-        source.bucket.replicate_to(copy, role_arn=role.arn, rights=rights)
+        S3BucketReplicationConfigurationA(
+            stack,
+            f"{source.id}_replication",
+            bucket=source.name,
+            role=role.arn,
+            rule=[_everything(copy)],
+            # S3 checks both buckets' versioning, and the role.
+            depends_on=[source.last, copy.last, rights],
+        )
 
 
-def _copy(
-    stack: LayerStack, source: Source, region: str, settings: BucketSettings
-) -> PrivateBucket:
-    lifecycle = settings.lifecycle
-    copy = PrivateBucket(
-        stack,
-        source.copy_id,
-        name=source.copy_name,
-        retain=stack.settings.retain,
+def _copy(stack: LayerStack, source: PrivateBucket, region: str) -> PrivateBucketConfig:
+    return PrivateBucketConfig(
+        name=stack.naming.replica(source.config.name),
+        retain=source.config.retain,
         versioning=True,
-        lifecycle=data_rules(lifecycle, versioning=True) if lifecycle else (),
+        lifecycle=source.config.lifecycle,
+        # S3 replicates a bucket with Object Lock only into another one.
+        object_lock=source.config.object_lock,
         provider=stack.provider_for(region),
     )
-    if settings.object_lock and source.bucket.is_locked:
-        # S3 copies from a locked bucket only into a locked one.
-        copy.lock_objects(settings.object_lock)
-    return copy
+
+
+def _everything(copy: PrivateBucket) -> S3BucketReplicationConfigurationRule:
+    return S3BucketReplicationConfigurationRule(
+        id="everything",
+        status="Enabled",
+        priority=0,
+        filter=S3BucketReplicationConfigurationRuleFilter(prefix=""),
+        delete_marker_replication=S3BucketReplicationConfigurationRuleDeleteMarkerReplication(
+            status="Enabled"
+        ),
+        destination=S3BucketReplicationConfigurationRuleDestination(bucket=copy.arn),
+    )
 
 
 def _rights(sources: Sequence[PrivateBucket], copies: Sequence[PrivateBucket]) -> list[Statement]:
-    locked = any(bucket.is_locked for bucket in sources)
+    locked = any(source.config.object_lock for source in sources)
     retention = ("s3:GetObjectRetention", "s3:GetObjectLegalHold") if locked else ()
     return [
         Statement(

@@ -9,7 +9,7 @@ from typing import Literal
 
 from cdktf_cdktf_provider_aws.cloudwatch_dashboard import CloudwatchDashboard
 
-from modules.resources.metric import Metric
+from modules.catalogue import Metric
 from modules.stack import LayerStack
 
 _COLUMNS = 24
@@ -22,9 +22,10 @@ Properties = dict[str, object]
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """Metrics over time. ``lines`` are labelled metrics; ``formula`` adds one computed from them.
+    """Metrics over time: ``lines`` maps labels to metrics.
 
-    In the formula the lines are called m1, m2 and so on; with one they are hidden.
+    ``formula`` is a label and a metric math expression over the lines, m1, m2 and so on; it hides
+    the lines.
     """
 
     title: str
@@ -45,19 +46,25 @@ class Row:
     charts: Sequence[Chart] = field(default_factory=tuple)
 
 
-def add_dashboard(
-    stack: LayerStack, *, rows: Sequence[Row], alarm_arns: Sequence[str]
-) -> CloudwatchDashboard:
-    """Add the dashboard: the state of every alarm on top, then the rows."""
+@dataclass(frozen=True, kw_only=True)
+class DashboardConfig:
+    """The alarms whose state is shown on top, and the rows below them."""
+
+    alarm_arns: Sequence[str]
+    rows: Sequence[Row]
+
+
+def add_dashboard(stack: LayerStack, id_: str, config: DashboardConfig) -> CloudwatchDashboard:
+    """Add a dashboard."""
     widgets: list[Properties] = [
         {
             "type": "alarm",
             **_place(0, 0, _COLUMNS, _ALARMS_HEIGHT),
-            "properties": {"title": "Alarms", "alarms": list(alarm_arns)},
+            "properties": {"title": "Alarms", "alarms": list(config.alarm_arns)},
         }
     ]
     y = _ALARMS_HEIGHT
-    for row in rows:
+    for row in config.rows:
         widgets.append(
             {
                 "type": "text",
@@ -78,7 +85,7 @@ def add_dashboard(
         y += _HEIGHT
     return CloudwatchDashboard(
         stack,
-        "dashboard",
+        id_,
         dashboard_name=stack.naming.dashboard,
         dashboard_body=json.dumps({"widgets": widgets}),
     )
@@ -101,7 +108,7 @@ def _properties(chart: Chart, region: str) -> Properties:
         "title": chart.title,
         "view": chart.view,
         "stacked": chart.stacked,
-        # A widget without one would look in the Region that the console happens to show.
+        # Without it a widget reads the Region that the console currently shows.
         "region": region,
         "period": max(metric.period_seconds for metric in chart.lines.values()),
         "metrics": metrics,
@@ -110,7 +117,7 @@ def _properties(chart: Chart, region: str) -> Properties:
 
 
 def _line(metric: Metric, label: str, id_: str, *, hidden: bool) -> list[object]:
-    """Spell a metric as CloudWatch does: namespace, name, dimension by dimension, options."""
+    """Return a metric in the dashboard body's form: namespace, name, dimensions, options."""
     dimensions = [part for pair in metric.dimensions.items() for part in pair]
     options: Properties = {
         "id": id_,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from cdktf import AssetType, TerraformAsset
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
@@ -26,122 +27,140 @@ from modules.settings import FunctionSettings
 from modules.stack import LayerStack
 
 
+@dataclass(frozen=True, kw_only=True)
+class SignedFunctionConfig:
+    """A Python function. ``statements`` are all that it may do, apart from writing its own log."""
+
+    package: Package
+    handler: str
+    description: str
+    settings: FunctionSettings
+    environment: Mapping[str, str]
+    statements: Sequence[Statement]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignedFunction:
-    """A Python function that only callers with AWS credentials reach, through its URL.
+    """A function; ``url_id`` is the first label of its URL's host name."""
 
-    ``statements`` are all that it may do, apart from writing its own log.
-    """
+    name: str
+    arn: str
+    alias: str | None
+    url: str
+    url_id: str
 
-    def __init__(
-        self,
-        stack: LayerStack,
-        id_: str,
-        *,
-        package: Package,
-        handler: str,
-        description: str,
-        settings: FunctionSettings,
-        environment: Mapping[str, str],
-        statements: Sequence[Statement],
-    ) -> None:
-        naming = stack.naming
-        # Without it Lambda creates the group on the first call: unmanaged, and kept for ever.
-        log_group = CloudwatchLogGroup(
-            stack,
-            f"{id_}_log",
-            name=naming.log_group,
-            retention_in_days=settings.log_retention_days,
-        )
-        role = IamRole(
-            stack,
-            f"{id_}_role",
-            name=naming.execution_role,
-            description="What the cache Lambda may do",
-            assume_role_policy=policy(
-                Statement(
-                    sid="AllowLambda",
-                    principals=service("lambda.amazonaws.com"),
-                    actions=("sts:AssumeRole",),
-                )
-            ),
-        )
-        rights = IamRolePolicy(
-            stack,
-            f"{id_}_rights",
-            name=naming.execution_policy,
-            role=role.name,
-            policy=policy(
-                *statements,
-                Statement(
-                    sid="WriteOwnLog",
-                    actions=("logs:CreateLogStream", "logs:PutLogEvents"),
-                    resources=(stack.arn("logs", f"log-group:{naming.log_group}:*"),),
-                ),
-                *([_trace()] if settings.tracing else []),
-            ),
-        )
-        asset = TerraformAsset(stack, f"{id_}_package", path=str(package.path), type=AssetType.FILE)
-        function = LambdaFunction(
-            stack,
-            id_,
-            function_name=naming.function,
-            description=description,
-            role=role.arn,
-            runtime="python3.13",
-            architectures=["arm64"],
-            handler=handler,
-            filename=asset.path,
-            source_code_hash=package.sha256,
-            memory_size=settings.memory_mb,
-            timeout=settings.timeout_seconds,
-            environment=LambdaFunctionEnvironment(variables=environment),
-            logging_config=LambdaFunctionLoggingConfig(log_format="Text", log_group=log_group.name),
-            tracing_config=LambdaFunctionTracingConfig(
-                mode="Active" if settings.tracing else "PassThrough"
-            ),
-            publish=settings.alias is not None or None,
-            reserved_concurrent_executions=settings.reserved_concurrency,
-            # Its first call must already be allowed to write its log.
-            depends_on=[rights],
-        )
-        alias = _add_alias(stack, id_, function, settings.alias) if settings.alias else None
-        if alias and settings.provisioned_concurrency:
-            LambdaProvisionedConcurrencyConfig(
-                stack,
-                f"{id_}_warm",
-                function_name=function.function_name,
-                qualifier=alias.name,
-                provisioned_concurrent_executions=settings.provisioned_concurrency,
+
+def add_signed_function(
+    stack: LayerStack, id_: str, config: SignedFunctionConfig
+) -> SignedFunction:
+    """Add a function that only callers with AWS credentials reach, through its URL."""
+    naming, settings = stack.naming, config.settings
+    # Lambda would create the group on the first invocation: unmanaged, without retention.
+    log_group = CloudwatchLogGroup(
+        stack,
+        f"{id_}_log",
+        name=naming.log_group,
+        retention_in_days=settings.log_retention_days,
+    )
+    role = IamRole(
+        stack,
+        f"{id_}_role",
+        name=naming.execution_role,
+        description="Execution role of the cache Lambda",
+        assume_role_policy=policy(
+            Statement(
+                sid="AllowLambda",
+                principals=service("lambda.amazonaws.com"),
+                actions=("sts:AssumeRole",),
             )
-        url = LambdaFunctionUrl(
-            stack,
-            f"{id_}_url",
-            function_name=function.function_name,
-            qualifier=alias.name if alias else None,
-            authorization_type="AWS_IAM",
-        )
-        self.name = function.function_name
-        self.alias = alias.name if alias else None
-        self.arn = function.arn
-        self.role_arn = role.arn
-        self.url = url.function_url
-        self.url_id = url.url_id
+        ),
+    )
+    rights = IamRolePolicy(
+        stack,
+        f"{id_}_rights",
+        name=naming.execution_policy,
+        role=role.name,
+        policy=policy(
+            *config.statements,
+            Statement(
+                sid="WriteOwnLog",
+                actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+                resources=(stack.arn("logs", f"log-group:{naming.log_group}:*"),),
+            ),
+            *([_trace()] if settings.tracing else []),
+        ),
+    )
+    package = TerraformAsset(
+        stack, f"{id_}_package", path=str(config.package.path), type=AssetType.FILE
+    )
+    function = LambdaFunction(
+        stack,
+        id_,
+        function_name=naming.function,
+        description=config.description,
+        role=role.arn,
+        runtime="python3.13",
+        architectures=["arm64"],
+        handler=config.handler,
+        filename=package.path,
+        source_code_hash=config.package.sha256,
+        memory_size=settings.memory_mb,
+        timeout=settings.timeout_seconds,
+        environment=LambdaFunctionEnvironment(variables=config.environment),
+        logging_config=LambdaFunctionLoggingConfig(log_format="Text", log_group=log_group.name),
+        tracing_config=LambdaFunctionTracingConfig(
+            mode="Active" if settings.tracing else "PassThrough"
+        ),
+        publish=settings.alias is not None or None,
+        reserved_concurrent_executions=settings.reserved_concurrency,
+        # Its first call must already be allowed to write its log.
+        depends_on=[rights],
+    )
+    alias = _add_alias(stack, id_, function, settings)
+    url = LambdaFunctionUrl(
+        stack,
+        f"{id_}_url",
+        function_name=function.function_name,
+        qualifier=alias,
+        authorization_type="AWS_IAM",
+    )
+    return SignedFunction(
+        name=function.function_name,
+        arn=function.arn,
+        alias=alias,
+        url=url.function_url,
+        url_id=url.url_id,
+    )
 
 
-def _add_alias(stack: LayerStack, id_: str, function: LambdaFunction, name: str) -> LambdaAlias:
-    return LambdaAlias(
+def _add_alias(
+    stack: LayerStack, id_: str, function: LambdaFunction, settings: FunctionSettings
+) -> str | None:
+    """Add the alias that the URL calls, with the instances it keeps warm; return its name."""
+    if settings.alias is None:
+        return None
+    alias = LambdaAlias(
         stack,
         f"{id_}_alias",
-        name=name,
-        description="What the URL calls",
+        name=settings.alias,
+        description="Target of the function URL",
         function_name=function.function_name,
         function_version=function.version,
     )
+    if settings.provisioned_concurrency:
+        LambdaProvisionedConcurrencyConfig(
+            stack,
+            f"{id_}_warm",
+            function_name=function.function_name,
+            qualifier=alias.name,
+            provisioned_concurrent_executions=settings.provisioned_concurrency,
+        )
+    return alias.name
 
 
 def _trace() -> Statement:
     return Statement(
         sid="SendTraces",
         actions=("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-        resources=("*",),  # X-Ray knows no resource for these two.
+        resources=("*",),  # these two actions support no resource
     )

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.ssm_parameter import SsmParameter
 
 from modules.stack import LayerStack
 
 
-def add_parameter(
-    stack: LayerStack,
-    id_: str,
-    *,
-    name: str,
-    value: str,
-    description: str,
-    keep_changes: bool = False,
-) -> None:
-    """Add a Standard-tier String; its value is no secret and stays readable in plans.
+@dataclass(frozen=True, kw_only=True)
+class ParameterConfig:
+    """A parameter. With ``keep_changes`` Terraform sets only the first value."""
 
-    With ``keep_changes`` the value is only the first one, and those set later are left alone.
-    """
+    name: str
+    value: str
+    description: str
+    keep_changes: bool = False
+
+
+def add_parameter(stack: LayerStack, id_: str, config: ParameterConfig) -> None:
+    """Add a Standard-tier String; its value is no secret and stays readable in plans."""
+    keep = TerraformResourceLifecycle(ignore_changes=["insecure_value"])
     SsmParameter(
         stack,
         id_,
-        name=name,
+        name=config.name,
         type="String",
         tier="Standard",
-        insecure_value=value,
-        description=description,
-        lifecycle=(
-            TerraformResourceLifecycle(ignore_changes=["insecure_value"]) if keep_changes else None
-        ),
+        insecure_value=config.value,
+        description=config.description,
+        lifecycle=keep if config.keep_changes else None,
     )

@@ -1,8 +1,10 @@
-"""A bucket that only its owner and the named readers can use, over TLS 1.2 or newer."""
+"""A private bucket: only its owner and the named readers can use it, over TLS 1.2 or newer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
 
 from cdktf import ITerraformDependable, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.provider import AwsProvider
@@ -37,13 +39,6 @@ from cdktf_cdktf_provider_aws.s3_bucket_ownership_controls import (
 )
 from cdktf_cdktf_provider_aws.s3_bucket_policy import S3BucketPolicy
 from cdktf_cdktf_provider_aws.s3_bucket_public_access_block import S3BucketPublicAccessBlock
-from cdktf_cdktf_provider_aws.s3_bucket_replication_configuration import (
-    S3BucketReplicationConfigurationA,
-    S3BucketReplicationConfigurationRule,
-    S3BucketReplicationConfigurationRuleDeleteMarkerReplication,
-    S3BucketReplicationConfigurationRuleDestination,
-    S3BucketReplicationConfigurationRuleFilter,
-)
 from cdktf_cdktf_provider_aws.s3_bucket_server_side_encryption_configuration import (
     S3BucketServerSideEncryptionConfigurationA,
     S3BucketServerSideEncryptionConfigurationRuleA,
@@ -54,247 +49,192 @@ from cdktf_cdktf_provider_aws.s3_bucket_versioning import (
     S3BucketVersioningVersioningConfiguration,
 )
 
+from modules.catalogue import REQUEST_METRICS
 from modules.policy import EVERYONE, Statement, policy
 from modules.settings import BucketSettings, ObjectLock
 from modules.stack import LayerStack
 
-REQUEST_METRICS_ID = "entire-bucket"
-ANALYTICS_ID = "entire-bucket"
+_ANALYTICS = "entire-bucket"
 
 
-class PrivateBucket:
-    """A bucket with its sub-resources.
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """Where S3 writes reports about a bucket: a bucket (its name or ARN) and a key prefix."""
 
-    S3 answers 409 when two of a bucket's sub-resources change at the same time, so each waits for
-    the one before it. ``retain`` guards the bucket against deletion; without it a destroy empties
-    the bucket first. ``statements`` join the bucket's policy. ``provider`` is for another Region
-    than the stack's.
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateBucketConfig:
+    """A bucket and its sub-resources.
+
+    ``retain`` protects the bucket from deletion; without it a destroy empties the bucket first.
+    ``statements`` are added to the bucket policy. ``provider`` is for a Region other than the
+    stack's. ``access_logs`` names a bucket, ``analytics`` an ARN. ``cross_origin`` are the settings
+    of its CORS rule.
     """
 
-    def __init__(
-        self,
-        stack: LayerStack,
-        id_: str,
-        *,
-        name: str,
-        retain: bool,
-        statements: Sequence[Statement] = (),
-        versioning: bool = False,
-        lifecycle: Sequence[S3BucketLifecycleConfigurationRule] = (),
-        provider: AwsProvider | None = None,
-    ) -> None:
-        self._stack = stack
-        self._id = id_
-        self._provider = provider
-        bucket = S3Bucket(
+    name: str
+    retain: bool
+    statements: Sequence[Statement] = ()
+    versioning: bool = False
+    lifecycle: Sequence[S3BucketLifecycleConfigurationRule] = ()
+    provider: AwsProvider | None = None
+    access_logs: Delivery | None = None
+    analytics: Delivery | None = None
+    request_metrics: bool = False
+    cross_origin: BucketSettings | None = None
+    object_lock: ObjectLock | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateBucket:
+    """A bucket that was added; ``last`` is the sub-resource that the next one must wait for."""
+
+    id: str
+    name: str
+    arn: str
+    regional_domain_name: str
+    last: ITerraformDependable
+    config: PrivateBucketConfig
+
+
+class _Common(TypedDict):
+    provider: AwsProvider | None
+    bucket: str
+    depends_on: list[ITerraformDependable]
+
+
+def add_private_bucket(stack: LayerStack, id_: str, config: PrivateBucketConfig) -> PrivateBucket:
+    """Add a bucket.
+
+    S3 answers 409 when two of a bucket's sub-resources change at the same time, so each waits for
+    the one before it.
+    """
+    bucket = S3Bucket(
+        stack,
+        id_,
+        provider=config.provider,
+        bucket=config.name,
+        force_destroy=not config.retain,
+        lifecycle=TerraformResourceLifecycle(prevent_destroy=True) if config.retain else None,
+    )
+    last: ITerraformDependable = bucket
+
+    def common() -> _Common:
+        return {"provider": config.provider, "bucket": bucket.bucket, "depends_on": [last]}
+
+    last = S3BucketOwnershipControls(
+        stack,
+        f"{id_}_ownership",
+        rule=S3BucketOwnershipControlsRule(object_ownership="BucketOwnerEnforced"),
+        **common(),
+    )
+    last = S3BucketPublicAccessBlock(
+        stack,
+        f"{id_}_public_access_block",
+        block_public_acls=True,
+        block_public_policy=True,
+        ignore_public_acls=True,
+        restrict_public_buckets=True,
+        **common(),
+    )
+    last = S3BucketServerSideEncryptionConfigurationA(
+        stack, f"{id_}_encryption", rule=[_encryption()], **common()
+    )
+    if config.versioning:
+        last = S3BucketVersioningA(
             stack,
-            id_,
-            provider=provider,
-            bucket=name,
-            force_destroy=not retain,
-            lifecycle=TerraformResourceLifecycle(prevent_destroy=True) if retain else None,
+            f"{id_}_versioning",
+            versioning_configuration=S3BucketVersioningVersioningConfiguration(status="Enabled"),
+            **common(),
         )
-        self.name = bucket.bucket
-        self.arn = bucket.arn
-        self.regional_domain_name = bucket.bucket_regional_domain_name
-        self.has_request_metrics = False
-        self.is_locked = False
-        self._last: ITerraformDependable = bucket
-        self._add_ownership()
-        self._add_public_access_block()
-        self._add_encryption()
-        if versioning:
-            self._add_versioning()
-        if lifecycle:
-            self._add_lifecycle(lifecycle)
-        self._add_policy(stack.bucket_arn(name), statements)
-
-    def allow_cross_origin_reads(self, settings: BucketSettings) -> None:
-        """Let pages of other origins fetch objects."""
-        self._last = S3BucketCorsConfiguration(
-            self._stack,
-            f"{self._id}_cors",
-            provider=self._provider,
-            bucket=self.name,
-            cors_rule=[
-                S3BucketCorsConfigurationCorsRule(
-                    allowed_methods=["GET", "HEAD"],
-                    allowed_origins=list(settings.cors_origins),
-                    allowed_headers=list(settings.cors_headers),
-                    expose_headers=list(settings.cors_exposed_headers),
-                    max_age_seconds=settings.cors_max_age_seconds,
-                )
-            ],
-            depends_on=[self._last],
+    if config.lifecycle:
+        last = S3BucketLifecycleConfiguration(
+            stack, f"{id_}_lifecycle", rule=list(config.lifecycle), **common()
         )
-
-    def log_accesses_to(self, target: str, *, prefix: str) -> None:
-        """Have S3 write an access log into the bucket ``target``, below ``prefix``."""
-        self._last = S3BucketLoggingA(
-            self._stack,
-            f"{self._id}_logging",
-            provider=self._provider,
-            bucket=self.name,
-            target_bucket=target,
-            target_prefix=prefix,
-            depends_on=[self._last],
+    arn = stack.bucket_arn(config.name)
+    last = S3BucketPolicy(
+        stack, f"{id_}_policy", policy=policy(*_tls_only(arn), *config.statements), **common()
+    )
+    if logs := config.access_logs:
+        last = S3BucketLoggingA(
+            stack,
+            f"{id_}_logging",
+            target_bucket=logs.bucket,
+            target_prefix=logs.prefix,
+            **common(),
         )
-
-    def measure_requests(self) -> None:
-        """Have S3 count requests and errors; each counted request is billed."""
-        self.has_request_metrics = True
-        self._last = S3BucketMetric(
-            self._stack,
-            f"{self._id}_request_metrics",
-            provider=self._provider,
-            bucket=self.name,
-            name=REQUEST_METRICS_ID,
-            depends_on=[self._last],
+    if config.analytics:
+        last = S3BucketAnalyticsConfiguration(
+            stack,
+            f"{id_}_analytics",
+            name=_ANALYTICS,
+            storage_class_analysis=_analysis(config.analytics),
+            **common(),
         )
-
-    def analyse_storage(self, target_arn: str, *, prefix: str) -> None:
-        """Have S3 write daily into ``target_arn`` how old the objects are that get read."""
-        destination = S3BucketAnalyticsConfigurationStorageClassAnalysisDataExportDestination(
-            s3_bucket_destination=_AnalyticsTarget(bucket_arn=target_arn, prefix=prefix)
+    if config.request_metrics:
+        last = S3BucketMetric(stack, f"{id_}_request_metrics", name=REQUEST_METRICS, **common())
+    if config.cross_origin:
+        last = S3BucketCorsConfiguration(
+            stack, f"{id_}_cors", cors_rule=[_cors(config.cross_origin)], **common()
         )
-        self._last = S3BucketAnalyticsConfiguration(
-            self._stack,
-            f"{self._id}_analytics",
-            provider=self._provider,
-            bucket=self.name,
-            name=ANALYTICS_ID,
-            storage_class_analysis=S3BucketAnalyticsConfigurationStorageClassAnalysis(
-                data_export=S3BucketAnalyticsConfigurationStorageClassAnalysisDataExport(
-                    destination=destination
-                )
-            ),
-            depends_on=[self._last],
+    if config.object_lock:
+        # A resource of its own: the bucket's argument for it would replace the bucket.
+        last = S3BucketObjectLockConfigurationA(
+            stack, f"{id_}_object_lock", rule=_retention(config.object_lock), **common()
         )
+    return PrivateBucket(
+        id=id_,
+        name=bucket.bucket,
+        arn=bucket.arn,
+        regional_domain_name=bucket.bucket_regional_domain_name,
+        last=last,
+        config=config,
+    )
 
-    def lock_objects(self, lock: ObjectLock) -> None:
-        """Keep every version of every object from being deleted for a time.
 
-        A configuration of its own, because the bucket's argument for it would replace the bucket.
-        """
-        self.is_locked = True
-        self._last = S3BucketObjectLockConfigurationA(
-            self._stack,
-            f"{self._id}_object_lock",
-            provider=self._provider,
-            bucket=self.name,
-            rule=S3BucketObjectLockConfigurationRuleA(
-                default_retention=S3BucketObjectLockConfigurationRuleDefaultRetentionA(
-                    mode=lock.mode.upper(), days=lock.days
-                )
-            ),
-            depends_on=[self._last],
-        )
-
-    def replicate_to(
-        self, copy: PrivateBucket, *, role_arn: str, rights: ITerraformDependable
-    ) -> None:
-        """Have S3 copy what is written from now on, and deletions, into ``copy``.
-
-        What was there before needs S3 Batch Replication, once.
-        """
-        self._last = S3BucketReplicationConfigurationA(
-            self._stack,
-            f"{self._id}_replication",
-            provider=self._provider,
-            bucket=self.name,
-            role=role_arn,
-            rule=[
-                S3BucketReplicationConfigurationRule(
-                    id="everything",
-                    status="Enabled",
-                    priority=0,
-                    filter=S3BucketReplicationConfigurationRuleFilter(prefix=""),
-                    delete_marker_replication=(
-                        S3BucketReplicationConfigurationRuleDeleteMarkerReplication(
-                            status="Enabled"
-                        )
-                    ),
-                    destination=S3BucketReplicationConfigurationRuleDestination(bucket=copy.arn),
-                )
-            ],
-            # S3 checks both buckets' versioning, and the role.
-            depends_on=[self._last, copy._last, rights],
-        )
-
-    def _add_ownership(self) -> None:
-        self._last = S3BucketOwnershipControls(
-            self._stack,
-            f"{self._id}_ownership",
-            provider=self._provider,
-            bucket=self.name,
-            rule=S3BucketOwnershipControlsRule(object_ownership="BucketOwnerEnforced"),
-            depends_on=[self._last],
-        )
-
-    def _add_public_access_block(self) -> None:
-        self._last = S3BucketPublicAccessBlock(
-            self._stack,
-            f"{self._id}_public_access_block",
-            provider=self._provider,
-            bucket=self.name,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            depends_on=[self._last],
-        )
-
-    def _add_encryption(self) -> None:
-        by_default = (
+def _encryption() -> S3BucketServerSideEncryptionConfigurationRuleA:
+    return S3BucketServerSideEncryptionConfigurationRuleA(
+        apply_server_side_encryption_by_default=(
             S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
                 sse_algorithm="AES256"
             )
         )
-        self._last = S3BucketServerSideEncryptionConfigurationA(
-            self._stack,
-            f"{self._id}_encryption",
-            provider=self._provider,
-            bucket=self.name,
-            rule=[
-                S3BucketServerSideEncryptionConfigurationRuleA(
-                    apply_server_side_encryption_by_default=by_default
-                )
-            ],
-            depends_on=[self._last],
+    )
+
+
+def _analysis(target: Delivery) -> S3BucketAnalyticsConfigurationStorageClassAnalysis:
+    destination = S3BucketAnalyticsConfigurationStorageClassAnalysisDataExportDestination(
+        s3_bucket_destination=_AnalyticsTarget(bucket_arn=target.bucket, prefix=target.prefix)
+    )
+    return S3BucketAnalyticsConfigurationStorageClassAnalysis(
+        data_export=S3BucketAnalyticsConfigurationStorageClassAnalysisDataExport(
+            destination=destination
         )
+    )
 
-    def _add_versioning(self) -> None:
-        self._last = S3BucketVersioningA(
-            self._stack,
-            f"{self._id}_versioning",
-            provider=self._provider,
-            bucket=self.name,
-            versioning_configuration=S3BucketVersioningVersioningConfiguration(status="Enabled"),
-            depends_on=[self._last],
+
+def _cors(settings: BucketSettings) -> S3BucketCorsConfigurationCorsRule:
+    return S3BucketCorsConfigurationCorsRule(
+        allowed_methods=["GET", "HEAD"],
+        allowed_origins=list(settings.cors_origins),
+        allowed_headers=list(settings.cors_headers),
+        expose_headers=list(settings.cors_exposed_headers),
+        max_age_seconds=settings.cors_max_age_seconds,
+    )
+
+
+def _retention(lock: ObjectLock) -> S3BucketObjectLockConfigurationRuleA:
+    return S3BucketObjectLockConfigurationRuleA(
+        default_retention=S3BucketObjectLockConfigurationRuleDefaultRetentionA(
+            mode=lock.mode.upper(), days=lock.days
         )
-
-    def _add_lifecycle(self, rules: Sequence[S3BucketLifecycleConfigurationRule]) -> None:
-        self._last = S3BucketLifecycleConfiguration(
-            self._stack,
-            f"{self._id}_lifecycle",
-            provider=self._provider,
-            bucket=self.name,
-            rule=list(rules),
-            depends_on=[self._last],
-        )
-
-    def _add_policy(self, arn: str, statements: Sequence[Statement]) -> None:
-        self._last = S3BucketPolicy(
-            self._stack,
-            f"{self._id}_policy",
-            provider=self._provider,
-            bucket=self.name,
-            policy=policy(*_only_over_tls(arn), *statements),
-            depends_on=[self._last],
-        )
+    )
 
 
-def _only_over_tls(arn: str) -> tuple[Statement, Statement]:
+def _tls_only(arn: str) -> tuple[Statement, Statement]:
     everything = (arn, f"{arn}/*")
     return (
         Statement(

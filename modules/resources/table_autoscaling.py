@@ -2,67 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cdktf_cdktf_provider_aws.appautoscaling_policy import (
     AppautoscalingPolicy,
     AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration,
     AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification,
 )
 from cdktf_cdktf_provider_aws.appautoscaling_target import AppautoscalingTarget
-from cdktf_cdktf_provider_aws.dynamodb_table import DynamodbTable
 
+from modules.catalogue import SCALING
 from modules.settings import Autoscaling
 from modules.stack import LayerStack
 
-_METRICS = {
-    "Read": "DynamoDBReadCapacityUtilization",
-    "Write": "DynamoDBWriteCapacityUtilization",
-}
+
+@dataclass(frozen=True, kw_only=True)
+class TableAutoscalingConfig:
+    """The table to scale, and the range and target of its capacity."""
+
+    table: str
+    settings: Autoscaling
 
 
-def scale_table(
-    stack: LayerStack, *, table: DynamodbTable, index: str, range_: Autoscaling
+def add_table_autoscaling(
+    stack: LayerStack, id_: str, config: TableAutoscalingConfig
 ) -> list[AppautoscalingPolicy]:
-    """Scale reads and writes of the table and of its index, each on its own; return the policies.
+    """Add targets and policies for reads and writes of table and index; return the policies.
 
-    The index needs its own: when its writes are throttled, the table's are, too.
+    The index scales too: when its writes are throttled, so are the table's.
     """
+    settings = config.settings
     policies = []
-    table_id = f"table/{table.name}"
-    for what, resource_id in (("table", table_id), ("index", f"{table_id}/index/{index}")):
-        for access, metric in _METRICS.items():
-            id_ = f"cache_{what}_{access.lower()}_scaling"
-            target = AppautoscalingTarget(
-                stack,
-                id_,
-                service_namespace="dynamodb",
-                resource_id=resource_id,
-                scalable_dimension=f"dynamodb:{what}:{access}CapacityUnits",
-                min_capacity=range_.minimum,
-                max_capacity=range_.maximum,
-            )
-            policies.append(
-                AppautoscalingPolicy(
-                    stack,
-                    f"{id_}_policy",
-                    name=stack.naming.scaling_policy(what, access),
-                    service_namespace=target.service_namespace,
-                    resource_id=target.resource_id,
-                    scalable_dimension=target.scalable_dimension,
-                    policy_type="TargetTrackingScaling",
-                    target_tracking_scaling_policy_configuration=_tracking(metric, range_),
-                )
-            )
-    return policies
-
-
-def _tracking(
-    metric: str, range_: Autoscaling
-) -> AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration:
-    specification = (
-        AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification(
-            predefined_metric_type=metric
+    for scaling in SCALING:
+        part = f"{id_}_{scaling.target}_{scaling.access.lower()}_scaling"
+        target = AppautoscalingTarget(
+            stack,
+            part,
+            service_namespace="dynamodb",
+            resource_id=scaling.resource_id(config.table),
+            scalable_dimension=scaling.dimension,
+            min_capacity=settings.minimum,
+            max_capacity=settings.maximum,
         )
-    )
-    return AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
-        target_value=range_.target_percent, predefined_metric_specification=specification
-    )
+        metric = AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification(  # noqa: E501 - the bindings' name
+            predefined_metric_type=scaling.metric
+        )
+        policies.append(
+            AppautoscalingPolicy(
+                stack,
+                f"{part}_policy",
+                name=stack.naming.scaling_policy(scaling.target, scaling.access),
+                service_namespace=target.service_namespace,
+                resource_id=target.resource_id,
+                scalable_dimension=target.scalable_dimension,
+                policy_type="TargetTrackingScaling",
+                target_tracking_scaling_policy_configuration=(
+                    AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
+                        target_value=settings.target_percent,
+                        predefined_metric_specification=metric,
+                    )
+                ),
+            )
+        )
+    return policies

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field, make_dataclass
+from typing import TYPE_CHECKING, Annotated
 
+from modules.catalogue import ACCESS_LOGS, BUCKETS, DATA_BUCKETS, Bucket
 from modules.problems import Problem
 from modules.schema.constraints import Among, Matches
 from modules.schema.setting_docs import Doc
 from modules.settings.buckets import BucketSettings
 
-_ALWAYS = ("bucket", "ownership", "public-access-block", "encryption", "policy")
-_PARTS = (*_ALWAYS, "versioning", "lifecycle", "cors", "logging")
 _CLOUDFRONT_ID = Matches(r"E[0-9A-Z]{5,30}", "an id that CloudFront gave", "E2QWRUHAPOMQZL")
 _SECRET = Matches(
     r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}",
@@ -26,28 +25,32 @@ _PARAMETER = Matches(
 )
 
 
+def _parts_field(bucket: Bucket) -> tuple[str, object, object]:
+    doc = Doc("Imports the listed parts of the bucket; what is not listed is written over.")
+    return bucket.adopt, Annotated[tuple[str, ...], Among(bucket.parts), doc], field(default=())
+
+
+if TYPE_CHECKING:  # a type checker does not follow a dynamic base class
+
+    class _AdoptedBuckets:
+        pass
+else:
+    # A field for each bucket that can be adopted.
+    _AdoptedBuckets = make_dataclass(
+        "_AdoptedBuckets",
+        [_parts_field(bucket) for bucket in BUCKETS if bucket.adopt],
+        frozen=True,
+        kw_only=True,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
-class AdoptSettings:
+class AdoptSettings(_AdoptedBuckets):
     """What Terraform takes over; each has the name that this environment would give it."""
 
     cache_table: Annotated[
         bool, Doc("Imports the table; a plan that replaces it says that its keys differ.")
     ] = False
-    static_website_bucket: Annotated[
-        tuple[str, ...],
-        Among(_PARTS),
-        Doc("Imports the listed parts of the bucket; what is not listed is written over."),
-    ] = ()
-    geojson_bucket: Annotated[
-        tuple[str, ...],
-        Among(_PARTS),
-        Doc("Imports the listed parts of the bucket; what is not listed is written over."),
-    ] = ()
-    access_log_bucket: Annotated[
-        tuple[str, ...],
-        Among((*_ALWAYS, "lifecycle")),
-        Doc("Imports the listed parts of the bucket; what is not listed is written over."),
-    ] = ()
     origin_access_control: Annotated[
         str | None, _CLOUDFRONT_ID, Doc("Imports CloudFront's access to the buckets.")
     ] = None
@@ -75,6 +78,10 @@ class AdoptSettings:
         bool, Doc("Imports the function's URL; callers must sign from then on.")
     ] = False
 
+    def parts(self, bucket: Bucket) -> tuple[str, ...]:
+        """Return the parts of a bucket that are imported."""
+        return getattr(self, bucket.adopt) if bucket.adopt else ()
+
     def contradictions(
         self, buckets: BucketSettings, *, identity: bool, alias: str | None
     ) -> Iterator[Problem]:
@@ -85,22 +92,13 @@ class AdoptSettings:
             "logging": ("buckets.access_logs_days", buckets.access_logs_days is not None),
             "cors": ("buckets.cors_origins", bool(buckets.cors_origins)),
         }
-        for name in ("static_website_bucket", "geojson_bucket"):
-            for part in getattr(self, name):
+        for bucket in DATA_BUCKETS:
+            for part in self.parts(bucket):
                 switch, on = switches.get(part, ("", True))
                 if not on:
-                    yield _absent(f"adopt.{name}", part, switch)
-        if "cors" in self.static_website_bucket:
-            yield Problem(
-                field="adopt.static_website_bucket",
-                value="cors",
-                reason="that bucket has no CORS rules: its pages are read through CloudFront alone",
-                remedy='remove "cors"; delete the rules by hand if nothing needs them',
-            )
-        if self.access_log_bucket and buckets.access_logs_days is None:
-            yield _absent(
-                "adopt.access_log_bucket", list(self.access_log_bucket), "buckets.access_logs_days"
-            )
+                    yield _absent(f"adopt.{bucket.adopt}", part, switch)
+        if (parts := self.parts(ACCESS_LOGS)) and buckets.access_logs_days is None:
+            yield _absent(f"adopt.{ACCESS_LOGS.adopt}", list(parts), "buckets.access_logs_days")
         if self.function_url and alias:
             yield Problem(
                 field="adopt.function_url",
@@ -116,11 +114,11 @@ class AdoptSettings:
 
     def problems(self, at: str) -> Iterator[Problem]:
         """Yield parts of a bucket without the bucket, and what belongs to no function."""
-        for name in ("static_website_bucket", "geojson_bucket", "access_log_bucket"):
-            parts = getattr(self, name)
+        for bucket in BUCKETS:
+            parts = self.parts(bucket)
             if parts and "bucket" not in parts:
                 yield Problem(
-                    field=f"{at}.{name}",
+                    field=f"{at}.{bucket.adopt}",
                     value=list(parts),
                     reason="parts of a bucket exist only where the bucket does",
                     remedy='add "bucket" to the list',

@@ -37,6 +37,11 @@ class CacheSettings:
         ),
     ] = None
 
+    @property
+    def first_namespace(self) -> str:
+        """The namespace that Terraform creates the parameter with."""
+        return self.namespace or "1"
+
 
 @dataclass(frozen=True, kw_only=True)
 class GeminiSettings:
@@ -141,6 +146,11 @@ class FunctionSettings:
             cost="$5 per million traces after the first 100,000",
         ),
     ] = False
+
+    @property
+    def cors_origin_list(self) -> str:
+        """The origins as the function reads them, separated by commas."""
+        return ",".join(self.cors_origins)
 
     def problems(self, at: str) -> Iterator[Problem]:
         """Yield what Lambda would refuse, and origins that contradict each other."""

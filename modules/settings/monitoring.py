@@ -78,6 +78,16 @@ class MonitoringSettings:
         ),
     ] = 5
 
+    @property
+    def refused_share(self) -> float:
+        """``refused_percent`` as S3 averages its errors: from 0 to 1."""
+        return self.refused_percent / 100
+
+    @property
+    def slow_function_ms(self) -> int:
+        """``slow_function_seconds`` in milliseconds, as Lambda measures its duration."""
+        return self.slow_function_seconds * 1000
+
     def problems(self, at: str) -> Iterator[Problem]:
         """Yield a problem where the budget warns nobody."""
         if self.monthly_budget_usd and not self.emails:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from modules.naming import Layer, Naming
+from modules.catalogue import Layer
+from modules.naming import Naming
 from ops.common.aws import Client
 from ops.common.aws_errors import MissingError
 

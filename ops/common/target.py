@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modules import environments
-from modules.naming import Layer, Naming
+from modules.catalogue import Layer
+from modules.naming import Naming
 from modules.problems import InputError
 from modules.settings import Settings
 from ops.common.errors import BadInputError, OperatorError

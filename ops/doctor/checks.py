@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from modules.naming import Layer
+from modules.catalogue import Layer
 from ops.common.aws_errors import code_of
 from ops.common.session import Session
 from ops.doctor.finding import Finding

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modules.naming import Layer, Naming
+from modules.catalogue import Layer
+from modules.naming import Naming
 from ops.common.local_address import CHECKOUT, ENVIRONMENT
 
 NAMING = Naming(environment=ENVIRONMENT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
-from modules.naming import PROJECT
+from modules.catalogue import PROJECT
 
 
 @dataclass(frozen=True, kw_only=True)

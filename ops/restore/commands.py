@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from modules.naming import Layer
+from modules.catalogue import Layer
 from ops.cache import importing
 from ops.cache.items import Item
 from ops.cache.pace import Pace

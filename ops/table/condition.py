@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from modules.naming import Layer
+from modules.catalogue import Layer
 from ops.common.aws import Client
 from ops.common.target import Target
 from ops.common.times import text

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules import adoption, environments
+from modules.catalogue import PARAMETERS
 from modules.naming import Naming
 from modules.problems import InputError, Problem
 from modules.schema.reader import structure
-from modules.settings import AdoptSettings, Settings
+from modules.settings import Settings
 from tests.modules.conftest import Synthesize
 from tests.modules.terraform_json import Stack, mapping, sequence
 
@@ -93,17 +94,16 @@ def test_nothing_is_imported_that_is_not_asked_for(shipped: dict[str, Stack]) ->
         assert not [one for one in stack.resources().values() if "overwrite" in one]
 
 
-def test_a_parameter_that_no_layer_has_is_bad_input(synthesized: Synthesize) -> None:
-    document = tomllib.loads(BASIS)
-    document["adopt"] = {
-        "parameters": [
-            "/co2-analysis/unit/config/gemini/modell",
-            "/co2-analysis/unit/storage/s3/cache-table-name",
-        ]
-    }
+def test_a_parameter_that_no_layer_has_is_bad_input(tmp_path: Path) -> None:
+    unknown = [
+        "/co2-analysis/unit/config/gemini/modell",
+        "/co2-analysis/unit/storage/s3/cache-name",
+    ]
+    text = f"{BASIS}[adopt]\nparameters = {unknown}\n"
+    (tmp_path / "unit.toml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        synthesized(document)
-    assert [problem.value for problem in caught.value.problems] == document["adopt"]["parameters"]
+        environments.load(folder=tmp_path)
+    assert [problem.value for problem in caught.value.problems] == unknown
 
 
 def _problems(adopt: Mapping[str, object], extra: str = "") -> list[Problem]:
@@ -126,7 +126,7 @@ def _problems(adopt: Mapping[str, object], extra: str = "") -> list[Problem]:
         ({"geojson_bucket": ["bucket", "cors"]}, "", "adopt.geojson_bucket",
          "buckets.cors_origins"),
         ({"static_website_bucket": ["bucket", "cors"]}, '[buckets]\ncors_origins = ["*"]',
-         "adopt.static_website_bucket", "no CORS rules"),
+         "adopt.static_website_bucket[1]", "write one of"),
         ({"access_log_bucket": ["bucket"]}, "", "adopt.access_log_bucket",
          "buckets.access_logs_days"),
         ({"access_log_bucket": ["bucket", "cors"]}, "[buckets]\naccess_logs_days = 9",
@@ -159,7 +159,7 @@ def test_an_identity_is_not_adopted_where_none_is_wanted() -> None:
         (f'gemini_secret = "{SECRET.replace("us-east-1", "eu-west-1")}"', "Region"),
         (f'gemini_secret = "{SECRET.replace("-unit-", "-prod-")}"', "name"),
         (f'gemini_secret = "{SECRET.replace("3456", "6543")}"', "account"),
-        ('parameters = ["/co2-analysis/prod/config/gemini/model"]', "this environment's"),
+        ('parameters = ["/co2-analysis/prod/config/gemini/model"]', "of this environment"),
     ],
 )
 def test_what_belongs_to_another_environment_is_not_adopted(
@@ -174,10 +174,16 @@ def test_what_belongs_to_another_environment_is_not_adopted(
         environments.load(folder=tmp_path)
 
 
-@settings(max_examples=30)
-@given(st.from_regex(r"/co2-analysis/unit(/[A-Za-z0-9_.-]+){1,4}", fullmatch=True))
-def test_any_path_leads_to_a_layer_that_has_parameters(path: str) -> None:
-    naming = Naming(environment="unit")
-    (found,) = adoption.overwrites(naming, AdoptSettings(parameters=(path,)))
-    assert found.layer.key == ("storage" if path.split("/")[3] == "storage" else "base")
-    assert found.path == path
+_UNIT = Naming(environment="unit")
+
+
+@settings(max_examples=50)
+@given(
+    st.from_regex(r"/co2-analysis/unit(/[A-Za-z0-9_.-]+){1,4}", fullmatch=True)
+    | st.sampled_from([_UNIT.parameter(row) for row in PARAMETERS])
+)
+def test_a_path_is_overwritten_or_refused(path: str) -> None:
+    chosen, _ = structure(Settings, {**tomllib.loads(BASIS), "adopt": {"parameters": [path]}})
+    overwritten = [_UNIT.parameter(row) for row in adoption.overwrites(_UNIT, chosen.adopt)]
+    refused = [problem.value for problem in adoption.problems(_UNIT, chosen)]
+    assert [*overwritten, *refused] == [path]

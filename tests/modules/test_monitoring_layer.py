@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from modules.naming import METRICS_NAMESPACE, Naming
+from modules.catalogue import PROJECT
+from modules.naming import Naming
 from tests.modules.terraform_json import Json, Stack, mapping, sequence
 
 Synthesized = Callable[..., dict[str, Stack]]
@@ -86,7 +87,7 @@ def test_only_what_an_alarm_can_see_is_watched(shipped: dict[str, Stack]) -> Non
         "AWS/S3": [{"BucketName", "FilterId"}],
         "AWS/Lambda": [{"FunctionName"}],
         "AWS/CloudFront": [{"DistributionId", "Region"}],
-        METRICS_NAMESPACE: [{"FunctionName"}],
+        PROJECT: [{"FunctionName"}],
     }
     for name, alarm in _alarms(shipped["prod-monitoring"]).items():
         for metric in _metrics(alarm):

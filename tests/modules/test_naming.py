@@ -7,7 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.naming import Layer, Naming
+from modules.catalogue import ACCESS_LOGS, Layer
+from modules.naming import Naming
 
 PROD = Naming(environment="prod")
 
@@ -38,7 +39,7 @@ def test_names_without_a_problem_are_ones_that_aws_takes(
     naming = Naming(environment=environment, bucket_suffix=suffix)
     if any(True for _ in naming.problems()):
         return
-    for bucket in (naming.static_website_bucket, naming.geojson_bucket, naming.access_log_bucket,
+    for bucket in (naming.static_website_bucket, naming.geojson_bucket, naming.bucket(ACCESS_LOGS),
                    naming.state_bucket):  # fmt: skip
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
     assert len(naming.function) <= 64

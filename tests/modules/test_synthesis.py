@@ -6,7 +6,7 @@ from pathlib import Path
 
 from modules import environments
 from modules.app import synthesize
-from modules.naming import Layer
+from modules.catalogue import Layer
 from tests.modules.conftest import SHIPPED
 from tests.modules.terraform_json import Stack
 

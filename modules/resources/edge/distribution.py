@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdktf_cdktf_provider_aws.cloudfront_distribution import (
@@ -22,7 +21,7 @@ from cdktf_cdktf_provider_aws.cloudfront_distribution import (
 from modules.settings import Countries, Domain, FrontendSettings
 from modules.stack import LayerStack
 
-# AWS's own policies; their ids are the same in every account.
+# Managed policies; their ids are the same in every account.
 _CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 _ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 _CORS_S3_ORIGIN = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
@@ -33,7 +32,7 @@ _READ_AND_ASK = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, kw_only=True)
 class BucketOrigin:
-    """A private bucket; read through the identity where ``identity`` is given, else the control."""
+    """A private bucket, read with the ``identity`` where given, else with the access control."""
 
     id: str
     host: str
@@ -56,7 +55,7 @@ class BucketOrigin:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiOrigin:
-    """The function's URL; requests are signed by the access control."""
+    """The function's URL; the access control signs the requests."""
 
     id: str
     host: str
@@ -79,29 +78,36 @@ class ApiOrigin:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class DistributionConfig:
+    """The origins, and what CloudFront applies to each request and response."""
+
+    settings: FrontendSettings
+    pages: BucketOrigin
+    data: BucketOrigin
+    api: ApiOrigin
+    api_cache_policy_id: str
+    headers_policy_id: str
+    page_fallback_arn: str
+    strip_prefix_arn: str
+    web_acl_arn: str | None
+
+
 def add_distribution(
-    stack: LayerStack,
-    *,
-    settings: FrontendSettings,
-    pages: BucketOrigin,
-    data: BucketOrigin,
-    api: ApiOrigin,
-    api_cache_policy_id: str,
-    headers_policy_id: str,
-    page_fallback_arn: str,
-    strip_prefix_arn: str,
-    web_acl_arn: str | None,
+    stack: LayerStack, id_: str, config: DistributionConfig
 ) -> CloudfrontDistribution:
     """Add the distribution: pages by default, data below /data/geojson/, the API below /api/."""
+    settings = config.settings
+    pages, data, api = config.pages, config.data, config.api
     return CloudfrontDistribution(
         stack,
-        "distribution",
+        id_,
         comment=stack.naming.parameters,
         enabled=True,
         http_version="http2and3",
         is_ipv6_enabled=True,
         price_class=settings.price_class,
-        web_acl_id=web_acl_arn,
+        web_acl_id=config.web_acl_arn,
         default_root_object="index.html",
         aliases=list(settings.domain.names) if settings.domain else None,
         origin=[pages.origin(), data.origin(), api.origin()],
@@ -112,10 +118,10 @@ def add_distribution(
             cached_methods=_READ,
             compress=True,
             cache_policy_id=_CACHING_OPTIMIZED,
-            response_headers_policy_id=headers_policy_id,
+            response_headers_policy_id=config.headers_policy_id,
             function_association=[
                 CloudfrontDistributionDefaultCacheBehaviorFunctionAssociation(
-                    event_type="viewer-request", function_arn=page_fallback_arn
+                    event_type="viewer-request", function_arn=config.page_fallback_arn
                 )
             ],
         ),
@@ -129,10 +135,10 @@ def add_distribution(
                 compress=True,
                 cache_policy_id=_CACHING_OPTIMIZED,
                 origin_request_policy_id=_CORS_S3_ORIGIN,
-                response_headers_policy_id=headers_policy_id,
+                response_headers_policy_id=config.headers_policy_id,
                 function_association=[
                     CloudfrontDistributionOrderedCacheBehaviorFunctionAssociation(
-                        event_type="viewer-request", function_arn=strip_prefix_arn
+                        event_type="viewer-request", function_arn=config.strip_prefix_arn
                     )
                 ],
             ),
@@ -143,9 +149,9 @@ def add_distribution(
                 allowed_methods=_READ_AND_ASK,
                 cached_methods=_READ,
                 compress=True,
-                cache_policy_id=api_cache_policy_id,
+                cache_policy_id=config.api_cache_policy_id,
                 origin_request_policy_id=_ALL_VIEWER_EXCEPT_HOST,
-                response_headers_policy_id=headers_policy_id,
+                response_headers_policy_id=config.headers_policy_id,
             ),
         ],
         restrictions=CloudfrontDistributionRestrictions(
@@ -161,15 +167,14 @@ def _geo_restriction(
     if countries is None:
         return CloudfrontDistributionRestrictionsGeoRestriction(restriction_type="none")
     kind = "whitelist" if countries.rule == "only" else "blacklist"
-    codes: Sequence[str] = sorted(countries.codes)
     return CloudfrontDistributionRestrictionsGeoRestriction(
-        restriction_type=kind, locations=list(codes)
+        restriction_type=kind, locations=sorted(countries.codes)
     )
 
 
 def _certificate(domain: Domain | None) -> CloudfrontDistributionViewerCertificate:
     if domain is None:
-        # CloudFront's own certificate; it makes TLSv1 the minimum, whatever is asked for.
+        # With CloudFront's own certificate the minimum is TLSv1, whatever is configured.
         return CloudfrontDistributionViewerCertificate(cloudfront_default_certificate=True)
     return CloudfrontDistributionViewerCertificate(
         acm_certificate_arn=domain.certificate_arn,

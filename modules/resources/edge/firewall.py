@@ -15,8 +15,9 @@ from cdktf_cdktf_provider_aws.wafv2_web_acl import (
     Wafv2WebAclVisibilityConfig,
 )
 
+from modules.catalogue import EDGE_REGION
 from modules.settings import Firewall
-from modules.stack import EDGE_REGION, LayerStack
+from modules.stack import LayerStack
 
 # docs.aws.amazon.com/waf, "AWS Managed Rules rule groups list"
 _MANAGED = (
@@ -26,17 +27,17 @@ _MANAGED = (
 )
 
 
-def add_firewall(stack: LayerStack, settings: Firewall) -> str:
+def add_firewall(stack: LayerStack, id_: str, config: Firewall) -> str:
     """Add the web ACL and return its ARN."""
-    rules = [_rate_limit(settings.rate_limit)]
-    if settings.managed_rules:
+    rules = [_rate_limit(config.rate_limit)]
+    if config.managed_rules:
         rules += [_managed(name, priority) for priority, name in enumerate(_MANAGED, start=1)]
     acl = Wafv2WebAcl(
         stack,
-        "firewall",
+        id_,
         provider=stack.provider_for(EDGE_REGION),
         name=stack.naming.firewall,
-        description="In front of the site",
+        description="Protects the site",
         scope="CLOUDFRONT",
         default_action=Wafv2WebAclDefaultAction(allow=Wafv2WebAclDefaultActionAllow()),
         rule=rules,

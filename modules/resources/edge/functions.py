@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from cdktf_cdktf_provider_aws.cloudfront_function import CloudfrontFunction
@@ -11,15 +12,23 @@ from modules.stack import LayerStack
 FOLDER = Path(__file__).resolve().parent
 
 
-def add_edge_function(stack: LayerStack, name: str, *, comment: str) -> str:
-    """Add the function ``<name>.js of this folder``, published, and return its ARN."""
+@dataclass(frozen=True, kw_only=True)
+class EdgeFunctionConfig:
+    """The file ``<name>.js`` of this folder, and what it is for."""
+
+    name: str
+    comment: str
+
+
+def add_edge_function(stack: LayerStack, id_: str, config: EdgeFunctionConfig) -> str:
+    """Add and publish the function; return its ARN."""
     function = CloudfrontFunction(
         stack,
-        name.replace("-", "_"),
-        name=stack.naming.edge(name),
+        id_,
+        name=stack.naming.edge(config.name),
         runtime="cloudfront-js-2.0",
-        comment=comment,
+        comment=config.comment,
         publish=True,
-        code=(FOLDER / f"{name}.js").read_text(encoding="utf-8"),
+        code=(FOLDER / f"{config.name}.js").read_text(encoding="utf-8"),
     )
     return function.arn

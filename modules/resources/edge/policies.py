@@ -1,6 +1,8 @@
-"""What the edge caches of the API, and the security headers that it adds to every answer."""
+"""The cache policy of the API, and the security headers of every response."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from cdktf_cdktf_provider_aws.cloudfront_cache_policy import (
     CloudfrontCachePolicy,
@@ -25,17 +27,30 @@ from modules.stack import LayerStack
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
-def add_api_cache_policy(stack: LayerStack, *, by_origin: bool) -> str:
-    """Add a policy that caches an answer for as long as its Cache-Control says; return its id.
+@dataclass(frozen=True, kw_only=True)
+class ApiCachePolicyConfig:
+    """Whether the cache key includes the Origin header, because responses depend on it (CORS)."""
 
-    Without the header nothing is cached. The query string is the question and so the key; with
-    ``by_origin`` so is the site that asks, because the answer then names it.
+    by_origin: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityHeadersConfig:
+    """The value of the Content-Security-Policy header."""
+
+    content_security_policy: str
+
+
+def add_api_cache_policy(stack: LayerStack, id_: str, config: ApiCachePolicyConfig) -> str:
+    """Add a policy that caches a response for as long as its Cache-Control says; return its id.
+
+    Without that header nothing is cached. The query string is part of the cache key.
     """
     key = CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOrigin(
         query_strings_config=CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginQueryStringsConfig(
             query_string_behavior="all"
         ),
-        headers_config=_by_origin() if by_origin else _by_no_header(),
+        headers_config=_by_origin() if config.by_origin else _by_no_header(),
         cookies_config=CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginCookiesConfig(
             cookie_behavior="none"
         ),
@@ -44,9 +59,9 @@ def add_api_cache_policy(stack: LayerStack, *, by_origin: bool) -> str:
     )
     policy = CloudfrontCachePolicy(
         stack,
-        "api_cache",
+        id_,
         name=stack.naming.edge("api-cache"),
-        comment="Cache the API's answers for as long as they say",
+        comment="Caches API responses for as long as their Cache-Control says",
         min_ttl=0,
         default_ttl=0,
         max_ttl=_YEAR_SECONDS,
@@ -70,14 +85,14 @@ def _by_no_header() -> CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOr
     )
 
 
-def add_security_headers(stack: LayerStack, *, content_security_policy: str) -> str:
-    """Add a policy with the headers that browsers act on, and return its id."""
+def add_security_headers(stack: LayerStack, id_: str, config: SecurityHeadersConfig) -> str:
+    """Add a response headers policy and return its id."""
     headers = CloudfrontResponseHeadersPolicySecurityHeadersConfig(
         strict_transport_security=CloudfrontResponseHeadersPolicySecurityHeadersConfigStrictTransportSecurity(
             access_control_max_age_sec=_YEAR_SECONDS, include_subdomains=True, override=True
         ),
         content_security_policy=CloudfrontResponseHeadersPolicySecurityHeadersConfigContentSecurityPolicy(
-            content_security_policy=content_security_policy, override=True
+            content_security_policy=config.content_security_policy, override=True
         ),
         content_type_options=CloudfrontResponseHeadersPolicySecurityHeadersConfigContentTypeOptions(
             override=True
@@ -91,9 +106,9 @@ def add_security_headers(stack: LayerStack, *, content_security_policy: str) -> 
     )
     policy = CloudfrontResponseHeadersPolicy(
         stack,
-        "security_headers",
+        id_,
         name=stack.naming.edge("security-headers"),
-        comment="What browsers must and must not do with the answers",
+        comment="Security headers of every response",
         security_headers_config=headers,
     )
     return policy.id

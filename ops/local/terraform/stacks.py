@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from modules.naming import Layer
+from modules.catalogue import Layer
 from ops.common.errors import BadInputError, OperatorError
 from ops.common.local_address import ENVIRONMENT
 from ops.local.environment import scrubbed

@@ -1,0 +1,626 @@
+"""What exists, said once: buckets, table keys, parameters, variables, metrics, alarms, addresses.
+
+Layers, settings, ops, tests and docs iterate over these rows. The module imports nothing that
+starts Node, so reading it is cheap.
+
+Texts with braces are ``str.format`` templates: ``{naming.function}`` is filled with the
+environment's name of the function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+PROJECT = "co2-analysis"
+
+# CloudFront requires its certificates and web ACLs here, and reports its logs and metrics here.
+EDGE_REGION = "us-east-1"
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+
+
+def partition(region: str) -> str:
+    """Return the AWS partition of a Region, the second part of every ARN."""
+    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+
+
+def bucket_arn(region: str, bucket: str) -> str:
+    """Return the ARN of a bucket, which names neither Region nor account."""
+    return f"arn:{partition(region)}:s3:::{bucket}"
+
+
+class Layer(Enum):
+    """The layers in dependency order, with the value of their ``Layer`` tag."""
+
+    BASE = ("base", "1-Foundation")
+    STORAGE = ("storage", "3-Data")
+    COMPUTE = ("compute", "4-Compute")
+    FRONTEND = ("frontend", "5-Frontend")
+    MONITORING = ("monitoring", "6-Observability")
+
+    def __init__(self, key: str, tag: str) -> None:
+        self.key = key
+        self.tag = tag
+
+
+# --- Buckets ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """A bucket: ``id`` is its Terraform name, ``name`` the end of its name in AWS.
+
+    ``adopt`` is the setting below ``[adopt]`` that imports it, "" if nothing does. The switches say
+    which of the environment's choices apply to it.
+    """
+
+    id: str
+    name: str
+    holds: str
+    layer: Layer = Layer.STORAGE
+    adopt: str = ""
+    read_by_cloudfront: bool = False
+    cross_origin: bool = False
+    object_lock: bool = False
+    versioned: bool = True
+    logged: bool = True
+    replicated: bool = True
+    measured: bool = True
+
+    @property
+    def key(self) -> str:
+        """The bucket in alarm and parameter names."""
+        return self.id.replace("_", "-")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The sub-resources that can be adopted, in the order of ``BUCKET_PARTS``."""
+        optional = {"versioning": self.versioned, "cors": self.cross_origin, "logging": self.logged}
+        return tuple(part for part in BUCKET_PARTS if optional.get(part, True))
+
+
+BUCKET_PARTS = {
+    "bucket": "aws_s3_bucket",
+    "ownership": "aws_s3_bucket_ownership_controls",
+    "public-access-block": "aws_s3_bucket_public_access_block",
+    "encryption": "aws_s3_bucket_server_side_encryption_configuration",
+    "policy": "aws_s3_bucket_policy",
+    "versioning": "aws_s3_bucket_versioning",
+    "lifecycle": "aws_s3_bucket_lifecycle_configuration",
+    "cors": "aws_s3_bucket_cors_configuration",
+    "logging": "aws_s3_bucket_logging",
+}
+
+STATIC_WEBSITE = Bucket(
+    id="static_website",
+    name="static-website",
+    holds="static pages",
+    adopt="static_website_bucket",
+    read_by_cloudfront=True,
+)
+GEOJSON = Bucket(
+    id="geojson",
+    name="geojson-data",
+    holds="CO2 observations",
+    adopt="geojson_bucket",
+    read_by_cloudfront=True,
+    cross_origin=True,
+    object_lock=True,
+)
+ACCESS_LOGS = Bucket(
+    id="access_logs",
+    name="access-logs",
+    holds="access logs of the other buckets and the distribution",
+    layer=Layer.BASE,
+    adopt="access_log_bucket",
+    versioned=False,
+    logged=False,
+    replicated=False,
+    measured=False,
+)
+
+BUCKETS = (
+    STATIC_WEBSITE,
+    GEOJSON,
+    ACCESS_LOGS,
+)
+DATA_BUCKETS = tuple(bucket for bucket in BUCKETS if bucket.layer is Layer.STORAGE)
+
+# Name of the request metrics configuration of each bucket, a dimension of its metrics.
+REQUEST_METRICS = "entire-bucket"
+
+
+# --- The cache table -------------------------------------------------------------------------
+
+TABLE_KEY = "cache_key"
+INDEX = "cached-at-index"
+INDEX_HASH_KEY = "cached_date"
+INDEX_RANGE_KEY = "cached_at"
+TTL_ATTRIBUTE = "ttl"
+STREAM_VIEW = "NEW_AND_OLD_IMAGES"
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """A scalable dimension of the table or its index: capacity for reads or for writes."""
+
+    target: Literal["table", "index"]
+    access: Literal["Read", "Write"]
+
+    def resource_id(self, table: str) -> str:
+        """Return the resource id that Application Auto Scaling uses."""
+        return f"table/{table}" if self.target == "table" else f"table/{table}/index/{INDEX}"
+
+    @property
+    def dimension(self) -> str:
+        """The scalable dimension."""
+        return f"dynamodb:{self.target}:{self.access}CapacityUnits"
+
+    @property
+    def metric(self) -> str:
+        """The predefined metric of its target tracking policy."""
+        return f"DynamoDB{self.access}CapacityUtilization"
+
+
+SCALING = (
+    Scaling("table", "Read"),
+    Scaling("table", "Write"),
+    Scaling("index", "Read"),
+    Scaling("index", "Write"),
+)
+
+
+# --- Parameters and variables ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A parameter in Parameter Store: ``path`` is below the environment's root.
+
+    ``value`` is a template over the settings (base layer) or the storage layer's outputs. Where the
+    setting ``operated`` is not set, operators own the value: Terraform only creates it.
+    """
+
+    layer: Layer
+    path: str
+    value: str
+    description: str
+    operated: str = ""
+
+    @property
+    def id(self) -> str:
+        """The parameter's Terraform name, and in the storage layer its output's."""
+        _, group, name = self.path.split("/")
+        return (name if self.layer is Layer.STORAGE else f"{group}_{name}").replace("-", "_")
+
+
+def _config(path: str, value: str, description: str, operated: str = "") -> Parameter:
+    return Parameter(
+        layer=Layer.BASE,
+        path=f"config/{path}",
+        value=value,
+        description=description,
+        operated=operated,
+    )
+
+
+def _stored(path: str, value: str, description: str) -> Parameter:
+    return Parameter(
+        layer=Layer.STORAGE, path=f"storage/{path}", value=value, description=description
+    )
+
+
+GEMINI_MODEL = _config("gemini/model", "{gemini.model}", "Model that explains an anomaly")
+GEMINI_ENDPOINT = _config("gemini/endpoint", "{gemini.endpoint}", "Address of the Gemini API")
+GEMINI_TIMEOUT = _config(
+    "gemini/timeout-seconds", "{gemini.timeout_seconds}", "Timeout of a call to Gemini, in seconds"
+)
+CACHE_TTL = _config("cache/ttl-days", "{cache.ttl_days}", "Days that an answer is served")
+CACHE_NAMESPACE = _config(
+    "cache/namespace",
+    "{cache.first_namespace}",
+    "Part of every cache key: a new value invalidates the cache",
+    # Going back to an old value would bring the old answers back.
+    operated="cache.namespace",
+)
+CACHE_TABLE_NAME = _stored(
+    "dynamodb/cache-table-name", "{cache_table.name}", "Name of the cache table"
+)
+
+PARAMETERS = (
+    GEMINI_MODEL,
+    GEMINI_ENDPOINT,
+    GEMINI_TIMEOUT,
+    CACHE_TTL,
+    CACHE_NAMESPACE,
+    CACHE_TABLE_NAME,
+    _stored("dynamodb/cache-table-arn", "{cache_table.arn}", "ARN of the cache table"),
+    _stored("dynamodb/stream-arn", "{cache_table.stream_arn}", "Stream of the cache table"),
+    *(
+        _stored(f"s3/{bucket.key}-bucket-{what}", f"{{buckets[{bucket.id}].{what}}}", description)
+        for bucket in DATA_BUCKETS
+        for what, description in (
+            ("name", f"Bucket of the {bucket.holds}"),
+            ("arn", "ARN of that bucket"),
+        )
+    ),
+    _stored(
+        "cloudfront/oai-id",
+        "{origin_access.reader_id}",
+        "Origin access identity, or without one the origin access control",
+    ),
+)
+
+# The function's environment variables; one whose value is empty is left out.
+VARIABLES = {
+    "PARAMETER_PREFIX": "{naming.parameters}",
+    "GEMINI_SECRET_ID": "{naming.gemini_secret}",
+    "CORS_ORIGINS": "{settings.function.cors_origin_list}",
+}
+
+
+# --- Metrics ---------------------------------------------------------------------------------
+
+Resource = Literal["table", "function", "bucket", "distribution"]
+
+FIVE_MINUTES = 300
+ONE_DAY = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A CloudWatch metric with the statistic that fits it; dimension values are templates.
+
+    ``topic`` groups it in ``ops metrics``. Sources: "DynamoDB metrics and dimensions", "Amazon S3
+    metrics and dimensions", "Lambda function metrics" and "CloudFront metrics" of the AWS
+    documentation; the function emits its own in its log (embedded metric format).
+    """
+
+    topic: str
+    resource: Resource
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+    unit: str
+    statistic: str = "Sum"
+    period_seconds: int = FIVE_MINUTES
+    region: str | None = None
+
+    def of(self, name: str) -> Metric:
+        """Return the metric of the resource called ``name``."""
+        filled = {key: value.format(name) for key, value in self.dimensions.items()}
+        return dataclasses.replace(self, dimensions=filled)
+
+    def at(self, statistic: str) -> Metric:
+        """Return the metric with another statistic."""
+        return dataclasses.replace(self, statistic=statistic)
+
+
+def _table(name: str, unit: str, statistic: str = "Sum", **dimensions: str) -> Metric:
+    return Metric(
+        topic="table",
+        resource="table",
+        namespace="AWS/DynamoDB",
+        name=name,
+        dimensions={"TableName": "{}", **dimensions},
+        unit=unit,
+        statistic=statistic,
+    )
+
+
+def _function(name: str, unit: str, statistic: str = "Sum") -> Metric:
+    return Metric(
+        topic="function",
+        resource="function",
+        namespace="AWS/Lambda",
+        name=name,
+        dimensions={"FunctionName": "{}"},
+        unit=unit,
+        statistic=statistic,
+    )
+
+
+def _emitted(name: str, unit: str = "answers", statistic: str = "Sum") -> Metric:
+    return Metric(
+        topic="answers",
+        resource="function",
+        namespace=PROJECT,
+        name=name,
+        dimensions={"FunctionName": "{}"},
+        unit=unit,
+        statistic=statistic,
+    )
+
+
+def _requests(name: str, statistic: str) -> Metric:
+    return Metric(
+        topic="requests",
+        resource="bucket",
+        namespace="AWS/S3",
+        name=name,
+        dimensions={"BucketName": "{}", "FilterId": REQUEST_METRICS},
+        unit="errors",
+        statistic=statistic,
+    )
+
+
+def _stored_daily(name: str, storage: str, unit: str) -> Metric:
+    return Metric(
+        topic="data",
+        resource="bucket",
+        namespace="AWS/S3",
+        name=name,
+        dimensions={"BucketName": "{}", "StorageType": storage},
+        unit=unit,
+        statistic="Average",
+        period_seconds=ONE_DAY,
+    )
+
+
+def _distribution(name: str, unit: str, statistic: str) -> Metric:
+    return Metric(
+        topic="site",
+        resource="distribution",
+        namespace="AWS/CloudFront",
+        name=name,
+        dimensions={"DistributionId": "{}", "Region": "Global"},
+        unit=unit,
+        statistic=statistic,
+        region=EDGE_REGION,
+    )
+
+
+OPERATIONS = ("GetItem", "PutItem", "Query")
+
+HIT = _emitted("CacheHit")
+MISS = _emitted("CacheMiss")
+STALE = _emitted("CacheStale")
+COALESCED = _emitted("CacheCoalesced")
+CACHE_READ_FAILURE = _emitted("CacheReadFailure", "errors")
+CACHE_WRITE_FAILURE = _emitted("CacheWriteFailure", "errors")
+UPSTREAM_ERROR = _emitted("UpstreamError", "errors")
+UPSTREAM_LATENCY = _emitted("UpstreamLatency", "ms", "p95")
+INVOCATIONS = _function("Invocations", "calls")
+ERRORS = _function("Errors", "errors")
+THROTTLES = _function("Throttles", "calls")
+DURATION = _function("Duration", "ms", "p95")
+CONCURRENCY = _function("ConcurrentExecutions", "calls", "Maximum")
+READ_THROTTLES = _table("ReadThrottleEvents", "requests")
+WRITE_THROTTLES = _table("WriteThrottleEvents", "requests")
+INDEX_THROTTLES = tuple(
+    _table(one.name, "requests", GlobalSecondaryIndexName=INDEX)
+    for one in (READ_THROTTLES, WRITE_THROTTLES)
+)
+READ_UNITS = _table("ConsumedReadCapacityUnits", "units")
+WRITE_UNITS = _table("ConsumedWriteCapacityUnits", "units")
+LATENCY = {
+    operation: _table("SuccessfulRequestLatency", "ms", "p99", Operation=operation)
+    for operation in OPERATIONS
+}
+SYSTEM_ERRORS = _table("SystemErrors", "errors", Operation="GetItem")
+# Each request counts as 0 or 1, so the average is the share of refused requests.
+REQUESTS_REFUSED = _requests("4xxErrors", "Average")
+REQUESTS_FAILED = _requests("5xxErrors", "Sum")
+BUCKET_SIZE = _stored_daily("BucketSizeBytes", "StandardStorage", "bytes")
+OBJECT_COUNT = _stored_daily("NumberOfObjects", "AllStorageTypes", "objects")
+SITE_REQUESTS = _distribution("Requests", "requests", "Sum")
+SITE_4XX = _distribution("4xxErrorRate", "percent", "Average")
+SITE_5XX = _distribution("5xxErrorRate", "percent", "Average")
+
+# Each valid question is exactly one of these.
+ANSWERS = (HIT, MISS, STALE, COALESCED)
+EMITTED = (*ANSWERS, CACHE_READ_FAILURE, CACHE_WRITE_FAILURE, UPSTREAM_ERROR, UPSTREAM_LATENCY)
+# What `ops metrics` shows, in this order.
+METRICS = (
+    *EMITTED,
+    INVOCATIONS,
+    ERRORS,
+    THROTTLES,
+    DURATION,
+    READ_THROTTLES,
+    WRITE_THROTTLES,
+    READ_UNITS,
+    WRITE_UNITS,
+    LATENCY["GetItem"],
+    SYSTEM_ERRORS,
+    BUCKET_SIZE,
+    OBJECT_COUNT,
+)
+
+
+# --- Alarms ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """An alarm: the sum of ``metrics`` above ``threshold`` for ``periods`` periods in a row.
+
+    ``id`` ends the alarm's name; ``{}`` in it stands for a bucket. ``threshold`` is an attribute of
+    ``[monitoring]`` or a number.
+    """
+
+    id: str
+    metrics: tuple[Metric, ...]
+    threshold: str | int
+    description: str
+    periods: int = 1
+
+    @property
+    def resource(self) -> Resource:
+        """What the alarm watches."""
+        return self.metrics[0].resource
+
+    def of(self, name: str, key: str = "") -> Alarm:
+        """Return the alarm on the resource called ``name``; ``key`` is a bucket's."""
+        metrics = tuple(metric.of(name) for metric in self.metrics)
+        return dataclasses.replace(self, id=self.id.format(key), metrics=metrics)
+
+
+ALARMS = (
+    Alarm(
+        id="table-throttled",
+        metrics=(READ_THROTTLES, WRITE_THROTTLES),
+        threshold="throttled_requests",
+        description="DynamoDB throttles requests to the cache table: raise its capacity",
+    ),
+    Alarm(
+        id="index-throttled",
+        metrics=INDEX_THROTTLES,
+        threshold="throttled_requests",
+        description="DynamoDB throttles requests to the cache index: raise its capacity",
+    ),
+    *(
+        Alarm(
+            id=f"table-slow-{operation.lower()}",
+            metrics=(LATENCY[operation],),
+            threshold="slow_table_ms",
+            description=f"p99 latency of {operation} on the table has been high for 15 minutes",
+            periods=3,
+        )
+        for operation in OPERATIONS
+    ),
+    Alarm(
+        id="{}-refused",
+        metrics=(REQUESTS_REFUSED,),
+        threshold="refused_share",
+        description="S3 answers with 4xx: objects are missing, or CloudFront lacks access",
+    ),
+    Alarm(
+        id="{}-failing",
+        metrics=(REQUESTS_FAILED,),
+        threshold=0,
+        description="S3 answers with 5xx: follow the AWS Health Dashboard",
+    ),
+    Alarm(
+        id="function-errors",
+        metrics=(ERRORS,),
+        threshold="function_errors",
+        description="Invocations of the cache Lambda fail: read its log",
+    ),
+    Alarm(
+        id="function-slow",
+        metrics=(DURATION,),
+        threshold="slow_function_ms",
+        description="p95 duration of the cache Lambda is close to its timeout: is Gemini slow?",
+    ),
+    Alarm(
+        id="function-throttled",
+        metrics=(THROTTLES,),
+        threshold=0,
+        description="Lambda throttles invocations: raise the reserved or the account's concurrency",
+    ),
+    Alarm(
+        id="gemini-failing",
+        metrics=(UPSTREAM_ERROR,),
+        threshold="upstream_errors",
+        description="Calls to Gemini fail: check the API key, the quota and Google's status page",
+    ),
+    Alarm(
+        id="cache-failing",
+        metrics=(CACHE_READ_FAILURE, CACHE_WRITE_FAILURE),
+        threshold="cache_failures",
+        description=("Cache reads or writes fail: every question costs a call to Gemini"),
+    ),
+    Alarm(
+        id="site-failing",
+        metrics=(SITE_5XX,),
+        threshold="failing_site_percent",
+        description="CloudFront answers with 5xx: check the API first",
+        periods=2,
+    ),
+)
+
+
+# --- What can be adopted ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adoptable:
+    """A resource that Terraform can import instead of creating it.
+
+    ``setting`` below ``[adopt]`` asks for it: it is true, lists ``part``, or gives the id. ``id``
+    is a template of the id in AWS; source: "Import" on the resource's page in the provider's
+    documentation.
+    """
+
+    setting: str
+    layer: Layer
+    address: str
+    id: str
+    part: str = ""
+
+
+def _bucket_parts(bucket: Bucket) -> tuple[Adoptable, ...]:
+    return tuple(
+        Adoptable(
+            setting=bucket.adopt,
+            layer=bucket.layer,
+            address=f"{BUCKET_PARTS[part]}.{bucket.id}{_part_suffix(part)}",
+            id=f"{{naming.buckets[{bucket.id}]}}",
+            part=part,
+        )
+        for part in bucket.parts
+        if bucket.adopt
+    )
+
+
+def _part_suffix(part: str) -> str:
+    return "" if part == "bucket" else f"_{part.replace('-', '_')}"
+
+
+TABLE_ADDRESS = "aws_dynamodb_table.cache"
+
+ADOPTABLE = (
+    Adoptable(
+        setting="gemini_secret",
+        layer=Layer.BASE,
+        address="aws_secretsmanager_secret.gemini_api_key",
+        id="{setting}",
+    ),
+    Adoptable(
+        setting="cache_table",
+        layer=Layer.STORAGE,
+        address=TABLE_ADDRESS,
+        id="{naming.cache_table}",
+    ),
+    *(part for bucket in BUCKETS for part in _bucket_parts(bucket)),
+    Adoptable(
+        setting="origin_access_control",
+        layer=Layer.STORAGE,
+        address="aws_cloudfront_origin_access_control.origin_access_control",
+        id="{setting}",
+    ),
+    Adoptable(
+        setting="origin_access_identity",
+        layer=Layer.STORAGE,
+        address="aws_cloudfront_origin_access_identity.origin_access_identity",
+        id="{setting}",
+    ),
+    Adoptable(
+        setting="execution_role",
+        layer=Layer.COMPUTE,
+        address="aws_iam_role.reasoning_role",
+        id="{naming.execution_role}",
+    ),
+    Adoptable(
+        setting="log_group",
+        layer=Layer.COMPUTE,
+        address="aws_cloudwatch_log_group.reasoning_log",
+        id="{naming.log_group}",
+    ),
+    Adoptable(
+        setting="function",
+        layer=Layer.COMPUTE,
+        address="aws_lambda_function.reasoning",
+        id="{naming.function}",
+    ),
+    Adoptable(
+        setting="function_url",
+        layer=Layer.COMPUTE,
+        address="aws_lambda_function_url.reasoning_url",
+        id="{naming.function}",
+    ),
+)
