@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from modules.environments import load
-from modules.settings import FunctionSettings
+from modules.environments import Environment, load
 from ops.common.errors import BusyError, OperatorError, reported
 from ops.common.local_address import ENVIRONMENT
 from ops.common.options import Debug
 from ops.common.output import Output
 from ops.local import runfile
 from ops.local.environment import local_aws
-from ops.local.paths import NAMING, LocalPaths
+from ops.local.paths import LocalPaths
 from ops.local.services import emulator, processes
 from ops.local.services.children import Children
 from ops.local.services.ports import HIGHEST_PORT, LOWEST_PORT, Ports, is_free
@@ -64,8 +62,7 @@ def serve(
             raise BusyError(
                 f"port {port} is in use by another program", remedy="choose another with --port N"
             )
-        settings = load([ENVIRONMENT])[0].settings.function
-        worker = _worker(paths, ports, port, settings)
+        worker = _worker(paths, ports, port, load([ENVIRONMENT])[0])
         say(f"serving lambda_src at http://127.0.0.1:{port}/api/reasoning; press Ctrl-C to stop")
         with Children().handling_signals():
             keep_running(worker, say)
@@ -78,24 +75,18 @@ def _running(paths: LocalPaths) -> Ports:
     return run.ports
 
 
-def _worker(paths: LocalPaths, ports: Ports, port: int, settings: FunctionSettings) -> Worker:
-    command = ("-m", "ops.serve.worker", str(port), "--timeout", str(settings.timeout_seconds))
+def _worker(paths: LocalPaths, ports: Ports, port: int, environment: Environment) -> Worker:
+    timeout = str(environment.settings.function.timeout_seconds)
     return Worker(
-        command=processes.python(*command),
-        environment=_environment(paths, ports, settings, os.environ),
+        command=processes.python("-m", "ops.serve.worker", str(port), "--timeout", timeout),
+        environment={
+            **local_aws(os.environ, ports.emulator),
+            **environment.function_variables,
+            "AWS_LAMBDA_FUNCTION_NAME": environment.naming.function,
+            "PYTHONPATH": os.pathsep.join(
+                [str(paths.checkout), str(paths.checkout / "lambda_src")]
+            ),
+        },
         folder=paths.checkout,
         code=paths.checkout / "lambda_src",
     )
-
-
-def _environment(
-    paths: LocalPaths, ports: Ports, settings: FunctionSettings, user: Mapping[str, str]
-) -> dict[str, str]:
-    return {
-        **local_aws(user, ports.emulator),
-        "AWS_LAMBDA_FUNCTION_NAME": NAMING.function,
-        "PARAMETER_PREFIX": NAMING.parameters,
-        "GEMINI_SECRET_ID": NAMING.gemini_secret,
-        "CORS_ORIGINS": ",".join(settings.cors_origins),
-        "PYTHONPATH": os.pathsep.join([str(paths.checkout), str(paths.checkout / "lambda_src")]),
-    }
