@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ops.local.paths import LocalPaths
 from ops.local.services.children import Children
 from ops.local.services.ports import Ports
 from ops.local.terraform import locality, stacks
-from ops.local.terraform.provider import ProviderSource, ask_registry, find_provider
+from ops.local.terraform.provider import ProviderSource, find_provider
 from ops.local.terraform.runner import Terraform
 from ops.local.terraform.stacks import Stack
 
@@ -26,8 +26,6 @@ class LocalContext:
     children: Children
     paths: LocalPaths = field(default_factory=LocalPaths)
     user_environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    registry_answers: Callable[[], bool] = ask_registry
-    optional_software: Path = Path("/opt")
 
     def synthesize(self, output: Path, ports: Ports) -> list[Stack]:
         """Synthesize the local stacks to ``output`` and check that they are local.
@@ -51,12 +49,7 @@ class LocalContext:
 
     def provider_source(self) -> ProviderSource:
         """Return where Terraform installs the provider from."""
-        return find_provider(
-            self.paths,
-            self.user_environment,
-            registry_answers=self.registry_answers,
-            optional_software=self.optional_software,
-        )
+        return find_provider(self.paths, self.user_environment)
 
     def terraform(self, program: str, ports: Ports, source: ProviderSource) -> Terraform:
         """Return Terraform with an environment in which it reaches the emulator and not AWS."""

@@ -41,9 +41,7 @@ class Demonstration:
     answers: list[Answer]
 
 
-def demonstrate(
-    ports: Ports, naming: Naming, function_url: str, now: datetime.datetime
-) -> Demonstration:
+def demonstrate(ports: Ports, naming: Naming, function_url: str) -> Demonstration:
     """Ask the deployed function a new question twice.
 
     Raises:
@@ -51,7 +49,7 @@ def demonstrate(
 
     """
     ensure_key(ports, naming.gemini_secret)
-    asked = question(now)
+    asked = question(datetime.datetime.now(datetime.UTC))
     answers = [ask(ports, function_url, asked, naming.log_group) for _ in range(2)]
     return Demonstration(function_url=function_url, question=asked, answers=answers)
 

@@ -35,11 +35,6 @@ class DownPlan:
     files: list[Path]
     kept: list[Path]
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.processes or self.files)
-
 
 @dataclass(frozen=True, kw_only=True)
 class DownReport:

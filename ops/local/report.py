@@ -119,7 +119,7 @@ def down_plan_lines(plan: DownPlan, paths: LocalPaths) -> list[str]:
 def down_lines(report: DownReport, paths: LocalPaths) -> list[str]:
     """Return what ``down`` did."""
     plan = report.plan
-    if plan.empty:
+    if not (plan.processes or plan.files):
         return ["Nothing is running."]
     destroyed = sum(layer.changes.destroyed for layer in report.layers)
     dropped = sum(plan.layers.values()) - destroyed

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +89,6 @@ def up(
     context: LocalContext,
     *,
     wanted_port: int | None,
-    now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
 ) -> UpReport:
     """Start what is not running, apply what has changed, and ask the function a question twice.
 
@@ -108,7 +105,7 @@ def up(
     terraform = _initialized(context, plan, plan.source) if plan.source else None
     try:
         run = _started(context, plan)
-        results, shown = _applied(context, plan, run, terraform, now)
+        results, shown = _applied(context, plan, run, terraform)
     except StoppedError as error:
         if plan.run is None:
             _stop(context)
@@ -174,11 +171,10 @@ def _applied(
     plan: Plan,
     run: Run,
     terraform: Terraform | None,
-    now: Callable[[], datetime.datetime],
 ) -> tuple[list[LayerResult], Demonstration]:
     if terraform is None:
         try:
-            shown = _demonstrated(context, plan, now)
+            shown = _demonstrated(context, plan)
         except StoppedError:
             raise
         except OperatorError:
@@ -198,7 +194,7 @@ def _applied(
     results = layers.apply(plan.stacks, terraform, context.display, watch)
     applied = digest(plan.stacks, emulator=run.emulator.started)
     runfile.save(context.paths.run, dataclasses.replace(run, applied=applied))
-    return results, _demonstrated(context, plan, now)
+    return results, _demonstrated(context, plan)
 
 
 def _unchanged(stack: Stack) -> LayerResult:
@@ -206,14 +202,12 @@ def _unchanged(stack: Stack) -> LayerResult:
     return LayerResult(name=stack.name, resources=resources, changes=Changes(), seconds=0.0)
 
 
-def _demonstrated(
-    context: LocalContext, plan: Plan, now: Callable[[], datetime.datetime]
-) -> Demonstration:
+def _demonstrated(context: LocalContext, plan: Plan) -> Demonstration:
     with context.display.step("question") as step:
         url = function_url(read_states(context.paths))
         if url is None:
             raise OperatorError("the state has no function_url", remedy="run down, then up")
-        shown = demonstrate(plan.ports, NAMING, url, now())
+        shown = demonstrate(plan.ports, NAMING, url)
         step.result = ", then ".join(answer.cache for answer in shown.answers)
     return shown
 

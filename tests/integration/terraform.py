@@ -19,7 +19,7 @@ from ops.local.environment import scrubbed
 from ops.local.paths import LocalPaths
 from ops.local.services.children import Children
 from ops.local.terraform import runner
-from ops.local.terraform.provider import PROVIDER, ask_registry, find_provider
+from ops.local.terraform.provider import PROVIDER, find_provider
 from ops.local.terraform.stacks import Stack, read_stacks
 from ops.local.terraform.tools import find_tools
 from testing.emulator import Emulator, process_group
@@ -212,7 +212,7 @@ def install(home: Path, required_providers: Mapping[str, Any]) -> Installation:
     Raises MissingToolError if Terraform or a source of the provider is missing.
     """
     tools, paths = find_tools(os.environ), LocalPaths(home)
-    source = find_provider(paths, os.environ, registry_answers=ask_registry)
+    source = find_provider(paths, os.environ)
     nobody = {
         **scrubbed(os.environ),
         "CHECKPOINT_DISABLE": "1",

@@ -20,6 +20,7 @@ from ops.local.services.processes import ProcessIdentity
 
 STOP_SECONDS = 10.0
 
+_SNAPSHOT = "snapshot"
 _PROGRAM = Path(__file__).with_name("patched_ministack.py")
 
 
@@ -53,7 +54,7 @@ def start(paths: LocalPaths, ports: Ports, user_environment: Mapping[str, str]) 
         environment={
             **variables(user_environment, ports.emulator),
             "PERSIST_STATE": "1",
-            "STATE_DIR": str(_snapshot_folder(paths)),
+            "STATE_DIR": str(paths.emulator / _SNAPSHOT),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(paths.emulator / "s3"),
             "TMPDIR": str(temporary),
@@ -90,9 +91,5 @@ def wait_until_ready(paths: LocalPaths, ports: Ports, process: ProcessIdentity) 
         file.unlink()
 
 
-def _snapshot_folder(paths: LocalPaths) -> Path:
-    return paths.emulator / "snapshot"
-
-
 def _snapshots(paths: LocalPaths) -> list[Path]:
-    return list(_snapshot_folder(paths).glob("*.json"))
+    return list((paths.emulator / _SNAPSHOT).glob("*.json"))

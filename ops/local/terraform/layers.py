@@ -40,7 +40,9 @@ def apply(
 
     """
     needs = {stack.name: stack.needs for stack in stacks}
-    return _Work(terraform, terraform.apply, display, needs).run(stacks, watch)
+    return _run(
+        terraform.apply, stacks, needs=needs, terraform=terraform, display=display, watch=watch
+    )
 
 
 def destroy(
@@ -51,57 +53,58 @@ def destroy(
         stack.name: tuple(other.name for other in stacks if stack.name in other.needs)
         for stack in stacks
     }
-    return _Work(terraform, terraform.destroy, display, dependents).run(stacks[::-1], watch)
+    return _run(
+        terraform.destroy,
+        stacks[::-1],
+        needs=dependents,
+        terraform=terraform,
+        display=display,
+        watch=watch,
+    )
 
 
-class _Work:
-    """A Terraform command on several stacks; ``needs`` names those to finish before each stack."""
+def _run(
+    change: Callable[[Stack, Callable[[str], None]], Changes],
+    stacks: Sequence[Stack],
+    *,
+    needs: Mapping[str, Sequence[str]],
+    terraform: Terraform,
+    display: Display,
+    watch: Callable[[], None],
+) -> list[LayerResult]:
+    """Change the stacks; ``needs`` names those to finish before each stack."""
+    futures: dict[str, Future[LayerResult]] = {}
+    # Terraform's plugin cache is not safe for concurrent writes.
+    initializing = threading.Lock()
 
-    def __init__(
-        self,
-        terraform: Terraform,
-        change: Callable[[Stack, Callable[[str], None]], Changes],
-        display: Display,
-        needs: Mapping[str, Sequence[str]],
-    ) -> None:
-        self._terraform = terraform
-        self._change = change
-        self._display = display
-        self._needs = needs
-        self._futures: dict[str, Future[LayerResult]] = {}
-        # Terraform's plugin cache is not safe for concurrent writes.
-        self._initializing = threading.Lock()
-
-    def run(self, stacks: Sequence[Stack], watch: Callable[[], None]) -> list[LayerResult]:
-        futures = self._futures
-        # One thread each, submitted in dependency order, so that none waits for a missing future.
-        with ThreadPoolExecutor(max_workers=len(stacks)) as pool:
-            for stack in stacks:
-                futures[stack.name] = pool.submit(self._run_one, stack)
-            try:
-                while wait(futures.values(), timeout=_WATCH_SECONDS).not_done:
-                    watch()
-            except StoppedError:
-                self._display.say("waiting for Terraform to stop; a second signal kills it")
-                self._terraform.children.interrupt(grace_seconds=_GRACE_SECONDS)
-                raise
-            except OperatorError:
-                # The emulator is gone, so there is nothing that Terraform could complete.
-                self._terraform.children.kill()
-                raise
-        return [future.result() for future in futures.values()]
-
-    def _run_one(self, stack: Stack) -> LayerResult:
-        with self._initializing:
-            self._terraform.initialize(stack)
-        for name in self._needs[stack.name]:
-            if name in self._futures:
-                self._futures[name].result()  # raises what it raised
+    def run_one(stack: Stack) -> LayerResult:
+        with initializing:
+            terraform.initialize(stack)
+        for name in needs[stack.name]:
+            if name in futures:
+                futures[name].result()  # raises what it raised
         begin = time.monotonic()
-        with self._display.step(stack.name) as step:
+        with display.step(stack.name) as step:
             step.say("planning")
-            changes = self._change(stack, step.say)
+            changes = change(stack, step.say)
             resources = read_state(stack.state_file).resources
             step.result = f"{resources} resources, {changes}"
         seconds = round(time.monotonic() - begin, 1)
         return LayerResult(name=stack.name, resources=resources, changes=changes, seconds=seconds)
+
+    # One thread each, submitted in dependency order, so that none waits for a missing future.
+    with ThreadPoolExecutor(max_workers=len(stacks)) as pool:
+        for stack in stacks:
+            futures[stack.name] = pool.submit(run_one, stack)
+        try:
+            while wait(futures.values(), timeout=_WATCH_SECONDS).not_done:
+                watch()
+        except StoppedError:
+            display.say("waiting for Terraform to stop; a second signal kills it")
+            terraform.children.interrupt(grace_seconds=_GRACE_SECONDS)
+            raise
+        except OperatorError:
+            # The emulator is gone, so there is nothing that Terraform could complete.
+            terraform.children.kill()
+            raise
+    return [future.result() for future in futures.values()]

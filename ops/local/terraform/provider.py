@@ -69,11 +69,25 @@ class ProviderSource:
         return variables
 
 
+def ask_registry() -> bool:
+    """Return whether the registry answers within 2.5 seconds.
+
+    Its discovery document is requested, through the same proxies that Terraform uses: behind a
+    proxy or a captive portal, a TCP connection would prove little. A thread limits the time of the
+    DNS lookup too, which no socket timeout does.
+    """
+    answers: list[bool] = []
+    thread = threading.Thread(target=lambda: answers.append(_discover()), daemon=True)
+    thread.start()
+    thread.join(_REGISTRY_SECONDS)
+    return answers == [True]
+
+
 def find_provider(
     paths: LocalPaths,
     user_environment: Mapping[str, str],
     *,
-    registry_answers: Callable[[], bool],
+    registry_answers: Callable[[], bool] = ask_registry,
     optional_software: Path = Path("/opt"),
 ) -> ProviderSource:
     """Decide where Terraform installs the provider from.
@@ -100,20 +114,6 @@ def find_provider(
         user_config=config,
         cache=packed and not own_cache,
     )
-
-
-def ask_registry() -> bool:
-    """Return whether the registry answers within 2.5 seconds.
-
-    Its discovery document is requested, through the same proxies that Terraform uses: behind a
-    proxy or a captive portal, a TCP connection would prove little. A thread limits the time of the
-    DNS lookup too, which no socket timeout does.
-    """
-    answers: list[bool] = []
-    thread = threading.Thread(target=lambda: answers.append(_discover()), daemon=True)
-    thread.start()
-    thread.join(_REGISTRY_SECONDS)
-    return answers == [True]
 
 
 def _user_config(paths: LocalPaths, user_environment: Mapping[str, str]) -> Path | None:
