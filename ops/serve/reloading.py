@@ -60,7 +60,10 @@ def keep_running(
 
 
 def _start(worker: Worker) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(worker.command, env=dict(worker.environment), cwd=worker.folder)
+    # In its own session, so that Ctrl-C reaches it only through `_stop`.
+    return subprocess.Popen(
+        worker.command, env=dict(worker.environment), cwd=worker.folder, start_new_session=True
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
