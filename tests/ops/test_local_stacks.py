@@ -1,4 +1,4 @@
-"""Reading the manifest and the states."""
+"""The manifest, the states, and the digest of both."""
 
 import dataclasses
 import json
@@ -33,7 +33,7 @@ def _state(resources: list[dict[str, Any]], outputs: dict[str, Any] | None = Non
     return json.dumps({"version": 4, "resources": resources, "outputs": outputs or {}})
 
 
-def test_the_order_is_the_manifests_not_the_names(tmp_path: Path) -> None:
+def test_stacks_are_in_dependency_order(tmp_path: Path) -> None:
     output = _write(
         tmp_path, {"a-last": ["b-middle", "c-first"], "b-middle": ["c-first"], "c-first": []}
     )
@@ -42,14 +42,14 @@ def test_the_order_is_the_manifests_not_the_names(tmp_path: Path) -> None:
     assert stacks[2].needs == ("b-middle", "c-first")
 
 
-def test_the_place_is_where_terraform_will_run(tmp_path: Path) -> None:
+def test_folders_are_those_where_terraform_will_run(tmp_path: Path) -> None:
     output = _write(tmp_path / "draft", {"one": []})
     stack = read_stacks(output, place=tmp_path / "checkout" / "cdktf.out")[0]
     assert stack.folder == tmp_path / "checkout" / "cdktf.out" / "stacks" / "one"
     assert stack.state_file == tmp_path / "checkout" / "state" / "one"
 
 
-def test_a_circle_is_named(tmp_path: Path) -> None:
+def test_a_dependency_cycle_is_reported(tmp_path: Path) -> None:
     output = _write(tmp_path, {"one": ["two"], "two": ["one"]})
     with pytest.raises(OperatorError, match=r"cycle: (one -> two|two -> one)"):
         read_stacks(output, place=output)

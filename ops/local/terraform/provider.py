@@ -92,7 +92,7 @@ def find_provider(
 ) -> ProviderSource:
     """Decide where Terraform installs the provider from.
 
-    Whether that source has a version that the stacks accept, is for Terraform to find out.
+    Terraform itself checks whether that source has an acceptable version.
     """
     config = _user_config(paths, user_environment)
     text = config.read_text(encoding="utf-8") if config else ""
@@ -103,7 +103,7 @@ def find_provider(
     else:
         found = sorted(optional_software.glob(f"*/{PROVIDER}"))
         mirrors = [folder.parents[2] for folder in found]
-        if not mirrors or registry_answers():
+        if mirrors and registry_answers():
             mirrors = []
     own_cache = "TF_PLUGIN_CACHE_DIR" in user_environment or _CACHE.search(text)
     # Terraform links to the unpacked providers of a mirror; only packed ones are worth caching.
