@@ -6,6 +6,8 @@ PIPENV_VERSION := 2026.10.3
 VENV := .venv
 # What the function is compared with has some thirty packages of its own; only `make bench` needs them.
 PEERS := build/peers
+# CDK Terrain, which the modules can be synthesized with instead of CDKTF; only `make cdktn` needs it.
+CDKTN := build/cdktn
 RUN := $(VENV)/bin/python
 # Options for the command behind a target: make up ARGS="--port 5000"
 ARGS ?=
@@ -15,7 +17,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status serve synth docs test full lint types unit integration slow bench lock clean
+.PHONY: help install up down status serve synth docs inventories test full lint types unit integration slow bench cdktn lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,12 +39,15 @@ serve: $(VENV)/.installed ## Serve the cache Lambda over HTTP on the local AWS, 
 synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod to cdktf.out
 	@$(RUN) main.py $(ARGS)
 
-docs: $(VENV)/.installed ## Write docs/settings.md from the settings' types
+docs: $(VENV)/.installed ## Write the generated pages and the settings' JSON Schema
 	@$(RUN) -m ops reference $(ARGS)
+
+inventories: $(VENV)/.installed ## Write the resource counts of tests/inventories from the synthesized JSON
+	@$(RUN) -m tests.inventories.regenerate
 
 test: lint types unit integration ## Run what a contributor runs before a commit (under 10 minutes)
 
-full: slow ## Run the slow checks that `make test` leaves out (under 45 minutes)
+full: $(CDKTN)/.installed slow ## Run the slow checks that `make test` leaves out (under 45 minutes)
 
 lint: $(VENV)/.installed ## Check style and formatting
 	$(VENV)/bin/ruff check
@@ -62,6 +67,9 @@ slow: $(VENV)/.installed node_modules/.installed ## Run the tests that synthesiz
 
 bench: $(VENV)/.installed $(PEERS)/.installed ## Measure what docs/performance.md promises
 	$(RUN) -m bench $(ARGS)
+
+cdktn: $(VENV)/.installed $(CDKTN)/.installed ## Compare the output of CDK Terrain with that of CDKTF
+	$(RUN) -m pytest tests/modules/test_cdk_terrain.py tests/modules/test_bindings.py -k "cdktn or cdk_terrain" $(ARGS)
 
 # The index that pip is configured for is this machine's affair, so the lock does not record one.
 define FORGET_INDEX
@@ -107,6 +115,14 @@ $(PEERS)/.installed: Pipfile.lock | $(VENV)/.installed
 	@$(PEERS)/bin/python -m pip install --quiet pip==$(PIP_VERSION)
 	@PIPENV_VERBOSITY=-1 PIPENV_IGNORE_VIRTUALENVS=1 $(RUN) -m pipenv requirements --categories peers --hash > build/peers.txt
 	@$(PEERS)/bin/python -m pip install --quiet --require-hashes --no-deps -r build/peers.txt
+	@touch $@
+
+$(CDKTN)/.installed: Pipfile.lock | $(VENV)/.installed
+	@echo "Installing CDK Terrain and its AWS bindings into $(CDKTN)"
+	@$(PYTHON) -m venv --clear $(CDKTN)
+	@$(CDKTN)/bin/python -m pip install --quiet pip==$(PIP_VERSION)
+	@PIPENV_VERBOSITY=-1 PIPENV_IGNORE_VIRTUALENVS=1 $(RUN) -m pipenv requirements --categories cdktn --hash > build/cdktn.txt
+	@$(CDKTN)/bin/python -m pip install --quiet --require-hashes --no-deps --no-compile -r build/cdktn.txt
 	@touch $@
 
 node_modules/.installed: package-lock.json

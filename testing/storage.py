@@ -22,7 +22,7 @@ from modules.catalogue import (
     Layer,
 )
 from modules.naming import Naming
-from ops.common.times import text
+from ops.common.times import format_time
 from testing.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ NOW = dt.datetime.now(tz=dt.UTC).replace(microsecond=0)
 
 def item(number: int, cached_at: dt.datetime, *, answer: str = "because") -> dict[str, Any]:
     """Return a cache item that was written at a time."""
-    time = text(cached_at)
+    time = format_time(cached_at)
     question = {"co2": 430.0 + number, "date": "2026-05-14", "lat": -3.5, "lon": -62.2}
     return {
         TABLE_KEY: {"S": hashlib.sha256(str(number).encode()).hexdigest()},

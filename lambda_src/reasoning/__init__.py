@@ -1,1 +1,1 @@
-"""The cache-aside reasoning API of the CO2 anomaly analysis system, as one Lambda function."""
+"""The cache-aside reasoning API of the CO2 anomaly analysis system: one Lambda function."""

@@ -1,7 +1,7 @@
-"""A signed client for the AWS services that speak JSON, over one kept connection each.
+"""A minimal signed client for AWS services with a JSON protocol, over one persistent connection.
 
-The signature is botocore's; the rest of the SDK stays unloaded, since its clients cost more
-processor time than everything else this function does.
+Signing is botocore's. The rest of the SDK is not imported: its clients use more CPU time than
+everything else in this function (docs/decisions/0008).
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ import json
 import logging
 import random
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.compat import HTTPHeaders
 
 from reasoning.connection import Connection, Origin, Response, TransportError
+from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from http.client import HTTPMessage
 
-    from reasoning.deadline import Deadline
+    from botocore.credentials import ReadOnlyCredentials
 
-# At debug level the signer logs what it signs, and that includes the session token.
+# At debug level the signer logs the string to sign, which includes the session token.
 logging.getLogger("botocore").setLevel(logging.INFO)
 
 _MAX_ATTEMPTS = 3
@@ -48,7 +49,7 @@ class AwsError(Exception):
     """An AWS call failed; `code` is the service's error code or the kind of transport failure."""
 
     def __init__(self, service: str, operation: str, code: str) -> None:
-        # Not the service's message: that of a signature mismatch quotes the session token.
+        # Without the service's message: that of SignatureDoesNotMatch quotes the session token.
         super().__init__(f"{service} {operation}: {code}")
         self.service = service
         self.operation = operation
@@ -56,16 +57,16 @@ class AwsError(Exception):
 
 
 class AwsUnavailableError(AwsError):
-    """Throttled, failing or unreachable, and still so after the retries."""
+    """The service throttled the call, failed or was unreachable, after all retries."""
 
 
 class AwsRejectedError(AwsError):
-    """The service refused the request; sending it again would not help."""
+    """The service rejected the request; a retry would not help."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JsonService:
-    """How one AWS service names itself in host, signature and operation header."""
+    """An AWS service: endpoint prefix, X-Amz-Target prefix and version of its JSON protocol."""
 
     name: str
     target: str
@@ -79,45 +80,44 @@ SECRETS_MANAGER = JsonService(name="secretsmanager", target="secretsmanager", js
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Credentials:
-    """The three attributes botocore's signer reads."""
+    """The attributes that botocore's signer reads; botocore.credentials is slow to import."""
 
     access_key: str
     secret_key: str = field(repr=False)
     token: str | None = field(repr=False)
 
 
-class _Signer(SigV4Auth):  # type: ignore[misc]
-    """botocore's signer, with a memory for what it would work out again and again."""
+class _Signer(SigV4Auth):
+    """botocore's signer, memoizing what it would compute repeatedly."""
 
-    def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
-        known = request.context.get("headers_to_sign")
-        if known is None:
-            known = request.context["headers_to_sign"] = super().headers_to_sign(request)
-        return known
+    def headers_to_sign(self, request: AWSRequest) -> HTTPMessage:
+        headers: HTTPMessage | None = request.context.get("headers_to_sign")
+        if headers is None:
+            headers = request.context["headers_to_sign"] = super().headers_to_sign(request)
+        return headers
 
     def payload(self, request: AWSRequest) -> str:
-        # The signer would prepare the whole request to find its body.
-        return hashlib.sha256(request.data).hexdigest()
+        # The inherited method prepares the whole request to find its body.
+        return hashlib.sha256(request.data or b"").hexdigest()
 
     def _sign(self, key: bytes, msg: str, hex: bool = False) -> bytes | str:  # noqa: A002
-        # The steps to the day's key are the same all day; the last one, in hexadecimal, is not.
-        if hex:
-            return _SIGN(self, key, msg, hex=True)
-        return _derived(key, msg)
+        # The steps that derive the signing key repeat all day; the signature (hex) does not.
+        return _SIGN(self, key, msg, hex=True) if hex else _derived_key(key, msg)
 
 
-_SIGN: Callable[..., bytes] = SigV4Auth._sign
+# Private, so the type stubs do not declare it.
+_SIGN: Callable[..., bytes] = SigV4Auth._sign  # type: ignore[attr-defined]
 
 
 @functools.lru_cache(maxsize=32)
-def _derived(key: bytes, msg: str) -> bytes:
+def _derived_key(key: bytes, msg: str) -> bytes:
     return _SIGN(None, key, msg)
 
 
 class AwsClient:
     """Calls one AWS service in one Region.
 
-    `environment` is read at every call, because Lambda may hand a process new credentials.
+    Credentials are read from `environment` at every call, because Lambda may rotate them.
     """
 
     def __init__(
@@ -136,15 +136,15 @@ class AwsClient:
     def call(
         self, operation: str, payload: Mapping[str, object], deadline: Deadline
     ) -> dict[str, object]:
-        """Send one operation and return its decoded result.
+        """Call an operation and return its decoded result.
 
-        Throttling, server errors and transport failures are tried again, with a random
-        pause, while the deadline allows.
+        Throttling, server errors and transport failures are retried with exponential backoff
+        and full jitter until the deadline.
 
         Raises:
-            AwsUnavailableError: No attempt succeeded.
-            AwsRejectedError: The service refused the request.
-            ConfigurationError: The environment holds no credentials.
+            AwsUnavailableError: All attempts failed.
+            AwsRejectedError: The service rejected the request.
+            ConfigurationError: The environment has no credentials.
 
         """
         body = json.dumps(payload).encode()
@@ -152,11 +152,10 @@ class AwsClient:
             try:
                 return self._attempt(operation, body, deadline.within(_ATTEMPT_SECONDS))
             except AwsUnavailableError:
-                # Full jitter keeps callers that failed together from returning together.
-                pause = random.uniform(0, _FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311
-                if attempt + 1 == _MAX_ATTEMPTS or deadline.remaining() <= pause:
+                backoff = random.uniform(0, _FIRST_BACKOFF_SECONDS * 2**attempt)  # noqa: S311
+                if attempt + 1 == _MAX_ATTEMPTS or deadline.remaining() <= backoff:
                     raise
-                time.sleep(pause)
+                time.sleep(backoff)
         raise AssertionError("the last attempt returns or raises")
 
     def _attempt(self, operation: str, body: bytes, deadline: Deadline) -> dict[str, object]:
@@ -173,9 +172,9 @@ class AwsClient:
         if response.status == HTTPStatus.OK and document is not None:
             return document
         code = _error_code(response, document)
-        if _may_pass(response.status, code):
-            raise AwsUnavailableError(self._service.name, operation, code)
-        raise AwsRejectedError(self._service.name, operation, code)
+        retryable = _is_retryable(response.status, code)
+        error_class = AwsUnavailableError if retryable else AwsRejectedError
+        raise error_class(self._service.name, operation, code)
 
     def _signed_headers(self, operation: str, body: bytes) -> dict[str, str]:
         request = AWSRequest(
@@ -185,17 +184,17 @@ class AwsClient:
             headers={
                 "Content-Type": f"application/x-amz-json-{self._service.json_version}",
                 "X-Amz-Target": f"{self._service.target}.{operation}",
-                # Given it, the signer need not find it out in a slower way.
+                # Set here because the signer derives it more slowly.
                 "Host": self._connection.origin.authority,
             },
         )
         signer = _Signer(_credentials(self._environment), self._service.name, self._region)
         signer.add_auth(request)
-        # Not items(): it looks into each value for what no header here can hold.
+        # Not items(), which checks every value for surrogates; there are none.
         return dict(request.headers.raw_items())
 
 
-def _credentials(environment: Mapping[str, str]) -> _Credentials:
+def _credentials(environment: Mapping[str, str]) -> ReadOnlyCredentials:
     access_key = environment.get("AWS_ACCESS_KEY_ID")
     secret_key = environment.get("AWS_SECRET_ACCESS_KEY")
     if not access_key or not secret_key:
@@ -203,11 +202,12 @@ def _credentials(environment: Mapping[str, str]) -> _Credentials:
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set; Lambda sets them from the"
             " function's execution role"
         )
-    return _Credentials(
+    credentials = _Credentials(
         access_key=access_key,
         secret_key=secret_key,
         token=environment.get("AWS_SESSION_TOKEN") or None,
     )
+    return cast("ReadOnlyCredentials", credentials)
 
 
 def _public_endpoint(service: JsonService, region: str) -> Origin:
@@ -215,8 +215,8 @@ def _public_endpoint(service: JsonService, region: str) -> Origin:
     return Origin.parse(f"https://{service.name}.{region}.{suffix}")
 
 
-def _may_pass(status: int, code: str) -> bool:
-    # A 200 gets here if its body is no JSON object, which is a failure of the service.
+def _is_retryable(status: int, code: str) -> bool:
+    # A 200 whose body is not a JSON object is a failure of the service, too.
     return (
         status in {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}
         or status >= HTTPStatus.INTERNAL_SERVER_ERROR

@@ -1,22 +1,18 @@
-"""What the function is told: the environment, read once, and parameters, read now and then."""
+"""Runtime configuration: environment variables, and SSM parameters refreshed every five minutes."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from reasoning import log
-from reasoning.aws import AwsError, AwsUnavailableError
+from reasoning.aws import AwsClient, AwsError, AwsUnavailableError
 from reasoning.connection import Origin
+from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError, UpstreamUnavailableError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from reasoning.aws import AwsClient
-    from reasoning.deadline import Deadline
+from reasoning.untrusted_json import member, member_list
 
 _TABLE_NAME = "/storage/dynamodb/cache-table-name"
 _MODEL = "/config/gemini/model"
@@ -26,7 +22,7 @@ _TTL_DAYS = "/config/cache/ttl-days"
 _NAMESPACE = "/config/cache/namespace"
 
 PARAMETER_SUFFIXES = (_TABLE_NAME, _MODEL, _ENDPOINT, _TIMEOUT_SECONDS, _TTL_DAYS, _NAMESPACE)
-"""The parameters this function reads, each below the environment's prefix."""
+"""The parameters that this function reads, relative to the environment's prefix."""
 
 MAX_TTL_DAYS = 3650
 
@@ -47,8 +43,8 @@ _KEY_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class Environment:
     """The function's environment variables.
 
-    `parameter_prefix` begins with a slash and has none at its end. `aws_endpoint` replaces the
-    Region's public endpoints, None in AWS.
+    `parameter_prefix` starts with a slash and does not end with one. `aws_endpoint` overrides
+    the Region's public endpoints, None in AWS.
     """
 
     parameter_prefix: str
@@ -61,7 +57,7 @@ class Environment:
         """Read `PARAMETER_PREFIX`, `GEMINI_SECRET_ID`, `AWS_REGION` and `AWS_ENDPOINT_URL`.
 
         Raises:
-            ConfigurationError: Variables are missing or invalid; it names all of them.
+            ConfigurationError: Variables are missing or invalid; its reason lists all of them.
 
         """
         reader = _Reader(variables, "the function's environment")
@@ -90,19 +86,19 @@ class Settings:
 
     @classmethod
     def read(cls, parameters: Mapping[str, str], prefix: str) -> Settings:
-        """Read parameters given by their full names.
+        """Validate parameters, given as values by full name.
 
         Raises:
-            ConfigurationError: Parameters are missing or invalid; it names all of them.
+            ConfigurationError: Parameters are missing or invalid; its reason lists all of them.
 
         """
-        reader = _Reader(parameters, "the Parameter Store")
+        reader = _Reader(parameters, "Parameter Store")
         settings = cls(
             table_name=reader.text(prefix + _TABLE_NAME, _DYNAMODB_TABLE),
             model=reader.text(prefix + _MODEL, _GEMINI_MODEL),
             gemini_endpoint=reader.origin(prefix + _ENDPOINT),
-            gemini_timeout_seconds=reader.whole_number(prefix + _TIMEOUT_SECONDS, 1, 60),
-            ttl_days=reader.whole_number(prefix + _TTL_DAYS, 1, MAX_TTL_DAYS),
+            gemini_timeout_seconds=reader.integer(prefix + _TIMEOUT_SECONDS, 1, 60),
+            ttl_days=reader.integer(prefix + _TTL_DAYS, 1, MAX_TTL_DAYS),
             namespace=reader.text(prefix + _NAMESPACE, _KEY_NAMESPACE),
         )
         reader.finish()
@@ -110,9 +106,9 @@ class Settings:
 
 
 class SettingsSource:
-    """Reads `Settings` with one call and keeps them for five minutes.
+    """Reads `Settings` with one call of Parameter Store and caches them for five minutes.
 
-    Once there are settings, a failing refresh keeps them: it never fails a request.
+    A failed refresh keeps the old settings and never fails a request.
     """
 
     def __init__(
@@ -125,11 +121,12 @@ class SettingsSource:
         self._refresh_at = 0.0
 
     def current(self, deadline: Deadline) -> Settings:
-        """Return the settings; the same object as long as no value changed.
+        """Return the settings; the same object until a value changes.
 
         Raises:
-            ConfigurationError: There are no valid settings yet; the next call reads them anew.
-            UpstreamUnavailableError: There are none yet and the Parameter Store is unavailable.
+            ConfigurationError: The first read found missing or invalid parameters, or access was
+                denied; the next call tries again.
+            UpstreamUnavailableError: Parameter Store was unavailable at the first read.
 
         """
         if self._settings is None:
@@ -162,49 +159,47 @@ class SettingsSource:
             result = self._ssm.call("GetParameters", {"Names": names}, deadline)
         except AwsUnavailableError as error:
             raise UpstreamUnavailableError(
-                "The configuration cannot be read right now.", retry_after=5, reason=str(error)
+                "The configuration is temporarily unavailable.", retry_after=5, reason=str(error)
             ) from error
         except AwsError as error:
             raise ConfigurationError(
-                f"{error}: the execution role must allow ssm:GetParameters on {self._prefix}/*"
+                f"{error}: allow the execution role ssm:GetParameters on {self._prefix}/*"
             ) from error
         return Settings.read(_parameter_values(result), self._prefix)
 
 
 def _parameter_values(result: Mapping[str, object]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    parameters = result.get("Parameters")
-    for parameter in parameters if isinstance(parameters, list) else []:
-        if isinstance(parameter, dict):
-            name, value = parameter.get("Name"), parameter.get("Value")
-            if isinstance(name, str) and isinstance(value, str):
-                values[name] = value
-    return values
+    return {
+        name: value
+        for parameter in member_list(result, "Parameters")
+        if isinstance(name := member(parameter, "Name"), str)
+        and isinstance(value := member(parameter, "Value"), str)
+    }
 
 
 class _Reader:
-    """Reads named texts, and reports all that are missing or invalid together."""
+    """Validates named values and reports all missing and invalid ones together."""
 
-    def __init__(self, values: Mapping[str, str], place: str) -> None:
+    def __init__(self, values: Mapping[str, str], source: str) -> None:
         self._values = values
-        self._place = place
-        self._faults: list[str] = []
+        self._source = source
+        self._errors: list[str] = []
 
     def text(self, name: str, pattern: re.Pattern[str]) -> str:
         value = self._values.get(name, "")
         if not value:
-            self._faults.append(f"{name} is missing")
+            self._errors.append(f"{name} is missing")
         elif not pattern.fullmatch(value):
-            self._faults.append(f"{name} does not match {pattern.pattern}")
+            self._errors.append(f"{name} does not match {pattern.pattern}")
         return value
 
-    def whole_number(self, name: str, lowest: int, highest: int) -> int:
+    def integer(self, name: str, lowest: int, highest: int) -> int:
         value = self._values.get(name, "")
         number = int(value) if re.fullmatch(r"[0-9]{1,6}", value) else -1
         if not value:
-            self._faults.append(f"{name} is missing")
+            self._errors.append(f"{name} is missing")
         elif not lowest <= number <= highest:
-            self._faults.append(f"{name} must be a whole number from {lowest} to {highest}")
+            self._errors.append(f"{name} must be an integer from {lowest} to {highest}")
         return number
 
     def origin(self, name: str) -> Origin:
@@ -212,9 +207,9 @@ class _Reader:
         try:
             return Origin.parse(value)
         except ValueError as error:
-            self._faults.append(f"{name} {error}" if value else f"{name} is missing")
+            self._errors.append(f"{name} {error}" if value else f"{name} is missing")
             return Origin(scheme="https", host="", port=0)
 
     def finish(self) -> None:
-        if self._faults:
-            raise ConfigurationError(f"In {self._place}: {'; '.join(self._faults)}")
+        if self._errors:
+            raise ConfigurationError(f"In {self._source}: {'; '.join(self._errors)}")

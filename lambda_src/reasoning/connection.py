@@ -1,7 +1,7 @@
-"""A kept-alive HTTP/1.1 connection whose every exchange meets one deadline.
+"""A persistent HTTP/1.1 connection with one deadline for each request.
 
-The standard library's timeout restarts with every read, so a server that sends a byte now
-and then holds the caller for ever. Here each read gets only what is left of the deadline.
+A socket timeout restarts with every read, so a server that drips bytes could block the caller
+forever. Here the timeout of each read is what is left of the deadline.
 """
 
 from __future__ import annotations
@@ -11,20 +11,19 @@ import http.client
 import io
 import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from reasoning.http_response import HttpResponse
+from reasoning.deadline import Deadline
+from reasoning.response_parser import HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from _typeshed import WriteableBuffer
 
-    from reasoning.deadline import Deadline
-
 _MAX_BODY_BYTES = 1024 * 1024
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class TransportError(Exception):
@@ -45,28 +44,27 @@ class Origin:
 
     @classmethod
     def parse(cls, url: str) -> Origin:
-        """Read `https://host[:port]`; plain http is accepted for loopback hosts only.
+        """Parse `https://host[:port]`; plain http is accepted for loopback hosts only.
 
         Raises:
-            ValueError: The text is not such a URL; the message says why.
+            ValueError: The URL is invalid; the message completes a sentence with its name.
 
         """
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
             raise ValueError("must be a URL like https://host")
         if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
-            raise ValueError("must be scheme, host and port alone")
+            raise ValueError("must consist of scheme, host and port only")
         if parts.scheme == "http" and not _is_loopback(parts.hostname):
-            raise ValueError("must use https, as every host but the local one must")
-        default_port = 443 if parts.scheme == "https" else 80
-        return cls(scheme=parts.scheme, host=parts.hostname, port=parts.port or default_port)
+            raise ValueError("must use https; plain http is for loopback hosts only")
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        return cls(scheme=parts.scheme, host=parts.hostname, port=port)
 
     @property
     def authority(self) -> str:
-        """Host and, unless it is the scheme's default, port: the value of the Host header."""
+        """The value of the Host header: host, and port unless it is the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        default_port = 443 if self.scheme == "https" else 80
-        return host if self.port == default_port else f"{host}:{self.port}"
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -84,12 +82,12 @@ class Response:
 
 
 class Connection:
-    """One connection to one origin, opened when needed and kept between requests."""
+    """A connection to one origin, opened on demand and kept alive between requests."""
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         if origin.scheme == "https":
-            _tls()  # now, while the process starts, rather than at its first request
+            _tls()  # slow, so it is done during the init phase rather than in a request
         self._socket: socket.socket | None = None
 
     def request(
@@ -103,12 +101,12 @@ class Connection:
     ) -> Response:
         """Send a request and read the whole response.
 
-        A kept connection that the server closed in the meantime is opened once more.
+        A kept-alive connection that the server has closed is reopened once.
 
         Raises:
             TransportTimeoutError: The deadline passed first.
-            TransportError: The connection failed, or the response is no HTTP or too large.
-            ValueError: A header holds a line break.
+            TransportError: The connection failed, or the response is not HTTP or too large.
+            ValueError: A header contains a line break.
 
         """
         message = self._head(method, path, headers, body) + body
@@ -122,16 +120,16 @@ class Connection:
             self._close()
             raise TransportError(type(error).__name__) from error
         if len(content) > _MAX_BODY_BYTES or response.length:
-            # A bounded read does not complain about an early end; it leaves a length instead.
+            # A bounded read does not raise on a truncated body, but leaves a length.
             self._close()
-            raise TransportError("the response is too large or was cut off")
+            raise TransportError("the response is too large or truncated")
         if response.will_close:
             self._close()
         return Response(status=response.status, headers=response.fields, body=content)
 
     def _head(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
-        # Written here, because http.client takes head and body apart: two packets, and more time
-        # than the rest of the exchange.
+        # http.client would send head and body as two packets, which takes longer than the rest of
+        # the exchange.
         fields = {
             "Host": self.origin.authority,
             "Accept-Encoding": "identity",
@@ -141,18 +139,18 @@ class Connection:
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {fields[name]}" for name in fields)]
         text = "\r\n".join(lines)
         if text.count("\n") != len(fields) or text.count("\r") != len(fields):
-            raise ValueError("a header holds a line break")
+            raise ValueError("a header contains a line break")
         return f"{text}\r\n\r\n".encode("latin-1")
 
     def _exchange(self, method: str, message: bytes, deadline: Deadline) -> HttpResponse:
-        kept = self._socket is not None
+        reused = self._socket is not None
         try:
             return self._send(method, message, deadline)
         except (ConnectionError, ssl.SSLError):
-            # The usual end of an idle connection, seen only when it is used again: the server
-            # closed it while this process was frozen between two invocations.
+            # Expected of an idle connection: the server closed it while Lambda had frozen this
+            # process between two invocations.
             self._close()
-            if not kept:
+            if not reused:
                 raise
         return self._send(method, message, deadline)
 
@@ -161,8 +159,8 @@ class Connection:
             self._socket = _open_socket(self.origin, deadline)
         self._socket.settimeout(deadline.timeout())
         self._socket.sendall(message)
-        # http.client asks a response's socket for nothing but makefile.
-        readable = cast("socket.socket", _Readable(self._socket, deadline))
+        # HTTPResponse only calls makefile() of its socket.
+        readable = cast("socket.socket", _DeadlineReader(self._socket, deadline))
         response = HttpResponse(readable, method=method)
         try:
             response.begin()
@@ -177,20 +175,16 @@ class Connection:
             self._socket = None
 
 
-class _Readable:
-    def __init__(self, opened: socket.socket, deadline: Deadline) -> None:
-        self._socket = opened
-        self._deadline = deadline
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_DeadlineReader(self._socket, self._deadline))
-
-
 class _DeadlineReader(io.RawIOBase):
+    """Reads from a socket with the rest of the deadline as the timeout of each read."""
+
     def __init__(self, opened: socket.socket, deadline: Deadline) -> None:
         super().__init__()
         self._socket = opened
         self._deadline = deadline
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
@@ -202,7 +196,7 @@ class _DeadlineReader(io.RawIOBase):
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    # Loading the certificate authorities is the dearest part of a TLS client: once a process.
+    # Loading the CA certificates is the most expensive part of a TLS client: once per process.
     return ssl.create_default_context()
 
 
@@ -230,7 +224,7 @@ def _is_loopback(host: str) -> bool:
     if host in {"localhost", "::1"}:
         return True
     try:
-        # An address in four parts, and no name that begins like one.
+        # A dotted quad, not a host name like 127.0.0.1.example.org or a short form like 127.1.
         return host.count(".") == 3 and socket.inet_aton(host)[0] == 127  # noqa: PLR2004
     except OSError:
         return False

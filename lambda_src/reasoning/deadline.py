@@ -1,4 +1,4 @@
-"""One point in time that everything a request does has to meet."""
+"""Deadlines: one point in time that bounds everything a request does."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 class Deadline:
     """A point on the monotonic clock (seconds), passed down instead of timeouts.
 
-    A timeout starts anew wherever it is used, so several of them add up; a deadline does not.
+    Consecutive timeouts add up; a deadline does not.
     """
 
     at: float
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
-        """Return the deadline that lies `seconds` from now."""
+        """Return the deadline `seconds` from now."""
         return cls(time.monotonic() + seconds)
 
     def remaining(self) -> float:
@@ -29,14 +29,14 @@ class Deadline:
         return Deadline(min(self.at, time.monotonic() + seconds))
 
     def reserving(self, seconds: float) -> Deadline:
-        """Return a deadline `seconds` earlier, so that this much is left after it."""
+        """Return a deadline `seconds` earlier, to leave time for later steps."""
         return Deadline(self.at - seconds)
 
     def timeout(self) -> float:
         """Return the seconds left as a socket timeout.
 
         Raises:
-            TimeoutError: The deadline has passed (a timeout of 0 would mean "do not block").
+            TimeoutError: The deadline has passed (a timeout of 0 would mean non-blocking).
 
         """
         remaining = self.remaining()

@@ -1,6 +1,6 @@
-"""Every failure the API answers for, each with its HTTP status.
+"""API errors, each with its HTTP status and problem type (RFC 9457).
 
-`ApiError.detail` is shown to the client; `ApiError.reason` is for the log alone.
+`ApiError.detail` is sent to the client; `ApiError.reason` is only logged.
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldError:
-    """What is wrong with one field of a request.
-
-    `value` is what was given, shortened for display; None if nothing was given.
-    """
+    """An invalid field of a request; `value` is truncated for display, None if not given."""
 
     field: str
     value: str | None
@@ -23,158 +20,140 @@ class FieldError:
 
 
 class ApiError(Exception):
-    """A failure with an HTTP answer; subclasses fix the status and the problem type."""
+    """Base class: a subclass sets the status, the problem type and the default detail.
+
+    `headers` are added to the response; `retry_after` is in seconds, 0 if unknown.
+    """
 
     status: ClassVar[HTTPStatus]
     kind: ClassVar[str]
+    default_detail: ClassVar[str] = ""
 
-    def __init__(self, detail: str, *, reason: str = "") -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, detail: str | None = None, *, reason: str = "") -> None:
+        self.detail = self.default_detail if detail is None else detail
+        super().__init__(self.detail)
         self.reason = reason
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Headers this answer needs beside the common ones."""
-        return {}
-
-    @property
-    def field_errors(self) -> tuple[FieldError, ...]:
-        """The fields at fault, empty unless the request was invalid."""
-        return ()
+        self.headers: dict[str, str] = {}
+        self.field_errors: tuple[FieldError, ...] = ()
+        self.retry_after = 0
 
 
 class InvalidRequestError(ApiError):
-    """The request cannot be understood, or some of its fields are invalid (400)."""
+    """The request cannot be parsed, or some of its fields are invalid (400)."""
 
     status = HTTPStatus.BAD_REQUEST
     kind = "invalid-request"
 
     def __init__(self, detail: str, *, field_errors: tuple[FieldError, ...] = ()) -> None:
         super().__init__(detail)
-        self._field_errors = field_errors
-
-    @property
-    def field_errors(self) -> tuple[FieldError, ...]:
-        """The fields at fault, in the order they were found."""
-        return self._field_errors
+        self.field_errors = field_errors
 
 
 class UnknownPathError(ApiError):
-    """The path is not one this API serves (404)."""
+    """The path does not exist (404)."""
 
     status = HTTPStatus.NOT_FOUND
     kind = "not-found"
 
 
 class MethodNotAllowedError(ApiError):
-    """The path exists, the method does not (405 with Allow)."""
+    """The path exists, but does not support the method (405 with Allow)."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
     kind = "method-not-allowed"
 
     def __init__(self, detail: str, *, allowed: tuple[str, ...]) -> None:
         super().__init__(detail)
-        self.allowed = allowed
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The methods that do exist."""
-        return {"Allow": ", ".join(self.allowed)}
+        self.headers["Allow"] = ", ".join(allowed)
 
 
 class BodyTooLargeError(ApiError):
-    """The body is larger than any valid request (413)."""
+    """The body exceeds the size limit (413)."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     kind = "body-too-large"
 
 
 class UnsupportedMediaTypeError(ApiError):
-    """The body is not declared as UTF-8 JSON (415)."""
+    """The content type of the body is not JSON in UTF-8 (415)."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     kind = "unsupported-media-type"
 
 
 class ConfigurationError(ApiError):
-    """Something an operator has to set is missing or invalid (500); `reason` says what and how."""
+    """A setting is missing or invalid (500); `reason` tells operators which, and how to fix it."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     kind = "not-configured"
+    default_detail = "The service is not configured correctly."
 
     def __init__(self, reason: str) -> None:
-        super().__init__("The service is not configured completely.", reason=reason)
+        super().__init__(reason=reason)
 
 
 class InternalError(ApiError):
-    """A defect of this program (500)."""
+    """An unexpected exception (500)."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     kind = "internal-error"
-
-    def __init__(self) -> None:
-        super().__init__("The request failed because of a defect of the service.")
+    default_detail = "An internal error occurred."
 
 
 class UpstreamRejectedError(ApiError):
-    """Gemini refuses this very request: 400, or a safety block (502)."""
+    """Gemini rejected the query: status 400 or a safety block (502)."""
 
     status = HTTPStatus.BAD_GATEWAY
     kind = "upstream-rejected"
+    default_detail = "Gemini rejected this request."
 
 
 class UpstreamAuthenticationError(ApiError):
-    """Gemini refuses the API key, also after it was fetched anew (502)."""
+    """Gemini rejected the API key, even after it was fetched again (502)."""
 
     status = HTTPStatus.BAD_GATEWAY
     kind = "upstream-authentication"
+    default_detail = "Gemini rejected the credentials of this service."
 
 
 class UpstreamAnswerError(ApiError):
-    """Gemini answered, but with nothing that may be shown or cached (502)."""
+    """Gemini responded with an error or an invalid answer (502)."""
 
     status = HTTPStatus.BAD_GATEWAY
     kind = "upstream-answer"
+    default_detail = "Gemini returned no valid answer."
 
 
 class UpstreamUnavailableError(ApiError):
-    """A service behind this one is overloaded or down (503 with Retry-After, seconds)."""
+    """A service that this one depends on is overloaded or down (503 with Retry-After)."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     kind = "upstream-unavailable"
+    default_detail = "Gemini is unavailable."
 
-    def __init__(self, detail: str, *, retry_after: int, reason: str = "") -> None:
+    def __init__(self, detail: str | None = None, *, retry_after: int, reason: str = "") -> None:
         super().__init__(detail, reason=reason)
         self.retry_after = retry_after
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """How long to wait before the next attempt."""
-        return {"Retry-After": str(self.retry_after)}
+        self.headers["Retry-After"] = str(retry_after)
 
 
 class UpstreamTimeoutError(UpstreamUnavailableError):
-    """Gemini did not finish its answer in time (503 with Retry-After)."""
+    """Gemini did not answer before the deadline (503 with Retry-After)."""
 
     kind = "upstream-timeout"
+    default_detail = "Gemini did not answer in time."
 
 
 def shared_failure(kind: str, retry_after: int) -> ApiError:
-    """Return the failure that another request met under the same key, told by its `kind`."""
+    """Return the error of the given `kind` that another request for the same key met."""
     reason = f"shared: {kind}"
-    if kind == UpstreamRejectedError.kind:
-        return UpstreamRejectedError("Gemini refuses this request.", reason=reason)
-    if kind == UpstreamAuthenticationError.kind:
-        return UpstreamAuthenticationError("Gemini refuses this service.", reason=reason)
-    if kind == UpstreamAnswerError.kind:
-        return UpstreamAnswerError("Gemini gave no usable answer.", reason=reason)
+    for error in (UpstreamRejectedError, UpstreamAuthenticationError, UpstreamAnswerError):
+        if kind == error.kind:
+            return error(reason=reason)
     if kind == ConfigurationError.kind:
         return ConfigurationError(reason)
-    return UpstreamUnavailableError(
-        "Gemini is not available.", retry_after=retry_after or 1, reason=reason
-    )
+    return UpstreamUnavailableError(retry_after=retry_after or 1, reason=reason)
 
 
 class CacheUnavailableError(Exception):
-    """The cache cannot be read or written right now; the request goes on without it."""
+    """The cache cannot be read or written; the request bypasses it."""

@@ -1,4 +1,4 @@
-"""Gemini's REST method generateContent, under one deadline for everything that it takes."""
+"""A client for Gemini's REST method generateContent, bounded by one deadline."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 import random
 import re
 import time
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from reasoning import log
 from reasoning.answer import parse_answer
@@ -18,7 +18,7 @@ from reasoning.connection import (
     TransportError,
     TransportTimeoutError,
 )
-from reasoning.documents import member
+from reasoning.deadline import Deadline
 from reasoning.errors import (
     UpstreamAnswerError,
     UpstreamAuthenticationError,
@@ -26,23 +26,19 @@ from reasoning.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
+from reasoning.models import Query
 from reasoning.prompt import ANSWER_SCHEMA, INSTRUCTION, prompt
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from reasoning.deadline import Deadline
-    from reasoning.models import Query
-    from reasoning.secret import ApiKey
+from reasoning.secret import ApiKey
+from reasoning.untrusted_json import member, member_list
 
 _MAX_OUTPUT_TOKENS = 8192
 _RETRY_AFTER_SECONDS = 30
 _MAX_RETRY_AFTER_SECONDS = 3600
 _SECONDS = re.compile(r"[0-9]{1,8}")
-_KEY_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_KEY_REJECTED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _OVERLOADED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-# Passing troubles of a server. Not 429: asking more often is what it complains about.
-_PASSING = frozenset(
+# Not 429: a retry would add to the load that it reports.
+_RETRYABLE = frozenset(
     {
         HTTPStatus.INTERNAL_SERVER_ERROR,
         HTTPStatus.BAD_GATEWAY,
@@ -50,16 +46,16 @@ _PASSING = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
-_RETRY_PAUSE_SECONDS = (0.1, 0.5)
-# With less than this left, a second attempt would hardly be answered.
-_RETRY_WORTH_SECONDS = 2.0
+_BACKOFF_SECONDS = (0.1, 0.5)
+# With less time left, a second attempt would hardly be answered.
+_MIN_RETRY_SECONDS = 2.0
 _BLOCKED = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE"}
 )
 
 
 class Gemini:
-    """Asks one model at one endpoint."""
+    """Calls one model at one endpoint."""
 
     def __init__(
         self,
@@ -68,56 +64,66 @@ class Gemini:
         model: str,
         timeout_seconds: float,
         api_key: ApiKey,
-        pause: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.model = model
         self.timeout_seconds = timeout_seconds
         self._api_key = api_key
-        self._pause = pause
+        self._sleep = sleep
         self._connection = Connection(endpoint)
 
     def explain(self, query: Query, deadline: Deadline) -> str:
-        """Return a validated answer: the JSON of an object that conforms to `ANSWER_SCHEMA`.
+        """Return a validated answer: a JSON object that conforms to `ANSWER_SCHEMA`.
 
-        Everything together takes no longer than the configured timeout and ends by the
-        deadline: a second attempt after a passing trouble, and another with a new key.
+        Two retries are possible: one after a transient error, one with a refetched API key. All
+        attempts share the deadline and the configured timeout.
 
         Raises:
             UpstreamTimeoutError: There was no complete answer in time.
             UpstreamUnavailableError: Gemini is overloaded or unreachable.
-            UpstreamRejectedError: Gemini refuses this query.
-            UpstreamAuthenticationError: Gemini refuses the key, also after fetching it anew.
+            UpstreamRejectedError: Gemini rejected this query.
+            UpstreamAuthenticationError: Gemini rejected the key, even after refetching it.
             UpstreamAnswerError: The answer is incomplete or malformed.
             ConfigurationError: There is no key.
 
         """
         deadline = deadline.within(self.timeout_seconds)
-        response = self._generate(query, deadline)
-        if _refuses_key(response):
-            log.warning("gemini_key_refused", status=response.status)
-            self._api_key.forget()
-            response = self._generate(query, deadline)
+        try:
+            response = self._send_with_retry(query, deadline)
+            if _is_key_rejected(response):
+                log.warning("gemini_key_refused", status=response.status)
+                self._api_key.invalidate()
+                response = self._send_with_retry(query, deadline)
+        except TransportTimeoutError as error:
+            raise UpstreamTimeoutError(retry_after=_RETRY_AFTER_SECONDS) from error
+        except TransportError as error:
+            raise UpstreamUnavailableError(
+                "Gemini is unreachable.", retry_after=_RETRY_AFTER_SECONDS, reason=str(error)
+            ) from error
         _raise_for_status(response)
-        return parse_answer(_text(response.body))
+        return parse_answer(_answer_text(response.body))
 
-    def _generate(self, query: Query, deadline: Deadline) -> Response:
+    def _send_with_retry(self, query: Query, deadline: Deadline) -> Response:
+        """Send a request, and again after a transient error if time is left.
+
+        Raises:
+            TransportError: There was no complete response.
+
+        """
         try:
             response = self._send(query, deadline)
-        except TransportTimeoutError as error:
-            raise _timed_out() from error
-        except TransportError as error:
-            if not _worth_another(deadline):
-                raise _unreachable(error) from error
+        except TransportTimeoutError:
+            raise
+        except TransportError:
+            if deadline.remaining() <= _MIN_RETRY_SECONDS:
+                raise
         else:
-            if not (_may_pass(response) and _worth_another(deadline)):
+            # A server that sends Retry-After asks for no request before that.
+            transient = response.status in _RETRYABLE and "retry-after" not in response.headers
+            if not transient or deadline.remaining() <= _MIN_RETRY_SECONDS:
                 return response
-        self._pause(random.uniform(*_RETRY_PAUSE_SECONDS))  # noqa: S311
-        try:
-            return self._send(query, deadline)
-        except TransportTimeoutError as error:
-            raise _timed_out() from error
-        except TransportError as error:
-            raise _unreachable(error) from error
+        self._sleep(random.uniform(*_BACKOFF_SECONDS))  # noqa: S311
+        return self._send(query, deadline)
 
     def _send(self, query: Query, deadline: Deadline) -> Response:
         body = {
@@ -141,29 +147,10 @@ class Gemini:
         )
 
 
-def _may_pass(response: Response) -> bool:
-    # A server that names a time wants to be left alone until then.
-    return response.status in _PASSING and "retry-after" not in response.headers
-
-
-def _worth_another(deadline: Deadline) -> bool:
-    return deadline.remaining() > _RETRY_WORTH_SECONDS
-
-
-def _timed_out() -> UpstreamTimeoutError:
-    return UpstreamTimeoutError("Gemini did not answer in time.", retry_after=_RETRY_AFTER_SECONDS)
-
-
-def _unreachable(error: TransportError) -> UpstreamUnavailableError:
-    return UpstreamUnavailableError(
-        "Gemini cannot be reached.", retry_after=_RETRY_AFTER_SECONDS, reason=str(error)
-    )
-
-
-def _refuses_key(response: Response) -> bool:
-    if response.status in _KEY_REFUSED:
+def _is_key_rejected(response: Response) -> bool:
+    if response.status in _KEY_REJECTED:
         return True
-    # An unknown or expired key is a 400 as well, and only its details tell it from the others.
+    # An unknown or expired key is a 400, too; only its details distinguish it.
     return response.status == HTTPStatus.BAD_REQUEST and "API_KEY_INVALID" in _reasons(response)
 
 
@@ -172,8 +159,8 @@ def _reasons(response: Response) -> list[str]:
         document: object = json.loads(response.body)
     except (ValueError, RecursionError):
         return []
-    details = member(member(document, "error"), "details")
-    return [_word(detail, "reason") for detail in (details if isinstance(details, list) else [])]
+    details = member_list(member(document, "error"), "details")
+    return [_enum_value(detail, "reason") for detail in details]
 
 
 def _raise_for_status(response: Response) -> None:
@@ -181,55 +168,48 @@ def _raise_for_status(response: Response) -> None:
     if status == HTTPStatus.OK:
         return
     reason = f"HTTP {status}"
-    if _refuses_key(response):
-        raise UpstreamAuthenticationError("Gemini refuses this service.", reason=reason)
+    if _is_key_rejected(response):
+        raise UpstreamAuthenticationError(reason=reason)
     if status in _OVERLOADED:
         raise UpstreamUnavailableError(
             "Gemini is overloaded.", retry_after=_retry_after(response), reason=reason
         )
     if status == HTTPStatus.BAD_REQUEST:
-        raise UpstreamRejectedError("Gemini refuses this request.", reason=reason)
-    raise UpstreamAnswerError("Gemini failed.", reason=reason)
+        raise UpstreamRejectedError(reason=reason)
+    raise UpstreamAnswerError("Gemini responded with an error.", reason=reason)
 
 
 def _retry_after(response: Response) -> int:
     text = response.headers.get("retry-after", "")
-    # The other form of this header, a date, is not worth a parser here.
+    # Retry-After with a date is ignored.
     seconds = int(text) if _SECONDS.fullmatch(text) else 0
     return min(seconds, _MAX_RETRY_AFTER_SECONDS) or _RETRY_AFTER_SECONDS
 
 
-def _text(body: bytes) -> str:
+def _answer_text(body: bytes) -> str:
     try:
         document: object = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise UpstreamAnswerError("Gemini's response is not valid JSON.") from error
-    feedback = member(document, "promptFeedback")
-    if block_reason := _word(feedback, "blockReason"):
-        raise UpstreamRejectedError(
-            "Gemini refuses this request.", reason=f"blockReason {block_reason}"
-        )
-    candidates = member(document, "candidates")
-    candidate = candidates[0] if isinstance(candidates, list) and candidates else None
-    finish_reason = _word(candidate, "finishReason")
+    if block_reason := _enum_value(member(document, "promptFeedback"), "blockReason"):
+        raise UpstreamRejectedError(reason=f"blockReason {block_reason}")
+    candidates = member_list(document, "candidates")
+    candidate = candidates[0] if candidates else None
+    finish_reason = _enum_value(candidate, "finishReason")
+    reason = f"finishReason {finish_reason}"
     if finish_reason in _BLOCKED:
-        raise UpstreamRejectedError(
-            "Gemini refuses this request.", reason=f"finishReason {finish_reason}"
-        )
+        raise UpstreamRejectedError(reason=reason)
     if finish_reason != "STOP":
-        raise UpstreamAnswerError(
-            "Gemini's answer is incomplete.", reason=f"finishReason {finish_reason}"
-        )
-    parts = member(member(candidate, "content"), "parts")
+        raise UpstreamAnswerError("Gemini's answer is incomplete.", reason=reason)
     texts = [
         member(part, "text")
-        for part in (parts if isinstance(parts, list) else [])
+        for part in member_list(member(candidate, "content"), "parts")
         if member(part, "thought") is not True
     ]
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def _word(value: object, name: str) -> str:
-    """Return a member that is a constant of the API, shortened in case it is something else."""
+def _enum_value(value: object, name: str) -> str:
+    """Return a member that is an enum of the API, truncated in case it is not."""
     word = member(value, name)
     return word[:40] if isinstance(word, str) else ""

@@ -1,10 +1,10 @@
-"""The Lambda's entry point: an event in, an HTTP response out, never an exception."""
+"""The Lambda entry point: every event gets an HTTP response, never an exception."""
 
 from __future__ import annotations
 
 import gc
 
-# What is imported stays. The collector would search it again and again for something to free.
+# Disable GC during imports: modules are never freed.
 gc.disable()
 
 import contextlib
@@ -12,34 +12,31 @@ import functools
 import os
 import re
 import time
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from reasoning import log, metrics
-from reasoning.cross_origin import CrossOrigin
+from reasoning.cors import CorsPolicy
 from reasoning.deadline import Deadline
-from reasoning.errors import ApiError, ConfigurationError, InternalError
-from reasoning.events import HttpRequest, check_path
+from reasoning.errors import ApiError, ConfigurationError, InternalError, UnknownPathError
+from reasoning.events import PATH, HttpRequest
 from reasoning.models import Query
 from reasoning.responses import LambdaResponse, failure, no_content, success
 from reasoning.runtime import Runtime
+from reasoning.service import ReasoningService
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from reasoning.service import ReasoningService
-
-# A client can send this header, too, so only what CloudFront would write is logged.
-_EDGE_ID = re.compile(r"[A-Za-z0-9_=-]{20,100}")
-_SAME_ORIGIN = CrossOrigin()
+# Clients can set this header, so only the format that CloudFront writes is logged.
+_CLOUDFRONT_ID = re.compile(r"[A-Za-z0-9_=-]{20,100}")
+_SAME_ORIGIN = CorsPolicy()
 
 
 class LambdaContext(Protocol):
-    """What this program uses of Lambda's context object."""
+    """The members of Lambda's context object that are used here."""
 
     @property
     def aws_request_id(self) -> str:
-        """Id of this invocation in Lambda's own log lines."""
+        """Id of the invocation, also in Lambda's own log lines."""
 
     @property
     def function_name(self) -> str:
@@ -52,7 +49,7 @@ class LambdaContext(Protocol):
 def handler(event: object, context: LambdaContext) -> LambdaResponse:
     """Answer one invocation."""
     return respond(
-        event, context, lambda deadline: _runtime().service(deadline), cross_origin=_cross_origin()
+        event, context, lambda deadline: _runtime().service(deadline), cors=_cors_policy()
     )
 
 
@@ -61,9 +58,9 @@ def respond(
     context: LambdaContext,
     current_service: Callable[[Deadline], ReasoningService],
     *,
-    cross_origin: CrossOrigin = _SAME_ORIGIN,
+    cors: CorsPolicy = _SAME_ORIGIN,
 ) -> LambdaResponse:
-    """Answer an event with the service at hand; every failure becomes a problem document."""
+    """Answer an event with the given service; every error becomes a problem document."""
     started = time.perf_counter()
     log.request_id.set(context.aws_request_id)
     metrics.begin()
@@ -71,7 +68,7 @@ def respond(
     try:
         deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000)
         request = HttpRequest.from_event(event)
-        response = _answer(request, deadline, current_service, cross_origin)
+        response = _answer(request, deadline, current_service, cors)
     except ApiError as problem:
         response = failure(problem, context.aws_request_id)
         write = log.error if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else log.info
@@ -82,17 +79,17 @@ def respond(
             reason=problem.reason,
             invalid_fields=len(problem.field_errors),
         )
-    # The last line of defence: Lambda would answer an exception with its message and a 502.
+    # Lambda would respond to an uncaught exception with 502 and log its message.
     except Exception as error:  # noqa: BLE001
         response = failure(InternalError(), context.aws_request_id)
         log.error("defect", **log.exception_fields(error))
     response["headers"] |= {
         "X-Request-Id": context.aws_request_id,
-        **cross_origin.headers(request),
+        **cors.headers(request),
     }
     log.info(
         "request",
-        metrics.embedded(context.function_name),
+        metrics.emf_members(context.function_name),
         status=response["statusCode"],
         cache=response["headers"].get("X-Cache"),
         duration_ms=round(1000 * (time.perf_counter() - started), 1),
@@ -105,10 +102,11 @@ def _answer(
     request: HttpRequest,
     deadline: Deadline,
     current_service: Callable[[Deadline], ReasoningService],
-    cross_origin: CrossOrigin,
+    cors: CorsPolicy,
 ) -> LambdaResponse:
-    check_path(request)
-    preflight = cross_origin.preflight_headers(request)
+    if request.path != PATH:
+        raise UnknownPathError(f"The only path is {PATH}.")
+    preflight = cors.preflight_headers(request)
     if preflight is not None:
         return no_content(preflight)
     query = Query.parse(request.fields())
@@ -118,18 +116,18 @@ def _answer(
 
 
 def _edge_request_id(request: HttpRequest | None) -> str | None:
-    given = request.headers.get("x-amz-cf-id", "") if request else ""
-    return given if _EDGE_ID.fullmatch(given) else None
+    value = request.headers.get("x-amz-cf-id", "") if request else ""
+    return value if _CLOUDFRONT_ID.fullmatch(value) else None
 
 
 @functools.cache
-def _cross_origin() -> CrossOrigin:
-    return CrossOrigin.parse(os.environ.get("CORS_ORIGINS", ""))
+def _cors_policy() -> CorsPolicy:
+    return CorsPolicy.parse(os.environ.get("CORS_ORIGINS", ""))
 
 
 @functools.cache
 def _runtime() -> Runtime:
-    # A failure is not kept, so the next invocation tries again.
+    # An exception is not cached, so the next invocation tries again.
     return Runtime(os.environ)
 
 
@@ -137,6 +135,6 @@ gc.freeze()
 gc.enable()
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    # While Lambda starts an instance, it has a whole processor, whatever its memory.
+    # The init phase has a full CPU, whatever the memory size.
     with contextlib.suppress(ConfigurationError):
         _runtime()

@@ -1,7 +1,7 @@
-"""Structured logs: one JSON object a line on standard output.
+"""Structured logs: one JSON object per line on standard output.
 
-`timestamp` and `level` are the names Lambda's own JSON log format filters on. Callers pass
-names, codes and counts; never headers, bodies, keys or the text of a foreign exception.
+Lambda's JSON log format filters on `timestamp` and `level`. Fields are names, codes and counts;
+never headers, bodies, credentials or the message of an exception from another library.
 """
 
 from __future__ import annotations
@@ -10,36 +10,33 @@ import datetime
 import json
 import sys
 import traceback
+from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LogValue = str | int | float | bool | list[str] | None
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
-def info(event: str, embedded: Mapping[str, object] | None = None, **fields: LogValue) -> None:
-    """Log what a healthy service does; `embedded` turns the line into metrics, too."""
-    _write("INFO", event, {**fields, **(embedded or {})})
+def info(event: str, emf: Mapping[str, object] | None = None, **fields: LogValue) -> None:
+    """Log normal operation; `emf` adds the members of `metrics.emf_members`."""
+    _write("INFO", event, {**fields, **(emf or {})})
 
 
 def warning(event: str, **fields: LogValue) -> None:
-    """Log a failure the request survives."""
+    """Log a failure that the request tolerates."""
     _write("WARN", event, fields)
 
 
 def error(event: str, **fields: LogValue) -> None:
-    """Log a failure somebody has to look at."""
+    """Log a failure that needs attention."""
     _write("ERROR", event, fields)
 
 
 def exception_fields(raised: BaseException) -> dict[str, LogValue]:
-    """Return an exception's type and code locations, without its message.
+    """Return an exception's type and stack frames.
 
-    The message of a foreign exception may quote what it was given: a header, a body, a key.
+    Without its message, which may quote a header, a body or a key.
     """
     frames = traceback.extract_tb(raised.__traceback__)
     return {
@@ -57,6 +54,6 @@ def _write(level: str, event: str, fields: Mapping[str, object]) -> None:
         "request_id": request_id.get(),
         **fields,
     }
-    # One write call: lines of concurrent writers stay whole.
+    # A single write keeps the lines of concurrent writers intact.
     sys.stdout.write(json.dumps(record) + "\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What an invocation counts, in CloudWatch's embedded metric format: metrics inside a log line.
+"""Metrics of an invocation, written to its log line in CloudWatch embedded metric format (EMF).
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -14,10 +14,10 @@ METRICS_NAMESPACE = "co2-analysis"
 
 
 class Metric(StrEnum):
-    """The names that alarms and dashboards stand on.
+    """Metric names; alarms and the dashboard depend on them.
 
-    Every valid question that is answered or fails counts as exactly one of hit, miss, stale and
-    coalesced.
+    Every valid query counts as exactly one of hit, miss, stale and coalesced; a failed one is a
+    miss.
     """
 
     HIT = "CacheHit"
@@ -34,26 +34,26 @@ _values: ContextVar[dict[Metric, float] | None] = ContextVar("metrics", default=
 
 
 def begin() -> None:
-    """Forget what the invocation before this one counted."""
+    """Reset the metrics at the start of an invocation."""
     _values.set({})
 
 
 def count(metric: Metric) -> None:
-    """Count one more of something."""
+    """Increment a metric."""
     values = _values.get()
     if values is not None:
         values[metric] = values.get(metric, 0) + 1
 
 
 def upstream_latency(seconds: float) -> None:
-    """Record how long the model took, failing or not; once an invocation."""
+    """Record the duration of the model call, failed or not; at most one per invocation."""
     values = _values.get()
     if values is not None:
         values[Metric.UPSTREAM_LATENCY] = round(1000 * seconds, 1)
 
 
-def embedded(function_name: str) -> dict[str, object]:
-    """Return the members that turn a log line into metrics; empty if nothing was counted."""
+def emf_members(function_name: str) -> dict[str, object]:
+    """Return the EMF members of the log line, empty if nothing was recorded."""
     values = _values.get()
     if not values:
         return {}
@@ -68,13 +68,15 @@ def embedded(function_name: str) -> dict[str, object]:
 
 
 @functools.cache
-def _directive(counted: tuple[Metric, ...]) -> dict[str, object]:
+def _directive(recorded: tuple[Metric, ...]) -> dict[str, object]:
     return {
         "Namespace": METRICS_NAMESPACE,
         "Dimensions": [["FunctionName"]],
-        "Metrics": [{"Name": metric.value, "Unit": _unit(metric)} for metric in counted],
+        "Metrics": [
+            {
+                "Name": metric.value,
+                "Unit": "Milliseconds" if metric is Metric.UPSTREAM_LATENCY else "Count",
+            }
+            for metric in recorded
+        ],
     }
-
-
-def _unit(metric: Metric) -> str:
-    return "Milliseconds" if metric is Metric.UPSTREAM_LATENCY else "Count"

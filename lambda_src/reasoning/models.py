@@ -1,4 +1,4 @@
-"""The question a client asks, its canonical form, and the cached answer to it."""
+"""The query, its canonical form and cache key, and the cached answer."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import datetime
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from reasoning.errors import FieldError, InvalidRequestError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -24,22 +21,22 @@ _MAX_FIELD_ERRORS = 20
 
 @dataclass(slots=True)
 class NumberLiteral:
-    """A number in JSON's notation as the client wrote it, not yet converted.
+    """An unconverted JSON number.
 
-    Conversion waits for validation: Python would refuse an integer of 5000 digits and read
-    `1e999` as infinity, both before a field could be blamed.
+    The conversion is part of the validation of a field: Python rejects an integer of 5000
+    digits and converts `1e999` to infinity.
     """
 
     text: str
 
     @classmethod
     def from_text(cls, text: str) -> NumberLiteral | str:
-        """Return the text as a number if it is one in JSON's notation, else the text."""
+        """Return a `NumberLiteral` if the text is a JSON number, else the text."""
         return cls(text) if _NUMBER.fullmatch(text) else text
 
 
 class Severity(StrEnum):
-    """How far an observation lies from its baseline, as the detection classed it."""
+    """The severity that the detection assigned to an anomaly."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -52,10 +49,10 @@ _SEVERITIES = {severity.value: severity for severity in Severity}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """One observed anomaly.
+    """An observed anomaly.
 
-    `lat` and `lon` are in degrees, `co2` (the observed concentration) and `deviation` (from the
-    baseline) in ppm, `zscore` in standard deviations, `date` the day of the observation.
+    Units: `lat` and `lon` degrees; `co2` (observed concentration) and `deviation` (from the
+    baseline) ppm; `zscore` standard deviations.
     """
 
     lat: float
@@ -68,13 +65,13 @@ class Query:
 
     @classmethod
     def parse(cls, fields: Sequence[tuple[str, object]]) -> Query:
-        """Validate the fields of a request, given in any order as pairs of name and value.
+        """Validate the fields of a request, given as pairs of name and value in any order.
 
-        All fields are required, none may occur twice, others are refused. Values are texts,
-        `NumberLiteral`s or whatever else a JSON document may hold.
+        All fields are required; duplicate and unknown fields are errors. Values are strings,
+        `NumberLiteral`s or other JSON values.
 
         Raises:
-            InvalidRequestError: It carries every fault found, up to a limit.
+            InvalidRequestError: It lists all invalid fields, up to a limit.
 
         """
         reader = _FieldReader(fields)
@@ -91,13 +88,13 @@ class Query:
         return query
 
     def canonical_json(self) -> str:
-        """Return the one JSON text that all spellings of this query share.
+        """Return the canonical JSON: equal queries give the same text.
 
-        Keys are sorted, there is no white space, and every number is the shortest decimal of
-        its binary64 value, with a point even if it is whole.
+        Keys are sorted, there is no whitespace, and every number is the shortest decimal that
+        represents its binary64 value, with a decimal point.
         """
-        # Written out, because a hit needs it twice and json.dumps takes five times as long. The
-        # values need no escapes, and a float's repr is its JSON.
+        # Not json.dumps, which takes five times as long and is needed twice for a hit. The values
+        # need no escapes, and a float's repr is valid JSON.
         return (
             f'{{"co2":{self.co2!r},"date":"{self.date.isoformat()}","deviation":{self.deviation!r},'
             f'"lat":{self.lat!r},"lon":{self.lon!r},"severity":"{self.severity.value}",'
@@ -107,11 +104,10 @@ class Query:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeySpace:
-    """What an answer depends on beside its query; none of the three may hold a newline.
+    """The part of a cache key that is not the query; no field may contain a newline.
 
-    Another model or prompt never finds the answers of the one before it. A new `namespace`
-    empties the cache in one step: the old answers stay until they expire, but nothing asks
-    for them.
+    Changing the model or the prompt invalidates all cached answers. Changing `namespace` is a
+    logical clear: the old items remain until they expire, but are never read.
     """
 
     namespace: str
@@ -119,17 +115,16 @@ class KeySpace:
     prompt_version: str
 
     def key(self, query: Query) -> str:
-        """Return a query's cache key: a SHA-256 as 64 hexadecimal digits."""
+        """Return the cache key of a query: a SHA-256 digest in hexadecimal."""
         parts = (self.namespace, self.model, self.prompt_version, query.canonical_json())
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CacheEntry:
-    """A validated answer; times are whole seconds since 1970 (UTC).
+    """A validated answer; times are Unix seconds.
 
-    `reasoning_json` is the JSON of an object. It stays text, because no part of a hit needs
-    more of it.
+    `reasoning_json` is a JSON object, kept as text because a hit does not need to decode it.
     """
 
     key: str
@@ -143,24 +138,24 @@ SECONDS_A_DAY = 86_400
 
 
 def utc_text(seconds: int) -> str:
-    """Return a time as `YYYY-MM-DDTHH:MM:SSZ`.
+    """Format Unix seconds as `YYYY-MM-DDTHH:MM:SSZ`.
 
-    The width is fixed, so texts sort as the times do; whole seconds match the bounds an
-    operator types, because `.` sorts before `Z`.
+    The width is fixed and there are no fractional seconds, so texts sort chronologically, also
+    against the bounds that operators enter (`.` would sort before `Z`).
     """
     time = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return time.isoformat().replace("+00:00", "Z")
 
 
 def utc_seconds(text: str) -> int:
-    """Return the time that `utc_text` wrote.
+    """Parse the format of `utc_text` to Unix seconds.
 
     Raises:
-        ValueError: The text has another form, or is no time.
+        ValueError: The text is not a time in this format.
 
     """
     if not _UTC_TEXT.fullmatch(text):
-        raise ValueError("not a time as YYYY-MM-DDTHH:MM:SSZ")
+        raise ValueError("not a time in the format YYYY-MM-DDTHH:MM:SSZ")
     return int(datetime.datetime.fromisoformat(text).timestamp())
 
 
@@ -169,9 +164,9 @@ def _canonical_longitude(lon: float) -> float:
 
 
 class _FieldReader:
-    """Takes one field after the other and collects what is wrong with them.
+    """Validates fields one by one and collects their errors.
 
-    A faulty field gives a placeholder, so that the fields after it are checked as well.
+    An invalid field yields a placeholder, so that the remaining fields are validated, too.
     """
 
     def __init__(self, fields: Sequence[tuple[str, object]]) -> None:
@@ -179,30 +174,30 @@ class _FieldReader:
         self._errors: list[FieldError] = []
         for name, value in fields:
             if name in self._values:
-                self._blame(name, value, "is given more than once")
+                self._add_error(name, value, "is given more than once")
             else:
                 self._values[name] = value
 
     def number(self, name: str, lowest: int, highest: int) -> float:
         value = self._values.pop(name, _MISSING)
         if not isinstance(value, NumberLiteral):
-            self._blame(name, value, "must be a finite number in JSON notation")
+            self._add_error(name, value, "must be a JSON number")
             return 0.0
         number = float(value.text)
         if not lowest <= number <= highest:
-            self._blame(name, value, f"must be from {lowest} to {highest}")
-        # Adding zero turns -0.0, which equals 0.0 but is written differently, into 0.0.
+            self._add_error(name, value, f"must be from {lowest} to {highest}")
+        # Adding zero normalizes -0.0, which equals 0.0 but has another repr.
         return number + 0.0
 
     def date(self, name: str) -> datetime.date:
         value = self._values.pop(name, _MISSING)
         try:
-            # The pattern is needed too: fromisoformat also reads 20260514 and 2026-W20-4.
+            # The pattern is required: fromisoformat also accepts 20260514 and 2026-W20-4.
             if isinstance(value, str) and _DATE.fullmatch(value):
                 return datetime.date.fromisoformat(value)
         except ValueError:
             pass
-        self._blame(name, value, "must be a day that exists, as YYYY-MM-DD")
+        self._add_error(name, value, "must be a valid date in the format YYYY-MM-DD")
         return datetime.date.min
 
     def severity(self, name: str) -> Severity:
@@ -210,30 +205,30 @@ class _FieldReader:
         severity = _SEVERITIES.get(value) if isinstance(value, str) else None
         if severity is not None:
             return severity
-        self._blame(name, value, f"must be one of {', '.join(Severity)}")
+        self._add_error(name, value, f"must be one of {', '.join(Severity)}")
         return Severity.LOW
 
     def finish(self) -> None:
         for name, value in self._values.items():
-            self._blame(name, value, "is not a field of this request")
+            self._add_error(name, value, "is not a known field")
         if self._errors:
             raise InvalidRequestError(
                 "The request has missing or invalid fields.",
                 field_errors=tuple(self._errors[:_MAX_FIELD_ERRORS]),
             )
 
-    def _blame(self, name: str, value: object, reason: str) -> None:
+    def _add_error(self, name: str, value: object, reason: str) -> None:
         if value is _MISSING:
             self._errors.append(FieldError(field=name, value=None, reason="is required"))
         else:
-            shown = _shortened(_described(value))
-            self._errors.append(FieldError(field=_shortened(name), value=shown, reason=reason))
+            shown = _truncated(_display_text(value))
+            self._errors.append(FieldError(field=_truncated(name), value=shown, reason=reason))
 
 
 _MISSING = object()
 
 
-def _described(value: object) -> str:
+def _display_text(value: object) -> str:
     if isinstance(value, NumberLiteral):
         return value.text
     if isinstance(value, str):
@@ -243,7 +238,7 @@ def _described(value: object) -> str:
     return "an object or array"
 
 
-def _shortened(text: str) -> str:
+def _truncated(text: str) -> str:
     shown = text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]}…"
-    # A lone surrogate is no character: no client could decode an answer that repeats it.
+    # Lone surrogates cannot be encoded as UTF-8.
     return shown.encode("utf-8", "replace").decode()

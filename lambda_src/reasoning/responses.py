@@ -1,24 +1,20 @@
-"""HTTP responses: the answer with its cache metadata, or a problem (RFC 9457)."""
+"""HTTP responses: the answer with its cache metadata, or a problem document (RFC 9457)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
-from reasoning.models import utc_text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reasoning.errors import ApiError
-    from reasoning.models import Query
-    from reasoning.outcome import Outcome
+from reasoning.cache import Outcome
+from reasoning.errors import ApiError
+from reasoning.models import Query, utc_text
 
 
 class LambdaResponse(TypedDict):
-    """A response in payload format 2.0."""
+    """A Lambda response in payload format 2.0."""
 
     statusCode: int
     headers: dict[str, str]
@@ -27,15 +23,16 @@ class LambdaResponse(TypedDict):
 
 
 def success(query: Query, outcome: Outcome, *, if_none_match: str) -> LambdaResponse:
-    """Return the answer (200), or 304 if the client already has it.
+    """Return the answer (200), or 304 if `if_none_match` contains its entity tag.
 
-    The body's `reasoning` conforms to `answer.ANSWER_SCHEMA`, `query` is the query in its
-    canonical values, `cache` says where the answer came from and how long it is valid.
-    `Age` counts against `max-age`, so that no cache on the way keeps an answer beyond its
-    expiry; it may drop it sooner and ask again.
+    In the body, `reasoning` conforms to `prompt.ANSWER_SCHEMA`, `query` has the canonical values
+    and `cache` is the cache metadata. Downstream caches subtract `Age` from `max-age`, so they
+    never keep an answer beyond its expiry, but may revalidate it sooner.
     """
     entry = outcome.entry
-    tag = _entity_tag(entry.key, str(entry.cached_at), entry.model, entry.reasoning_json)
+    identity = "\n".join((entry.key, str(entry.cached_at), entry.model, entry.reasoning_json))
+    # A weak tag, because status and age in the body differ between responses.
+    tag = f'W/"{hashlib.sha256(identity.encode()).hexdigest()[:32]}"'
     headers = {
         "X-Cache": outcome.status.value,
         "Age": str(outcome.age_seconds),
@@ -44,7 +41,7 @@ def success(query: Query, outcome: Outcome, *, if_none_match: str) -> LambdaResp
     }
     if _matches(if_none_match, tag):
         return _response(HTTPStatus.NOT_MODIFIED, headers, "")
-    # Only the model's name may need escapes.
+    # Not json.dumps of the whole, which is slower; only the model's name may need escapes.
     body = (
         f'{{"reasoning":{entry.reasoning_json},"query":{query.canonical_json()},'
         f'"cache":{{"status":"{outcome.status.value}","key":"{entry.key}",'
@@ -55,7 +52,7 @@ def success(query: Query, outcome: Outcome, *, if_none_match: str) -> LambdaResp
 
 
 def failure(problem: ApiError, request_id: str) -> LambdaResponse:
-    """Return a problem document; `errors` lists the fields at fault, if there are any."""
+    """Return the problem document of an error; `errors` lists invalid fields, if any."""
     document: dict[str, object] = {
         "type": f"/problems/{problem.kind}",
         "title": problem.status.phrase,
@@ -73,26 +70,17 @@ def failure(problem: ApiError, request_id: str) -> LambdaResponse:
         "Cache-Control": "no-store",
         **problem.headers,
     }
-    return _response(problem.status, headers, _compact(document))
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _response(problem.status, headers, body)
 
 
 def no_content(headers: Mapping[str, str]) -> LambdaResponse:
-    """Return a response that is all headers (204)."""
+    """Return a response without a body (204)."""
     return _response(HTTPStatus.NO_CONTENT, {**headers, "Cache-Control": "no-store"}, "")
 
 
 def _response(status: HTTPStatus, headers: dict[str, str], body: str) -> LambdaResponse:
     return {"statusCode": int(status), "headers": headers, "body": body, "isBase64Encoded": False}
-
-
-def _compact(document: Mapping[str, object]) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _entity_tag(*parts: str) -> str:
-    """Identify the answer; weakly, because status and age differ between its deliveries."""
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    return f'W/"{digest[:32]}"'
 
 
 def _matches(if_none_match: str, tag: str) -> bool:

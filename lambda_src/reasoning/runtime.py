@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from reasoning.answer_cache import AnswerCache
 from reasoning.aws import DYNAMODB, SECRETS_MANAGER, SSM, AwsClient, JsonService
 from reasoning.config import Environment, Settings, SettingsSource
-from reasoning.hot import HotAnswers
+from reasoning.deadline import Deadline
 from reasoning.models import KeySpace
 from reasoning.prompt import PROMPT_VERSION
 from reasoning.service import ReasoningService
 from reasoning.store import CacheStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reasoning.deadline import Deadline
-    from reasoning.flight import SingleFlight
     from reasoning.secret import ApiKey
+    from reasoning.single_flight import SingleFlight
 
 
 class Runtime:
-    """Builds the service from the settings, and again only when they change."""
+    """Builds the service, and rebuilds it when the settings change."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        """Read the environment variables; credentials among them are read at every AWS call.
+        """Read the environment variables; credentials are read at every AWS call instead.
 
         Raises:
             ConfigurationError: Variables are missing or invalid.
@@ -53,7 +52,7 @@ class Runtime:
 
         Raises:
             ConfigurationError: The settings are missing or invalid.
-            UpstreamUnavailableError: They cannot be read right now.
+            UpstreamUnavailableError: Parameter Store is unavailable.
 
         """
         settings = self._settings_source.current(deadline)
@@ -65,21 +64,21 @@ class Runtime:
         cache = CacheStore(self._dynamodb, settings.table_name)
         return ReasoningService(
             cache=cache,
-            hot=HotAnswers(),
+            answer_cache=AnswerCache(),
             keys=KeySpace(
                 namespace=settings.namespace,
                 model=settings.model,
                 prompt_version=PROMPT_VERSION,
             ),
-            flight=functools.cache(lambda: self._flight(settings, cache)),
+            single_flight=functools.cache(lambda: self._build_single_flight(settings, cache)),
             clock=time.time,
         )
 
-    def _flight(self, settings: Settings, cache: CacheStore) -> SingleFlight:
-        # Imported here: a hit does not pay for loading what only a miss needs.
-        from reasoning.breaker import CircuitBreaker  # noqa: PLC0415
-        from reasoning.flight import SingleFlight  # noqa: PLC0415
+    def _build_single_flight(self, settings: Settings, cache: CacheStore) -> SingleFlight:
+        # Imported here because a hit needs none of them.
+        from reasoning.circuit_breaker import CircuitBreaker  # noqa: PLC0415
         from reasoning.gemini import Gemini  # noqa: PLC0415
+        from reasoning.single_flight import SingleFlight  # noqa: PLC0415
 
         return SingleFlight(
             cache=cache,

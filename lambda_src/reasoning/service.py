@@ -1,74 +1,64 @@
-"""The cache-aside flow: look the answer up; a miss is left to `flight`."""
+"""Cache-aside reads; misses are delegated to `single_flight`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from reasoning import log, metrics
-from reasoning.errors import CacheUnavailableError
+from reasoning import metrics
+from reasoning.answer_cache import AnswerCache
+from reasoning.cache import Cache, CacheStatus, Outcome, read_or_bypass
+from reasoning.deadline import Deadline
 from reasoning.metrics import Metric
-from reasoning.outcome import CacheStatus, Outcome
+from reasoning.models import CacheEntry, KeySpace, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from reasoning.single_flight import SingleFlight
 
-    from reasoning.deadline import Deadline
-    from reasoning.flight import SingleFlight
-    from reasoning.hot import HotAnswers
-    from reasoning.models import CacheEntry, KeySpace, Query
-    from reasoning.outcome import Cache
-    from reasoning.snapshot import Snapshot
-
-# The cache may not use up the time that the model needs.
+# Leaves most of the invocation to the model.
 _READ_BUDGET_SECONDS = 2.0
 
 
 class ReasoningService:
-    """Answers queries. A cache that fails costs time and money, but never the answer."""
+    """Answers queries. A failing cache costs time and money, but never the answer."""
 
     def __init__(
         self,
         *,
         cache: Cache,
-        hot: HotAnswers,
+        answer_cache: AnswerCache,
         keys: KeySpace,
-        flight: Callable[[], SingleFlight],
+        single_flight: Callable[[], SingleFlight],
         clock: Callable[[], float],
     ) -> None:
         self._cache = cache
-        self._hot = hot
+        self._answer_cache = answer_cache
         self._keys = keys
-        self._flight = flight
+        self._single_flight = single_flight
         self._clock = clock
 
     def answer(self, query: Query, deadline: Deadline) -> Outcome:
-        """Return the cached answer, or ask for one and cache it.
+        """Return the cached answer, or generate one and cache it.
 
         Raises:
-            ApiError: There is none in the cache and the model gives none.
+            ApiError: The cache has no answer and the model returns none.
 
         """
         key = self._keys.key(query)
-        entry = self._hot.get(key, self._clock())
+        entry = self._answer_cache.get(key, self._clock())
         if entry is not None:
             return self._hit(entry)
-        seen = self._read(key, deadline)
-        if seen is not None and seen.fresh is not None:
-            self._hot.keep(seen.fresh, self._clock())
-            return self._hit(seen.fresh)
-        outcome = self._flight().answer(key, query, seen, deadline)
+        snapshot = read_or_bypass(
+            self._cache, key, self._clock(), deadline.within(_READ_BUDGET_SECONDS)
+        )
+        if snapshot is not None and snapshot.fresh is not None:
+            self._answer_cache.put(snapshot.fresh, self._clock())
+            return self._hit(snapshot.fresh)
+        outcome = self._single_flight().answer(key, query, snapshot, deadline)
         if outcome.status is not CacheStatus.STALE:
-            self._hot.keep(outcome.entry, self._clock())
+            self._answer_cache.put(outcome.entry, self._clock())
         return outcome
 
     def _hit(self, entry: CacheEntry) -> Outcome:
         metrics.count(Metric.HIT)
         return Outcome(status=CacheStatus.HIT, entry=entry, now=int(self._clock()))
-
-    def _read(self, key: str, deadline: Deadline) -> Snapshot | None:
-        try:
-            return self._cache.read(key, self._clock(), deadline.within(_READ_BUDGET_SECONDS))
-        except CacheUnavailableError as error:
-            metrics.count(Metric.READ_FAILURE)
-            log.warning("cache_read_failed", key=key, reason=str(error))
-            return None

@@ -1,43 +1,35 @@
-"""The cache table: one item an answer, under the key of its query.
+"""The cache table in DynamoDB: one item per cache key.
 
-The item also carries the lease of whoever is asking the model for its answer, so that of many
-that miss at once only one asks. An item may therefore hold a lease and no answer yet.
+An item has an answer, the lease of the request that is generating one, or both.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from reasoning import log
-from reasoning.aws import AwsError
+from reasoning.aws import AwsClient, AwsError
+from reasoning.cache import Failure, Lease, Snapshot
 from reasoning.config import MAX_TTL_DAYS
-from reasoning.documents import member, parse_json
+from reasoning.deadline import Deadline
 from reasoning.errors import CacheUnavailableError
-from reasoning.models import SECONDS_A_DAY, CacheEntry, utc_seconds, utc_text
-from reasoning.snapshot import NOTHING, Failure, Snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reasoning.aws import AwsClient
-    from reasoning.deadline import Deadline
-    from reasoning.models import Query
-    from reasoning.snapshot import Lease
+from reasoning.models import SECONDS_A_DAY, CacheEntry, Query, utc_seconds, utc_text
+from reasoning.untrusted_json import member, parse_json
 
 SCHEMA_VERSION = 1
-"""Version of the items' form; an item of any other version counts as a miss."""
+"""Version of the item format; an item of another version is a miss."""
 
-# DynamoDB refuses items above 400 KB; the difference is for how it counts.
+# DynamoDB's limit is 400 KB; the margin is for differences in how it measures an item.
 MAX_ITEM_BYTES = 350_000
 _DIGITS = re.compile(r"[0-9]{1,13}")
-# An item that never gets an answer is deleted about then.
-_LEASE_ITEM_SECONDS = 3600
+# The ttl of an item that has only a lease.
+_LEASE_TTL_SECONDS = 3600
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 class CacheStore:
-    """Reads and writes the entries of one table."""
+    """Reads and writes the items of one table; implements `cache.Cache`."""
 
     def __init__(self, dynamodb: AwsClient, table_name: str) -> None:
         self._dynamodb = dynamodb
@@ -46,10 +38,9 @@ class CacheStore:
     def read(
         self, key: str, now: float, deadline: Deadline, *, consistent: bool = False
     ) -> Snapshot:
-        """Return what is under a key at `now` (seconds since 1970).
+        """Return the state of a key at `now` (Unix seconds).
 
-        DynamoDB deletes expired items only after a while, so what is stale is decided here.
-        A `consistent` read sees every write that was finished before it.
+        The ttl is checked here because DynamoDB deletes expired items with a delay.
 
         Raises:
             CacheUnavailableError: The table cannot be read.
@@ -58,10 +49,13 @@ class CacheStore:
         request: dict[str, object] = {"TableName": self._table_name, "Key": _key(key)}
         if consistent:
             request["ConsistentRead"] = True
-        item = self._call("GetItem", request, deadline).get("Item")
+        try:
+            item = self._dynamodb.call("GetItem", request, deadline).get("Item")
+        except AwsError as error:
+            raise CacheUnavailableError(str(error)) from error
         if not isinstance(item, dict):
-            return NOTHING
-        entry = _readable_entry(item, key, now)
+            return Snapshot()
+        entry = _entry_or_none(item, key, now)
         fresh = entry is not None and entry.expires_at > now
         version = item.get("cached_at")
         return Snapshot(
@@ -72,8 +66,8 @@ class CacheStore:
             failure=_failure(item),
         )
 
-    def acquire(self, lease: Lease, seen: Snapshot, now: float, deadline: Deadline) -> bool:
-        """Take the lease unless somebody holds it or has answered since `seen` was read.
+    def acquire(self, lease: Lease, snapshot: Snapshot, now: float, deadline: Deadline) -> bool:
+        """Take a lease; False if another is held or an answer was written since `snapshot`.
 
         Raises:
             CacheUnavailableError: The table cannot be written.
@@ -83,13 +77,13 @@ class CacheStore:
             ":owner": {"S": lease.owner},
             ":until": {"N": str(lease.until)},
             ":now": {"N": str(int(1000 * now))},
-            ":ttl": {"N": str(int(now) + _LEASE_ITEM_SECONDS)},
+            ":ttl": {"N": str(int(now) + _LEASE_TTL_SECONDS)},
         }
         unchanged = "attribute_not_exists(cached_at)"
-        if seen.version is not None:
-            unchanged = "cached_at = :seen"
-            values[":seen"] = seen.version
-        return self._on_condition(
+        if snapshot.version is not None:
+            unchanged = "cached_at = :version"
+            values[":version"] = snapshot.version
+        return self._conditional_write(
             "UpdateItem",
             {
                 "Key": _key(lease.key),
@@ -97,7 +91,7 @@ class CacheStore:
                     "SET lease_owner = :owner, lease_until = :until,"
                     " #ttl = if_not_exists(#ttl, :ttl)"
                 ),
-                # The owner itself, because a call that seemed to fail may have succeeded.
+                # The owner itself: a retry after a lost response finds its own lease.
                 "ConditionExpression": (
                     "(attribute_not_exists(lease_owner) OR lease_until < :now"
                     f" OR lease_owner = :owner) AND {unchanged}"
@@ -109,9 +103,9 @@ class CacheStore:
         )
 
     def put(self, entry: CacheEntry, query: Query, lease: Lease | None, deadline: Deadline) -> bool:
-        """Write an entry and end the lease; False if the key belongs to somebody else by now.
+        """Write an entry and end the lease; False if another owner holds the key.
 
-        Without a lease an entry is written where nobody holds one.
+        Without a lease, the entry is written only if there is no other.
 
         Raises:
             CacheUnavailableError: The table cannot be written, or the item is too large.
@@ -126,13 +120,13 @@ class CacheStore:
         if size > MAX_ITEM_BYTES:
             raise CacheUnavailableError(f"the item has {size} bytes, more than {MAX_ITEM_BYTES}")
         if lease is not None:
-            # No item at all: DynamoDB deleted an expired one together with the lease in it.
+            # No item: DynamoDB deleted an expired one, and the lease with it.
             condition = "attribute_not_exists(cache_key) OR lease_owner = :owner"
             values = {":owner": {"S": lease.owner}}
         else:
             condition = "attribute_not_exists(lease_owner) OR lease_until < :now"
             values = {":now": {"N": str(1000 * entry.cached_at)}}
-        return self._on_condition(
+        return self._conditional_write(
             "PutItem",
             {
                 "Item": item,
@@ -142,14 +136,14 @@ class CacheStore:
             deadline,
         )
 
-    def fail(self, lease: Lease, failure: Failure, deadline: Deadline) -> bool:
-        """End a lease without an answer and leave the reason; False if it had ended before.
+    def release(self, lease: Lease, failure: Failure, deadline: Deadline) -> bool:
+        """End a lease and record the failure; False if it was no longer held.
 
         Raises:
-            CacheUnavailableError: The table cannot be written; the lease ends by its time.
+            CacheUnavailableError: The table cannot be written; the lease will expire.
 
         """
-        return self._on_condition(
+        return self._conditional_write(
             "UpdateItem",
             {
                 "Key": _key(lease.key),
@@ -168,24 +162,16 @@ class CacheStore:
             deadline,
         )
 
-    def _on_condition(
+    def _conditional_write(
         self, operation: str, request: Mapping[str, object], deadline: Deadline
     ) -> bool:
         try:
-            self._call(operation, {"TableName": self._table_name, **request}, deadline)
-        except CacheUnavailableError as error:
-            if isinstance(error.__cause__, AwsError) and error.__cause__.code == _CONDITION_FAILED:
-                return False
-            raise
-        return True
-
-    def _call(
-        self, operation: str, request: Mapping[str, object], deadline: Deadline
-    ) -> dict[str, object]:
-        try:
-            return self._dynamodb.call(operation, request, deadline)
+            self._dynamodb.call(operation, {"TableName": self._table_name, **request}, deadline)
         except AwsError as error:
+            if error.code == _CONDITION_FAILED:
+                return False
             raise CacheUnavailableError(str(error)) from error
+        return True
 
 
 def _key(key: str) -> dict[str, dict[str, str]]:
@@ -199,7 +185,7 @@ def _item(entry: CacheEntry, query: Query) -> dict[str, dict[str, str]]:
         "cached_at": {"S": cached_at},
         "cached_date": {"S": cached_at[:10]},
         "ttl": {"N": str(entry.expires_at)},
-        # Text, not a map: a map takes more space and costs a conversion at every hit.
+        # A string, not a map: smaller, and a hit needs no conversion.
         "reasoning_result": {"S": entry.reasoning_json},
         "query_params": {"S": query.canonical_json()},
         "model": {"S": entry.model},
@@ -207,20 +193,26 @@ def _item(entry: CacheEntry, query: Query) -> dict[str, dict[str, str]]:
     }
 
 
-def _readable_entry(item: Mapping[str, object], key: str, now: float) -> CacheEntry | None:
-    # What a lease or a failure leaves behind is an item without an answer, and no fault.
-    bare = "reasoning_result" not in item and "schema_version" not in item
-    if bare and ("lease_owner" in item or "failure_owner" in item):
+def _entry_or_none(item: Mapping[str, object], key: str, now: float) -> CacheEntry | None:
+    # An item with only a lease or a failure is valid, so it is not logged.
+    no_answer = "reasoning_result" not in item and "schema_version" not in item
+    if no_answer and ("lease_owner" in item or "failure_owner" in item):
         return None
     try:
-        return _entry(item, key, now)
+        return _parse_entry(item, key, now)
     except (ValueError, RecursionError) as error:
         log.info("cache_item_unusable", key=key, reason=str(error))
         return None
 
 
-def _entry(item: Mapping[str, object], key: str, now: float) -> CacheEntry:
-    """Read an item, expired or not; a ValueError says why it is not usable."""
+def _parse_entry(item: Mapping[str, object], key: str, now: float) -> CacheEntry:
+    """Parse an item, expired or not.
+
+    Raises:
+        ValueError: The item is invalid.
+        RecursionError: The answer is nested too deeply.
+
+    """
     if _attribute(item, "schema_version", "N") != str(SCHEMA_VERSION):
         raise ValueError("unknown schema version")
     ttl = _attribute(item, "ttl", "N")
@@ -228,7 +220,7 @@ def _entry(item: Mapping[str, object], key: str, now: float) -> CacheEntry:
         raise ValueError("invalid ttl")
     reasoning_json = _attribute(item, "reasoning_result", "S")
     if not isinstance(parse_json(reasoning_json), dict):
-        raise ValueError("reasoning_result is not an object")  # noqa: TRY004 - one kind of fault
+        raise ValueError("reasoning_result is not an object")  # noqa: TRY004 - see Raises
     return CacheEntry(
         key=key,
         reasoning_json=reasoning_json,
@@ -263,5 +255,5 @@ def _number(item: Mapping[str, object], name: str) -> int:
 def _attribute(item: Mapping[str, object], name: str, kind: str) -> str:
     value = member(item.get(name), kind)
     if not isinstance(value, str):
-        raise ValueError(f"no {name}")  # noqa: TRY004 - one kind of fault
+        raise ValueError(f"{name} is missing")  # noqa: TRY004 - its caller raises ValueError only
     return value

@@ -1,31 +1,29 @@
-"""Import the Python code that jsii generates without its checks of types at run time.
+"""Import jsii's generated Python code without its run-time type checks.
 
-That code evaluates thousands of type hints when it is imported, and again to check each call's
-arguments: an eighth of the time of a synthesis. mypy checks our calls before they run, and jsii's
-kernel checks what it is sent. The code is compiled as ``python -O`` and ``from __future__ import
-annotations`` would have it, and kept under a name of its own beside the usual bytecode.
+That code evaluates thousands of type hints on import, and again to check the arguments of each
+call: an eighth of the time of a synthesis. mypy checks our calls before they run, and the jsii
+kernel validates what it receives. The code is compiled as under ``python -O`` and ``from __future__
+import annotations``; its bytecode is cached under a separate name.
 """
 
 from __future__ import annotations
 import __future__
 
+import re
 import sys
 from collections.abc import Collection, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 
-_BYTECODE = ".pyc"
-_OURS = ".opt-unchecked.pyc"
-
 
 def import_unchecked(packages: Collection[str]) -> None:
-    """Have ``packages`` and their submodules imported without run-time checks from now on."""
+    """Import ``packages`` and their submodules without run-time checks from now on."""
     sys.meta_path.insert(0, _Finder(packages))
 
 
 class _Finder(MetaPathFinder):
-    """Finds what Python itself would, and gives it another loader."""
+    """Finds the same modules as Python itself, but replaces their loader."""
 
     def __init__(self, packages: Collection[str]) -> None:
         self._packages = frozenset(packages)
@@ -33,7 +31,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of a module of the chosen packages, and None for any other."""
+        """Return the spec of a module of these packages, and None for any other."""
         if fullname.partition(".")[0] not in self._packages:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
@@ -43,24 +41,24 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(SourceFileLoader):
-    """Compiles differently, and so keeps its bytecode apart from what others compile."""
+    """Compiles without checks and keeps its bytecode apart from the usual files."""
 
     def source_to_code(  # type: ignore[override]  # typeshed names private parameters
         self, data: bytes, path: str
     ) -> CodeType:
-        """Compile without ``if __debug__`` and with annotations as text."""
+        """Compile without ``if __debug__`` blocks and with annotations as strings."""
         flags = __future__.annotations.compiler_flag
         code: CodeType = compile(data, path, "exec", flags, dont_inherit=True, optimize=1)
         return code
 
     def get_data(self, path: str) -> bytes:
         """Read source or bytecode."""
-        return super().get_data(_own(path))
+        return super().get_data(_separate(path))
 
     def set_data(self, path: str, data: bytes, *, _mode: int = 0o666) -> None:  # type: ignore[override]
         """Write bytecode."""
-        super().set_data(_own(path), data, _mode=_mode)
+        super().set_data(_separate(path), data, _mode=_mode)
 
 
-def _own(path: str) -> str:
-    return path.removesuffix(_BYTECODE) + _OURS if path.endswith(_BYTECODE) else path
+def _separate(path: str) -> str:
+    return re.sub(r"\.pyc$", ".opt-unchecked.pyc", path)

@@ -9,7 +9,7 @@ import argparse
 import os
 from collections.abc import Mapping
 
-from reasoning.cross_origin import CrossOrigin
+from reasoning.cors import CorsPolicy
 from reasoning.handler import respond
 from reasoning.runtime import Runtime
 
@@ -20,12 +20,12 @@ from ops.serve.server import FunctionResponse, FunctionServer, Instances, Invoke
 def instance(variables: Mapping[str, str], timeout_seconds: float) -> Invoke:
     """Return a new instance of the function, with its own clients and caches."""
     runtime = Runtime(variables)
-    cross_origin = CrossOrigin.parse(variables.get("CORS_ORIGINS", ""))
+    cors = CorsPolicy.parse(variables.get("CORS_ORIGINS", ""))
     name = variables["AWS_LAMBDA_FUNCTION_NAME"]
 
     def invoke(event: Mapping[str, object]) -> FunctionResponse:
         context = Context(function_name=name, timeout_seconds=timeout_seconds)
-        response = respond(event, context, runtime.service, cross_origin=cross_origin)
+        response = respond(event, context, runtime.service, cors=cors)
         return FunctionResponse(**response)
 
     return invoke

@@ -1,10 +1,10 @@
-"""The resources in an emulator, listed by the services and not by Terraform."""
+"""Names of the resources in an emulator, read from the services and not from Terraform."""
 
 from __future__ import annotations
 
 from testing.emulator import Emulator
 
-# The emulator's account.
+# Account of the emulator.
 ACCOUNT = "000000000000"
 
 

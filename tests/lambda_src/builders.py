@@ -1,33 +1,37 @@
-"""Valid requests, and the smallest stand-ins for what a request needs."""
+"""Valid requests, and in-memory fakes of what a request needs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from reasoning.breaker import CircuitBreaker
+from reasoning.answer_cache import AnswerCache
+from reasoning.aws import AwsClient, JsonService
+from reasoning.cache import Failure, Lease, Snapshot
+from reasoning.circuit_breaker import CircuitBreaker
+from reasoning.connection import Origin
+from reasoning.cors import CorsPolicy
 from reasoning.deadline import Deadline
 from reasoning.errors import CacheUnavailableError
 from reasoning.events import HttpRequest
-from reasoning.flight import SingleFlight
 from reasoning.handler import respond
-from reasoning.hot import HotAnswers
 from reasoning.models import CacheEntry, KeySpace, Query
 from reasoning.prompt import PROMPT_VERSION
 from reasoning.responses import LambdaResponse
 from reasoning.service import ReasoningService
-from reasoning.snapshot import Failure, Lease, Snapshot
+from reasoning.single_flight import SingleFlight
 
-from testing.questions import ANSWER, FIELDS, NUMBERS, Context, get_event
+from testing.questions import ANSWER, CREDENTIALS, FIELDS, NUMBERS, Context, get_event
 
 LogLines = Callable[[], list[dict[str, object]]]
 
 NOW = 1_779_000_000
 DAY = 86_400
+NO_CORS = CorsPolicy()
 
 
 def json_body(fields: dict[str, str]) -> str:
-    """Write fields as a JSON object, number fields exactly as spelled."""
+    """Encode fields as a JSON object, number fields verbatim."""
     members = (
         f"{json.dumps(name)}: {text if name in NUMBERS else json.dumps(text)}"
         for name, text in fields.items()
@@ -39,21 +43,52 @@ def query(**changes: str) -> Query:
     return Query.parse(HttpRequest.from_event(get_event({**FIELDS, **changes})).fields())
 
 
-def key(asked: Query | None = None, model: str = "test-model") -> str:
-    """Return the cache key under the namespace that the tests configure."""
+def key(parsed: Query | None = None, model: str = "test-model") -> str:
+    """Return the cache key in the namespace that the tests configure."""
     keys = KeySpace(namespace="1", model=model, prompt_version=PROMPT_VERSION)
-    return keys.key(asked or query())
+    return keys.key(parsed or query())
+
+
+KEY = key()
+
+
+def entry(
+    *,
+    key: str = KEY,
+    reasoning_json: str = "{}",
+    cached_at: int = NOW,
+    expires_at: int = NOW + DAY,
+) -> CacheEntry:
+    """Return an entry, by default for the default query and valid for a day from `NOW`."""
+    return CacheEntry(
+        key=key,
+        reasoning_json=reasoning_json,
+        model="m",
+        cached_at=cached_at,
+        expires_at=expires_at,
+    )
+
+
+def aws_client(
+    service: JsonService,
+    url: str,
+    environment: Mapping[str, str] = CREDENTIALS,
+    *,
+    region: str = "eu-central-1",
+) -> AwsClient:
+    """Return a client of an AWS service that listens at `url`."""
+    return AwsClient(service, region=region, endpoint=Origin.parse(url), environment=environment)
 
 
 class MemoryCache:
-    """A cache in a dict with the table's rules; `broken` makes it fail as a lost table does."""
+    """An in-memory cache with the table's conditions; `broken` makes every call fail."""
 
     def __init__(self) -> None:
         self.entries: dict[str, CacheEntry] = {}
         self.queries: dict[str, Query] = {}
         self.leases: dict[str, Lease] = {}
         self.failures: dict[str, Failure] = {}
-        self.seconds_given: list[float] = []
+        self.budgets: list[float] = []
         self.reads: list[bool] = []
         self.broken = False
         self.read_only = False
@@ -73,10 +108,10 @@ class MemoryCache:
             failure=self.failures.get(key),
         )
 
-    def acquire(self, lease: Lease, seen: Snapshot, now: float, deadline: Deadline) -> bool:
+    def acquire(self, lease: Lease, snapshot: Snapshot, now: float, deadline: Deadline) -> bool:
         self._begin_write(deadline)
         current = self.read(lease.key, now, deadline)
-        if current.holder or current.version != seen.version:
+        if current.holder or current.version != snapshot.version:
             return False
         self.leases[lease.key] = lease
         return True
@@ -91,7 +126,7 @@ class MemoryCache:
         self.queries[entry.key] = query
         return True
 
-    def fail(self, lease: Lease, failure: Failure, deadline: Deadline) -> bool:
+    def release(self, lease: Lease, failure: Failure, deadline: Deadline) -> bool:
         self._begin_write(deadline)
         if self.leases.get(lease.key) != lease:
             return False
@@ -100,7 +135,7 @@ class MemoryCache:
         return True
 
     def _begin(self, deadline: Deadline) -> None:
-        self.seconds_given.append(deadline.remaining())
+        self.budgets.append(deadline.remaining())
         if self.broken:
             raise CacheUnavailableError("scripted")
 
@@ -111,26 +146,26 @@ class MemoryCache:
 
 
 class CountingModel:
-    """A model that always gives the same answer, or always fails."""
+    """A model that records its calls and always returns the same answer, or always fails."""
 
     model = "test-model"
     timeout_seconds = 20.0
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.queries: list[Query] = []
-        self.seconds_given: list[float] = []
+        self.budgets: list[float] = []
         self.failure = failure
 
     def explain(self, query: Query, deadline: Deadline) -> str:
         self.queries.append(query)
-        self.seconds_given.append(deadline.remaining())
+        self.budgets.append(deadline.remaining())
         if self.failure:
             raise self.failure
         return json.dumps(ANSWER, ensure_ascii=False)
 
 
 class Clock:
-    """A clock that a test sets."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = float(NOW)
@@ -140,7 +175,7 @@ class Clock:
 
 
 class Api:
-    """The whole request path around a cache in memory and a counting model."""
+    """The whole request path with an in-memory cache and a fake model."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.cache = MemoryCache()
@@ -148,23 +183,23 @@ class Api:
         self.clock = Clock()
         self.service = self.instance()
 
-    def instance(self, pause: Callable[[float], None] = lambda _seconds: None) -> ReasoningService:
-        """Return what another running instance of the function would hold."""
-        flight = SingleFlight(
+    def instance(self, sleep: Callable[[float], None] = lambda _seconds: None) -> ReasoningService:
+        """Return the service of another instance of the function."""
+        single_flight = SingleFlight(
             cache=self.cache,
             model=self.model,
             breaker=CircuitBreaker(self.clock),
             ttl_days=90,
             clock=self.clock,
-            pause=pause,
+            sleep=sleep,
         )
         return ReasoningService(
             cache=self.cache,
-            hot=HotAnswers(),
+            answer_cache=AnswerCache(),
             keys=KeySpace(namespace="1", model=self.model.model, prompt_version=PROMPT_VERSION),
-            flight=lambda: flight,
+            single_flight=lambda: single_flight,
             clock=self.clock,
         )
 
-    def send(self, event: object) -> LambdaResponse:
-        return respond(event, Context(), lambda _deadline: self.service)
+    def send(self, event: object, cors: CorsPolicy = NO_CORS) -> LambdaResponse:
+        return respond(event, Context(), lambda _deadline: self.service, cors=cors)

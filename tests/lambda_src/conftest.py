@@ -1,29 +1,29 @@
-"""Fixtures for the Lambda: scripted servers for the unit tests, an emulated AWS for the rest."""
+"""Fixtures: scripted servers for the unit tests, the AWS emulator for the integration tests."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from reasoning.deadline import Deadline
 
-from testing.emulator import running_emulator
+from testing.emulator import Emulator, running_emulator
 from tests.lambda_src.builders import LogLines
-from tests.lambda_src.fake_gemini import FakeGemini
+from tests.lambda_src.fake_gemini import answering
 from tests.lambda_src.scripted_server import ScriptedServer, reply
 
 
 @pytest.fixture
-def gemini_server() -> Iterator[FakeGemini]:
-    with FakeGemini() as server:
+def gemini_server() -> Iterator[ScriptedServer]:
+    """Gemini; every call succeeds unless scripted."""
+    with ScriptedServer(default=answering()) as server:
         yield server
 
 
 @pytest.fixture
 def aws_server() -> Iterator[ScriptedServer]:
-    """One AWS service; every call succeeds with an empty result unless scripted."""
+    """An AWS service; every call succeeds with an empty result unless scripted."""
     with ScriptedServer(default=reply(200, {})) as server:
         yield server
 
@@ -39,15 +39,7 @@ def log_lines(capsys: pytest.CaptureFixture[str]) -> LogLines:
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-@dataclass(frozen=True)
-class LocalAws:
-    """The emulated AWS."""
-
-    endpoint: str
-    region: str = "us-east-1"
-
-
 @pytest.fixture(scope="session")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with running_emulator(tmp_path_factory.mktemp("emulator")) as emulator:
-        yield LocalAws(emulator.ports.endpoint)
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with running_emulator(tmp_path_factory.mktemp("emulator")) as running:
+        yield running

@@ -1,4 +1,4 @@
-"""A fake Gemini that speaks generateContent over real HTTP."""
+"""Scripted responses of Gemini's generateContent."""
 
 from __future__ import annotations
 
@@ -6,22 +6,7 @@ import json
 import time
 
 from testing.questions import ANSWER
-from tests.lambda_src.scripted_server import Behaviour, Exchange, ScriptedServer, drip, hang, reply
-
-__all__ = [
-    "FakeGemini",
-    "answering",
-    "blocked_prompt",
-    "drip_answer",
-    "drip_headers",
-    "finished_by",
-    "hang",
-    "refuse_keys_except",
-    "saying",
-    "slowly",
-    "status",
-    "unknown_key",
-]
+from tests.lambda_src.scripted_server import Behaviour, Exchange, ScriptedServer, drip, reply
 
 
 def _response(text: str, finish_reason: object) -> dict[str, object]:
@@ -40,7 +25,7 @@ def _response(text: str, finish_reason: object) -> dict[str, object]:
 
 
 def saying(text: str) -> Behaviour:
-    """Answer completely, with this text."""
+    """Return a complete answer with this text."""
     return reply(200, _response(text, "STOP"))
 
 
@@ -49,7 +34,7 @@ def answering(answer: object = ANSWER) -> Behaviour:
 
 
 def slowly(seconds: float) -> Behaviour:
-    """Answer validly after a while."""
+    """Return a valid answer after a delay."""
 
     def behaviour(exchange: Exchange) -> None:
         time.sleep(seconds)
@@ -59,7 +44,7 @@ def slowly(seconds: float) -> Behaviour:
 
 
 def finished_by(finish_reason: object) -> Behaviour:
-    """Answer validly, but say that the model did not end by itself."""
+    """Return a valid answer with another finish reason than STOP."""
     return reply(200, _response(json.dumps(ANSWER), finish_reason))
 
 
@@ -72,14 +57,14 @@ def status(code: int, headers: dict[str, str] | None = None) -> Behaviour:
 
 
 def unknown_key() -> Behaviour:
-    """Refuse the key the way Gemini refuses one that it does not know or that has expired."""
+    """Reject the key as Gemini does if it is unknown or expired."""
     detail = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
     error = {"code": 400, "message": "scripted", "status": "INVALID_ARGUMENT", "details": [detail]}
     return reply(400, {"error": error})
 
 
 def drip_answer() -> Behaviour:
-    """Send a valid answer so slowly that it never ends, but never pause for long."""
+    """Send a valid answer byte by byte, so that it never completes but no read times out."""
     body = json.dumps(_response(json.dumps(ANSWER), "STOP"))
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
     return drip((head + body).encode())
@@ -89,18 +74,11 @@ def drip_headers() -> Behaviour:
     return drip(b"HTTP/1.1 200 OK\r\n" + b"X-Filler: 1\r\n" * 1000)
 
 
-def refuse_keys_except(fake: FakeGemini, key: str) -> Behaviour:
+def reject_keys_except(server: ScriptedServer, key: str) -> Behaviour:
     """Accept one key only, as Gemini does after a rotation."""
 
     def behaviour(exchange: Exchange) -> None:
-        given = fake.requests[-1].headers.get("x-goog-api-key")
+        given = server.requests[-1].headers.get("x-goog-api-key")
         (answering() if given == key else status(403))(exchange)
 
     return behaviour
-
-
-class FakeGemini(ScriptedServer):
-    """Gives a valid answer unless a test scripts something else."""
-
-    def __init__(self) -> None:
-        super().__init__(default=answering())

@@ -1,4 +1,4 @@
-"""A real HTTP server on the loopback interface that answers as a test tells it to."""
+"""An HTTP server on the loopback interface with scripted responses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RecordedRequest:
 
 
 class Exchange:
-    """One request being answered; what a behaviour may do with it."""
+    """A request in progress, and the ways to respond to it."""
 
     def __init__(self, handler: BaseHTTPRequestHandler, stopping: threading.Event) -> None:
         self._handler = handler
@@ -65,7 +65,7 @@ def reply_bytes(status: int, body: bytes, headers: Mapping[str, str] | None = No
 
 
 def reply_then_close(status: int, document: object) -> Behaviour:
-    """Answer, then close the connection without having announced it."""
+    """Respond, then close the connection without having announced it."""
 
     def behaviour(exchange: Exchange) -> None:
         exchange.reply(status, json.dumps(document).encode(), {})
@@ -90,11 +90,11 @@ class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients under test hang up at any time, during a handshake too."""
+        """Log nothing: clients under test disconnect at any time, also during a handshake."""
 
 
 class ScriptedServer:
-    """Answers with the scripted behaviours in turn, then with the default one for ever."""
+    """Responds with the scripted behaviours in turn, then always with the default one."""
 
     def __init__(self, default: Behaviour, tls: ssl.SSLContext | None = None) -> None:
         self.default = default
@@ -121,7 +121,7 @@ class ScriptedServer:
                 try:
                     behaviour(Exchange(self, recorder._stopping))
                 except OSError:
-                    # The client hung up, as it should when its deadline has passed.
+                    # The client disconnected, as it should when its deadline has passed.
                     self.close_connection = True
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
@@ -130,7 +130,7 @@ class ScriptedServer:
         self._server = _QuietServer(("127.0.0.1", 0), Handler)
         self._scheme = "https" if tls else "http"
         if tls:
-            # The handshake is left to the thread of the connection.
+            # The thread of the connection does the handshake.
             self._server.socket = tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
@@ -158,5 +158,5 @@ class ScriptedServer:
         self._stopping.set()
         self._server.shutdown()
         self._thread.join()
-        # Not server_close: it waits for handler threads that idle in a kept-alive connection.
+        # Not server_close: it waits for handler threads with idle keep-alive connections.
         self._server.socket.close()

@@ -1,4 +1,4 @@
-"""The signed client: what it sends, what it tries again, and what it calls its failures."""
+"""The AWS client: signed requests, retries and errors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from reasoning.aws import (
     AwsRejectedError,
     AwsUnavailableError,
 )
-from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError
 
 from testing.questions import CREDENTIALS
+from tests.lambda_src.builders import aws_client
 from tests.lambda_src.scripted_server import (
     Behaviour,
     ScriptedServer,
@@ -33,23 +33,21 @@ from tests.lambda_src.scripted_server import (
 )
 
 
-def client(server: ScriptedServer, environment: dict[str, str] | None = None) -> AwsClient:
-    return AwsClient(
-        DYNAMODB,
-        region="eu-central-1",
-        endpoint=Origin.parse(server.url),
-        environment=CREDENTIALS if environment is None else environment,
-    )
+@pytest.fixture
+def client(aws_server: ScriptedServer) -> AwsClient:
+    return aws_client(DYNAMODB, aws_server.url)
 
 
 def error(status: int, code: str) -> Behaviour:
     return reply(status, {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "m"})
 
 
-def test_a_call_is_a_signed_json_request(aws_server: ScriptedServer, soon: Deadline) -> None:
+def test_a_call_is_a_signed_json_request(
+    client: AwsClient, aws_server: ScriptedServer, soon: Deadline
+) -> None:
     aws_server.will(reply(200, {"Item": {"n": {"N": "1"}}}))
 
-    result = client(aws_server).call("GetItem", {"TableName": "t"}, soon)
+    result = client.call("GetItem", {"TableName": "t"}, soon)
 
     assert result == {"Item": {"n": {"N": "1"}}}
     (request,) = aws_server.requests
@@ -62,10 +60,13 @@ def test_a_call_is_a_signed_json_request(aws_server: ScriptedServer, soon: Deadl
     assert scope in request.headers["authorization"]
 
 
-def test_the_signature_covers_what_arrives(
-    aws_server: ScriptedServer, soon: Deadline, monkeypatch: pytest.MonkeyPatch
+def test_the_signature_matches_the_request_received(
+    client: AwsClient,
+    aws_server: ScriptedServer,
+    soon: Deadline,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client(aws_server).call("GetItem", {"TableName": "t"}, soon)
+    client.call("GetItem", {"TableName": "t"}, soon)
     (request,) = aws_server.requests
     sent_at = datetime.datetime.fromisoformat(request.headers["x-amz-date"])
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: sent_at)
@@ -84,7 +85,7 @@ def test_the_signature_covers_what_arrives(
 
 def test_credentials_are_read_at_every_call(aws_server: ScriptedServer, soon: Deadline) -> None:
     environment = dict(CREDENTIALS)
-    rotating = client(aws_server, environment)
+    rotating = aws_client(DYNAMODB, aws_server.url, environment)
     rotating.call("GetItem", {}, soon)
     environment.update(AWS_ACCESS_KEY_ID="rotated", AWS_SESSION_TOKEN="")
     rotating.call("GetItem", {}, soon)
@@ -99,7 +100,7 @@ def test_missing_credentials_are_a_configuration_error(
     aws_server: ScriptedServer, soon: Deadline
 ) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        client(aws_server, {}).call("GetItem", {}, soon)
+        aws_client(DYNAMODB, aws_server.url, {}).call("GetItem", {}, soon)
     assert "AWS_ACCESS_KEY_ID" in raised.value.reason
 
 
@@ -114,59 +115,70 @@ def test_missing_credentials_are_a_configuration_error(
         reply_then_close(429, {}),
     ],
 )
-def test_passing_failures_are_tried_again(
-    aws_server: ScriptedServer, soon: Deadline, failure: Behaviour
+def test_transient_failures_are_retried(
+    client: AwsClient, aws_server: ScriptedServer, soon: Deadline, failure: Behaviour
 ) -> None:
     aws_server.will(failure, failure, reply(200, {"ok": True}))
 
-    assert client(aws_server).call("GetItem", {}, soon) == {"ok": True}
+    assert client.call("GetItem", {}, soon) == {"ok": True}
 
 
-def test_the_attempts_are_bounded(aws_server: ScriptedServer, soon: Deadline) -> None:
+def test_the_number_of_attempts_is_bounded(
+    client: AwsClient, aws_server: ScriptedServer, soon: Deadline
+) -> None:
     aws_server.default = error(400, "ThrottlingException")
 
     with pytest.raises(AwsUnavailableError) as raised:
-        client(aws_server).call("GetItem", {}, soon)
+        client.call("GetItem", {}, soon)
 
     assert raised.value.code == "ThrottlingException"
     assert len(aws_server.requests) == 3
 
 
-def test_a_refusal_is_not_tried_again(aws_server: ScriptedServer, soon: Deadline) -> None:
+def test_a_rejection_is_not_retried(
+    client: AwsClient, aws_server: ScriptedServer, soon: Deadline
+) -> None:
     aws_server.default = error(400, "ResourceNotFoundException")
 
     with pytest.raises(AwsRejectedError) as raised:
-        client(aws_server).call("GetItem", {}, soon)
+        client.call("GetItem", {}, soon)
 
     assert (raised.value.code, len(aws_server.requests)) == ("ResourceNotFoundException", 1)
 
 
-def test_the_error_code_may_come_in_a_header(aws_server: ScriptedServer, soon: Deadline) -> None:
+def test_the_error_code_may_be_in_a_header(
+    client: AwsClient, aws_server: ScriptedServer, soon: Deadline
+) -> None:
     header = {"x-amzn-ErrorType": "AccessDeniedException:http://internal.amazon.com/"}
     aws_server.default = reply_bytes(400, b"", header)
 
     with pytest.raises(AwsRejectedError) as raised:
-        client(aws_server).call("GetItem", {}, soon)
+        client.call("GetItem", {}, soon)
     assert raised.value.code == "AccessDeniedException"
 
 
-def test_a_silent_service_costs_no_more_than_the_deadline(aws_server: ScriptedServer) -> None:
+def test_an_unresponsive_service_does_not_exceed_the_deadline(
+    client: AwsClient, aws_server: ScriptedServer
+) -> None:
     aws_server.default = hang
     started = time.monotonic()
 
     with pytest.raises(AwsUnavailableError):
-        client(aws_server).call("GetItem", {}, Deadline.after(0.2))
+        client.call("GetItem", {}, Deadline.after(0.2))
 
     assert time.monotonic() - started < 0.7
 
 
-def test_one_silent_attempt_leaves_time_for_another(
-    aws_server: ScriptedServer, soon: Deadline, monkeypatch: pytest.MonkeyPatch
+def test_an_unresponsive_attempt_leaves_time_for_a_retry(
+    client: AwsClient,
+    aws_server: ScriptedServer,
+    soon: Deadline,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("reasoning.aws._ATTEMPT_SECONDS", 0.1)
     aws_server.will(hang, reply(200, {"ok": True}))
 
-    assert client(aws_server).call("GetItem", {}, soon) == {"ok": True}
+    assert client.call("GetItem", {}, soon) == {"ok": True}
 
 
 @pytest.mark.parametrize(
@@ -179,10 +191,10 @@ def test_one_silent_attempt_leaves_time_for_another(
 def test_the_public_endpoint_follows_the_partition(
     monkeypatch: pytest.MonkeyPatch, region: str, host: str
 ) -> None:
-    asked: list[object] = []
+    resolved: list[object] = []
 
     def no_network(*address: object, **_: object) -> None:
-        asked.extend(address)
+        resolved.extend(address)
         raise OSError
 
     monkeypatch.setattr("socket.getaddrinfo", no_network)
@@ -190,24 +202,24 @@ def test_the_public_endpoint_follows_the_partition(
 
     with pytest.raises(AwsUnavailableError):
         remote.call("GetSecretValue", {}, Deadline.after(0.01))
-    assert asked[:2] == [host, 443]
+    assert resolved[:2] == [host, 443]
 
 
-def test_failures_quote_neither_messages_nor_credentials(
-    aws_server: ScriptedServer, soon: Deadline
+def test_errors_contain_neither_messages_nor_credentials(
+    client: AwsClient, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
     quoting = {"__type": "SignatureDoesNotMatch", "message": "x-amz-security-token:SECRET"}
     aws_server.default = reply(400, quoting)
 
     with pytest.raises(AwsError) as raised:
-        client(aws_server).call("GetItem", {}, soon)
+        client.call("GetItem", {}, soon)
     assert str(raised.value) == "dynamodb GetItem: SignatureDoesNotMatch"
 
 
-def test_debug_logging_does_not_reveal_the_session_token(
-    aws_server: ScriptedServer, soon: Deadline, caplog: pytest.LogCaptureFixture
+def test_debug_logs_do_not_contain_the_session_token(
+    client: AwsClient, soon: Deadline, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        client(aws_server).call("GetItem", {}, soon)
+        client.call("GetItem", {}, soon)
 
     assert CREDENTIALS["AWS_SESSION_TOKEN"] not in caplog.text

@@ -1,23 +1,22 @@
-"""The cache item: its form, and everything that makes it unusable."""
+"""The cache item: its format, its conditions and what makes it invalid."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from reasoning.aws import DYNAMODB, AwsClient
-from reasoning.connection import Origin
+from reasoning.aws import DYNAMODB
+from reasoning.cache import Failure, Lease, Snapshot
 from reasoning.deadline import Deadline
 from reasoning.errors import CacheUnavailableError
 from reasoning.models import CacheEntry
-from reasoning.snapshot import NOTHING, Failure, Lease, Snapshot
 from reasoning.store import CacheStore
 
-from testing.questions import ANSWER, CREDENTIALS
-from tests.lambda_src.builders import DAY, NOW, LogLines, key, query
+from testing.questions import ANSWER
+from tests.lambda_src.builders import DAY, KEY, NOW, LogLines, aws_client, query
+from tests.lambda_src.builders import entry as build_entry
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer, reply
 
-KEY = key()
 ENTRY = CacheEntry(
     key=KEY,
     reasoning_json=json.dumps(ANSWER),
@@ -41,16 +40,10 @@ ITEM: dict[str, dict[str, object]] = {
 
 @pytest.fixture
 def store(aws_server: ScriptedServer) -> CacheStore:
-    client = AwsClient(
-        DYNAMODB,
-        region="us-east-1",
-        endpoint=Origin.parse(aws_server.url),
-        environment=CREDENTIALS,
-    )
-    return CacheStore(client, "co2-analysis-dev-cache")
+    return CacheStore(aws_client(DYNAMODB, aws_server.url), "co2-analysis-dev-cache")
 
 
-def test_the_item_written_has_the_documented_form(
+def test_the_item_written_has_the_documented_format(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
     assert store.put(ENTRY, query(), LEASE, soon)
@@ -60,7 +53,7 @@ def test_the_item_written_has_the_documented_form(
     assert request.json()["Item"] == ITEM
 
 
-def test_an_item_is_read_as_the_entry_it_was_written_from(
+def test_an_item_is_read_as_the_entry_that_was_written(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
     aws_server.will(reply(200, {"Item": ITEM}))
@@ -74,12 +67,14 @@ def test_an_item_is_read_as_the_entry_it_was_written_from(
     }
 
 
-def test_no_item_is_a_miss(store: CacheStore, soon: Deadline, log_lines: LogLines) -> None:
-    assert store.read(KEY, NOW, soon) == NOTHING
+def test_a_missing_item_is_a_miss_and_is_not_logged(
+    store: CacheStore, soon: Deadline, log_lines: LogLines
+) -> None:
+    assert store.read(KEY, NOW, soon) == Snapshot()
     assert log_lines() == []
 
 
-def test_a_consistent_read_says_so(
+def test_a_consistent_read_sets_the_parameter(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
     store.read(KEY, NOW, soon, consistent=True)
@@ -88,7 +83,7 @@ def test_a_consistent_read_says_so(
 
 
 @pytest.mark.parametrize("lease", [(1000 * NOW - 1, None), (1000 * NOW, "someone")])
-def test_a_lease_without_an_answer_is_no_fault(
+def test_an_item_with_only_a_lease_is_valid(
     store: CacheStore,
     aws_server: ScriptedServer,
     soon: Deadline,
@@ -108,10 +103,10 @@ def test_a_lease_without_an_answer_is_no_fault(
     assert log_lines() == []
 
 
-def test_a_failure_is_read_as_it_was_left(
+def test_a_failure_is_read_as_it_was_written(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
-    store.fail(LEASE, FAILURE, soon)
+    store.release(LEASE, FAILURE, soon)
     values = aws_server.requests[0].json()["ExpressionAttributeValues"]
     assert isinstance(values, dict)
     names = {"owner": ":owner", "kind": ":kind", "until": ":until", "retry_after": ":after"}
@@ -121,25 +116,25 @@ def test_a_failure_is_read_as_it_was_left(
     assert store.read(KEY, NOW, soon) == Snapshot(failure=FAILURE)
 
 
-def test_a_condition_that_does_not_hold_is_an_answer_and_no_failure(
+def test_a_failed_condition_returns_false(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
     aws_server.default = reply(400, {"__type": "x#ConditionalCheckFailedException"})
 
-    assert store.acquire(LEASE, NOTHING, NOW, soon) is False
+    assert store.acquire(LEASE, Snapshot(), NOW, soon) is False
     assert store.put(ENTRY, query(), LEASE, soon) is False
-    assert store.fail(LEASE, FAILURE, soon) is False
+    assert store.release(LEASE, FAILURE, soon) is False
 
 
-@pytest.mark.parametrize(("now", "usable"), [(-1, True), (0, False), (1, False)])
-def test_an_item_is_usable_until_the_second_its_ttl_names(
-    store: CacheStore, aws_server: ScriptedServer, soon: Deadline, now: int, usable: bool
+@pytest.mark.parametrize(("offset", "fresh"), [(-1, True), (0, False), (1, False)])
+def test_an_item_is_fresh_until_its_ttl(
+    store: CacheStore, aws_server: ScriptedServer, soon: Deadline, offset: int, fresh: bool
 ) -> None:
     aws_server.will(reply(200, {"Item": ITEM}))
 
-    found = store.read(KEY, ENTRY.expires_at + now, soon)
+    found = store.read(KEY, ENTRY.expires_at + offset, soon)
 
-    assert (found.fresh, found.stale) == ((ENTRY, None) if usable else (None, ENTRY))
+    assert (found.fresh, found.stale) == ((ENTRY, None) if fresh else (None, ENTRY))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +163,7 @@ def test_an_item_is_usable_until_the_second_its_ttl_names(
         {"cached_at": {"S": "2026-13-17T06:40:00Z"}},
     ],
 )
-def test_an_item_of_another_form_is_a_miss_and_is_logged(
+def test_an_invalid_item_is_a_miss_and_is_logged(
     store: CacheStore,
     aws_server: ScriptedServer,
     soon: Deadline,
@@ -193,7 +188,7 @@ def test_an_item_of_another_form_is_a_miss_and_is_logged(
         reply(500, {}),
     ],
 )
-def test_a_failing_table_is_an_unavailable_cache(
+def test_an_error_of_the_table_is_cache_unavailable(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline, failure: Behaviour
 ) -> None:
     aws_server.default = failure
@@ -204,14 +199,12 @@ def test_a_failing_table_is_an_unavailable_cache(
         store.put(ENTRY, query(), None, soon)
 
 
-def test_an_item_too_large_for_the_table_is_not_sent(
+def test_an_item_that_is_too_large_is_not_sent(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
-    # Two bytes each: the limit counts bytes, as DynamoDB does.
+    # Two bytes per character: the limit is in bytes, as DynamoDB's is.
     reasoning_json = json.dumps({"summary": "é" * 176_000}, ensure_ascii=False)
-    entry = CacheEntry(
-        key=KEY, reasoning_json=reasoning_json, model="m", cached_at=NOW, expires_at=NOW + DAY
-    )
+    entry = build_entry(reasoning_json=reasoning_json)
 
     with pytest.raises(CacheUnavailableError, match="bytes"):
         store.put(entry, query(), None, soon)

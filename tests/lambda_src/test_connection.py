@@ -1,4 +1,4 @@
-"""Connections are kept, reopened when they went stale, and never outlast a deadline."""
+"""Connections: keep-alive, reopening, deadlines and TLS."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ def post(connection: Connection, seconds: float = 5) -> Response:
     )
 
 
-def test_one_connection_serves_many_requests(
-    server: ScriptedServer, connection: Connection
-) -> None:
+def test_a_connection_is_reused(server: ScriptedServer, connection: Connection) -> None:
     for _ in range(3):
         assert post(connection).status == 200
 
@@ -64,9 +62,7 @@ def test_an_error_status_keeps_the_connection(
     assert server.connections == 1
 
 
-def test_a_connection_that_the_server_gives_up_is_not_used_again(
-    server: ScriptedServer, connection: Connection
-) -> None:
+def test_connection_close_is_respected(server: ScriptedServer, connection: Connection) -> None:
     server.will(reply(200, {}, {"Connection": "close"}))
     post(connection)
 
@@ -75,7 +71,7 @@ def test_a_connection_that_the_server_gives_up_is_not_used_again(
 
 
 @pytest.mark.parametrize("value", ["a\r\nInjected: b", "a\nInjected: b", "a\rInjected: b"])
-def test_a_header_cannot_bring_another(
+def test_a_line_break_in_a_header_is_rejected(
     server: ScriptedServer, connection: Connection, value: str
 ) -> None:
     with pytest.raises(ValueError, match="line break"):
@@ -94,20 +90,18 @@ def test_a_connection_closed_while_idle_is_reopened_once(
     assert server.connections == 2
 
 
-def test_a_server_that_keeps_closing_is_an_error(
-    server: ScriptedServer, connection: Connection
-) -> None:
+def test_a_connection_is_reopened_only_once(server: ScriptedServer, connection: Connection) -> None:
     server.default = close
     server.will(reply_then_close(200, {}))
     post(connection)
 
     with pytest.raises(TransportError):
         post(connection)
-    # One on the stale connection at most, one on the fresh one: no endless reopening.
+    # At most one on the stale connection and one on the fresh one: no endless reopening.
     assert len(server.requests) <= 3
 
 
-def test_a_fresh_connection_that_fails_is_not_tried_again(
+def test_a_new_connection_that_fails_is_not_retried(
     server: ScriptedServer, connection: Connection
 ) -> None:
     server.will(close)
@@ -122,7 +116,7 @@ def announced_close(exchange: Exchange) -> None:
     exchange.close()
 
 
-def test_the_body_is_read_although_the_server_ends_the_connection(
+def test_the_body_is_read_even_if_the_server_closes_the_connection(
     server: ScriptedServer, connection: Connection
 ) -> None:
     server.will(announced_close)
@@ -138,7 +132,7 @@ def test_the_body_is_read_although_the_server_ends_the_connection(
         drip(b"HTTP/1.1 200 OK\r\n" + b"X-Filler: 1\r\n" * 100),
         drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000),
     ],
-    ids=["silence", "dripping headers", "dripping body"],
+    ids=["hang", "drip headers", "drip body"],
 )
 def test_the_deadline_bounds_the_whole_exchange(
     server: ScriptedServer, connection: Connection, behaviour: Behaviour
@@ -152,7 +146,7 @@ def test_the_deadline_bounds_the_whole_exchange(
     assert 0.15 < time.monotonic() - started < 0.7
 
 
-def test_a_passed_deadline_sends_nothing(server: ScriptedServer, connection: Connection) -> None:
+def test_nothing_is_sent_after_the_deadline(server: ScriptedServer, connection: Connection) -> None:
     post(connection)
 
     with pytest.raises(TransportTimeoutError):
@@ -170,12 +164,12 @@ def test_a_connection_is_usable_after_a_timeout(
     assert post(connection).status == 200
 
 
-def cut_off(exchange: Exchange) -> None:
+def truncated(exchange: Exchange) -> None:
     exchange.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", 0)
     exchange.close()
 
 
-def cut_off_chunks(exchange: Exchange) -> None:
+def truncated_chunk(exchange: Exchange) -> None:
     exchange.drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhalf", 0)
     exchange.close()
 
@@ -183,14 +177,14 @@ def cut_off_chunks(exchange: Exchange) -> None:
 @pytest.mark.parametrize(
     "behaviour",
     [
-        cut_off,
-        cut_off_chunks,
+        truncated,
+        truncated_chunk,
         reply_bytes(200, b"x" * (1024 * 1024 + 1)),
         drip(b"SSH-2.0-OpenSSH\r\n\r\n", 0),
     ],
-    ids=["cut off", "cut off in a chunk", "too large", "not HTTP"],
+    ids=["truncated", "truncated chunk", "too large", "not HTTP"],
 )
-def test_half_a_response_is_no_response(
+def test_an_incomplete_or_invalid_response_is_a_transport_error(
     server: ScriptedServer, connection: Connection, behaviour: Behaviour
 ) -> None:
     server.will(behaviour)
@@ -200,7 +194,7 @@ def test_half_a_response_is_no_response(
     assert post(connection).status == 200
 
 
-def test_nobody_listening_is_a_transport_error() -> None:
+def test_a_refused_connection_is_a_transport_error() -> None:
     with pytest.raises(TransportError):
         post(Connection(Origin.parse("http://127.0.0.1:1")))
 
@@ -217,7 +211,7 @@ def test_nobody_listening_is_a_transport_error() -> None:
         ("http://[::1]:80", "[::1]"),
     ],
 )
-def test_origins(url: str, authority: str) -> None:
+def test_an_origin_is_parsed(url: str, authority: str) -> None:
     assert Origin.parse(url).authority == authority
 
 
@@ -238,16 +232,16 @@ def test_origins(url: str, authority: str) -> None:
         "http://localhost.example.org",
     ],
 )
-def test_other_urls_are_refused(url: str) -> None:
+def test_other_urls_are_rejected(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Origin.parse(url)
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and self-signed certificate of 127.0.0.1, in one file."""
+    """Return the path of a key and a self-signed certificate for 127.0.0.1 in one file."""
     if not shutil.which("openssl"):
-        pytest.skip("openssl makes the certificate for this test")
+        pytest.skip("openssl is required to create a certificate")
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
     names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -280,7 +274,7 @@ def test_tls_is_verified_by_default(tls_server: ScriptedServer) -> None:
     assert tls_server.requests == []
 
 
-def test_tls_connections_are_kept_and_reopened(
+def test_tls_connections_are_reused_and_reopened(
     tls_server: ScriptedServer, tls_connection: Connection
 ) -> None:
     tls_server.will(reply(200, {}), reply_then_close(200, {}))
@@ -292,7 +286,7 @@ def test_tls_connections_are_kept_and_reopened(
     assert tls_server.connections == 2
 
 
-def test_the_deadline_holds_through_tls(
+def test_the_deadline_applies_to_tls(
     tls_server: ScriptedServer, tls_connection: Connection
 ) -> None:
     tls_server.will(drip(b"HTTP/1.1 200 OK\r\n" + b"X-Filler: 1\r\n" * 100))
@@ -303,9 +297,9 @@ def test_the_deadline_holds_through_tls(
     assert time.monotonic() - started < 0.8
 
 
-def test_the_deadline_holds_during_the_handshake() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        connection = Connection(Origin.parse(f"https://127.0.0.1:{mute.getsockname()[1]}"))
+def test_the_deadline_applies_to_the_handshake() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unresponsive:
+        connection = Connection(Origin.parse(f"https://127.0.0.1:{unresponsive.getsockname()[1]}"))
         started = time.monotonic()
 
         with pytest.raises(TransportTimeoutError):

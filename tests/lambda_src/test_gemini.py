@@ -1,4 +1,4 @@
-"""Gemini over real HTTP: every way it can answer, fail, or refuse to end."""
+"""The Gemini client over real HTTP: answers, errors, retries, deadlines and the API key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from reasoning.aws import SECRETS_MANAGER, AwsClient
+from reasoning.aws import SECRETS_MANAGER
 from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import (
@@ -22,14 +22,14 @@ from reasoning.gemini import Gemini
 from reasoning.prompt import ANSWER_SCHEMA
 from reasoning.secret import ApiKey
 
-from testing.questions import ANSWER, CREDENTIALS
+from testing.questions import ANSWER
 from tests.lambda_src import fake_gemini as gemini
-from tests.lambda_src.builders import LogLines, query
-from tests.lambda_src.fake_gemini import FakeGemini
+from tests.lambda_src.builders import LogLines, aws_client, query
 from tests.lambda_src.scripted_server import (
     Behaviour,
     ScriptedServer,
     close,
+    hang,
     reply,
     reply_bytes,
     reply_then_close,
@@ -37,7 +37,7 @@ from tests.lambda_src.scripted_server import (
 
 KEY = "key-that-must-stay-secret"
 SERVER_ERROR, OVERLOADED = gemini.status(500), gemini.status(503)
-PASSING = (SERVER_ERROR, OVERLOADED, close)
+TRANSIENT = (SERVER_ERROR, OVERLOADED, close)
 ROTATED_KEY = "rotated-key-that-must-stay-secret"
 
 
@@ -48,24 +48,23 @@ def secrets(aws_server: ScriptedServer) -> ScriptedServer:
 
 
 def api_key(secrets: ScriptedServer) -> ApiKey:
-    client = AwsClient(
-        SECRETS_MANAGER,
-        region="us-east-1",
-        endpoint=Origin.parse(secrets.url),
-        environment=CREDENTIALS,
-    )
+    client = aws_client(SECRETS_MANAGER, secrets.url)
     return ApiKey(client, "co2-analysis-dev-gemini-api-key")
 
 
-@pytest.fixture
-def model(gemini_server: FakeGemini, secrets: ScriptedServer) -> Gemini:
+def client(gemini: ScriptedServer, secrets: ScriptedServer, timeout_seconds: float = 5) -> Gemini:
     return Gemini(
-        endpoint=Origin.parse(gemini_server.url),
+        endpoint=Origin.parse(gemini.url),
         model="gemini-3.8-flash",
-        timeout_seconds=5,
+        timeout_seconds=timeout_seconds,
         api_key=api_key(secrets),
-        pause=lambda _seconds: None,
+        sleep=lambda _seconds: None,
     )
+
+
+@pytest.fixture
+def model(gemini_server: ScriptedServer, secrets: ScriptedServer) -> Gemini:
+    return client(gemini_server, secrets)
 
 
 def test_the_answer_is_returned(model: Gemini, soon: Deadline) -> None:
@@ -73,7 +72,7 @@ def test_the_answer_is_returned(model: Gemini, soon: Deadline) -> None:
 
 
 def test_the_request_is_generate_content_with_the_schema(
-    model: Gemini, gemini_server: FakeGemini, soon: Deadline
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline
 ) -> None:
     model.explain(query(), soon)
 
@@ -87,8 +86,8 @@ def test_the_request_is_generate_content_with_the_schema(
     assert query().canonical_json() in body["contents"][0]["parts"][0]["text"]
 
 
-def test_key_and_connection_are_kept(
-    model: Gemini, gemini_server: FakeGemini, secrets: ScriptedServer, soon: Deadline
+def test_key_and_connection_are_reused(
+    model: Gemini, gemini_server: ScriptedServer, secrets: ScriptedServer, soon: Deadline
 ) -> None:
     for _ in range(3):
         model.explain(query(), soon)
@@ -122,9 +121,9 @@ def test_key_and_connection_are_kept(
         (reply(200, {"candidates": [{"finishReason": "STOP"}]}), UpstreamAnswerError),
     ],
 )
-def test_failures_have_types(
+def test_each_failure_has_its_error(
     model: Gemini,
-    gemini_server: FakeGemini,
+    gemini_server: ScriptedServer,
     soon: Deadline,
     behaviour: Behaviour,
     expected: type[ApiError],
@@ -134,12 +133,12 @@ def test_failures_have_types(
     with pytest.raises(expected) as raised:
         model.explain(query(), soon)
     assert type(raised.value) is expected
-    assert len(gemini_server.requests) == (2 if behaviour in PASSING else 1)
+    assert len(gemini_server.requests) == (2 if behaviour in TRANSIENT else 1)
 
 
 @pytest.mark.parametrize("code", [500, 502, 503, 504])
-def test_a_passing_trouble_is_survived(
-    model: Gemini, gemini_server: FakeGemini, soon: Deadline, code: int
+def test_a_transient_error_is_retried(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline, code: int
 ) -> None:
     gemini_server.will(gemini.status(code))
 
@@ -149,10 +148,10 @@ def test_a_passing_trouble_is_survived(
 @pytest.mark.parametrize(
     ("behaviour", "seconds"),
     [(gemini.status(503, {"Retry-After": "1"}), 5), (gemini.status(503), 1.5), (close, 1.5)],
-    ids=["the server names a time", "too little is left", "too little is left"],
+    ids=["Retry-After", "no time left", "no time left"],
 )
-def test_another_attempt_that_cannot_help_is_not_made(
-    model: Gemini, gemini_server: FakeGemini, behaviour: Behaviour, seconds: float
+def test_a_retry_needs_time_and_no_retry_after(
+    model: Gemini, gemini_server: ScriptedServer, behaviour: Behaviour, seconds: float
 ) -> None:
     gemini_server.default = behaviour
 
@@ -183,8 +182,8 @@ def test_another_attempt_that_cannot_help_is_not_made(
         json.dumps({**ANSWER, "confidence": 0}).replace(": 0}", f": {'9' * 5000}}}"),
     ],
 )
-def test_an_answer_that_breaks_the_schema_is_refused(
-    model: Gemini, gemini_server: FakeGemini, soon: Deadline, text: str
+def test_an_answer_that_violates_the_schema_is_rejected(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline, text: str
 ) -> None:
     gemini_server.will(gemini.saying(text))
 
@@ -203,8 +202,8 @@ def test_an_answer_that_breaks_the_schema_is_refused(
         (gemini.status(503), 30),
     ],
 )
-def test_overload_tells_when_to_come_back(
-    model: Gemini, gemini_server: FakeGemini, soon: Deadline, behaviour: Behaviour, seconds: int
+def test_overload_has_a_bounded_retry_after(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline, behaviour: Behaviour, seconds: int
 ) -> None:
     gemini_server.default = behaviour
 
@@ -215,11 +214,11 @@ def test_overload_tells_when_to_come_back(
 
 @pytest.mark.parametrize(
     "behaviour",
-    [gemini.hang, gemini.drip_answer(), gemini.drip_headers()],
+    [hang, gemini.drip_answer(), gemini.drip_headers()],
     ids=["hang", "drip", "drip headers"],
 )
-def test_the_deadline_holds_against_every_kind_of_slowness(
-    model: Gemini, gemini_server: FakeGemini, behaviour: Behaviour
+def test_the_deadline_bounds_slow_responses(
+    model: Gemini, gemini_server: ScriptedServer, behaviour: Behaviour
 ) -> None:
     gemini_server.will(behaviour)
     started = time.monotonic()
@@ -230,55 +229,49 @@ def test_the_deadline_holds_against_every_kind_of_slowness(
     assert time.monotonic() - started < 0.7
 
 
-def test_the_configured_timeout_holds_if_it_is_the_shorter_one(
-    gemini_server: FakeGemini, secrets: ScriptedServer, soon: Deadline
+def test_the_configured_timeout_applies_if_it_is_shorter(
+    gemini_server: ScriptedServer, secrets: ScriptedServer, soon: Deadline
 ) -> None:
     gemini_server.will(gemini.drip_answer())
-    hasty = Gemini(
-        endpoint=Origin.parse(gemini_server.url),
-        model="m",
-        timeout_seconds=0.2,
-        api_key=api_key(secrets),
-    )
     started = time.monotonic()
 
     with pytest.raises(UpstreamTimeoutError):
-        hasty.explain(query(), soon)
+        client(gemini_server, secrets, timeout_seconds=0.2).explain(query(), soon)
     assert time.monotonic() - started < 0.7
 
 
-KEY_REFUSALS = pytest.mark.parametrize(
-    "refusal", [gemini.status(401), gemini.status(403), gemini.unknown_key()]
+KEY_REJECTIONS = pytest.mark.parametrize(
+    "rejection", [gemini.status(401), gemini.status(403), gemini.unknown_key()]
 )
 
 
-@KEY_REFUSALS
-def test_a_rotated_key_is_fetched_once(
+@KEY_REJECTIONS
+def test_a_rotated_key_is_refetched_once(
     model: Gemini,
-    gemini_server: FakeGemini,
+    gemini_server: ScriptedServer,
     secrets: ScriptedServer,
     soon: Deadline,
-    refusal: Behaviour,
+    rejection: Behaviour,
 ) -> None:
     model.explain(query(), soon)
     secrets.default = reply(200, {"SecretString": ROTATED_KEY})
-    gemini_server.will(refusal)
-    gemini_server.default = gemini.refuse_keys_except(gemini_server, ROTATED_KEY)
+    gemini_server.will(rejection)
+    gemini_server.default = gemini.reject_keys_except(gemini_server, ROTATED_KEY)
 
     assert json.loads(model.explain(query(), soon)) == ANSWER
     assert json.loads(model.explain(query(), soon)) == ANSWER
     assert len(secrets.requests) == 2
 
 
-@KEY_REFUSALS
-def test_a_key_that_stays_refused_is_not_asked_for_again_and_again(
+@KEY_REJECTIONS
+def test_a_key_that_stays_rejected_is_refetched_only_once(
     model: Gemini,
-    gemini_server: FakeGemini,
+    gemini_server: ScriptedServer,
     secrets: ScriptedServer,
     soon: Deadline,
-    refusal: Behaviour,
+    rejection: Behaviour,
 ) -> None:
-    gemini_server.default = refusal
+    gemini_server.default = rejection
 
     with pytest.raises(UpstreamAuthenticationError):
         model.explain(query(), soon)
@@ -286,7 +279,7 @@ def test_a_key_that_stays_refused_is_not_asked_for_again_and_again(
 
 
 @pytest.mark.parametrize(
-    "no_value",
+    "invalid",
     [
         reply(400, {"__type": "ResourceNotFoundException"}),
         reply(400, {"__type": "AccessDeniedException"}),
@@ -297,14 +290,14 @@ def test_a_key_that_stays_refused_is_not_asked_for_again_and_again(
         reply(200, {"SecretString": "clé"}),
     ],
 )
-def test_a_secret_without_a_usable_value_says_how_to_set_it(
+def test_a_secret_without_a_valid_value_names_the_command_that_sets_it(
     model: Gemini,
-    gemini_server: FakeGemini,
+    gemini_server: ScriptedServer,
     secrets: ScriptedServer,
     soon: Deadline,
-    no_value: Behaviour,
+    invalid: Behaviour,
 ) -> None:
-    secrets.will(no_value)
+    secrets.will(invalid)
 
     with pytest.raises(ConfigurationError) as raised:
         model.explain(query(), soon)
@@ -312,12 +305,12 @@ def test_a_secret_without_a_usable_value_says_how_to_set_it(
     command = "aws secretsmanager put-secret-value --secret-id co2-analysis-dev-gemini-api-key"
     assert command in raised.value.reason
     assert gemini_server.requests == []
-    # Nothing is remembered: once the value is there, the next request succeeds.
+    # The error is not cached: once the value is set, the next request succeeds.
     assert json.loads(model.explain(query(), soon)) == ANSWER
 
 
-def test_a_key_file_may_end_with_a_newline(
-    model: Gemini, gemini_server: FakeGemini, secrets: ScriptedServer, soon: Deadline
+def test_a_trailing_newline_in_the_secret_is_stripped(
+    model: Gemini, gemini_server: ScriptedServer, secrets: ScriptedServer, soon: Deadline
 ) -> None:
     secrets.default = reply(200, {"SecretString": f"{KEY}\n"})
 
@@ -325,7 +318,7 @@ def test_a_key_file_may_end_with_a_newline(
     assert gemini_server.requests[0].headers["x-goog-api-key"] == KEY
 
 
-def test_unreachable_secrets_are_temporary(
+def test_unavailable_secrets_are_temporary(
     model: Gemini, secrets: ScriptedServer, soon: Deadline
 ) -> None:
     secrets.default = reply(500, {})
@@ -334,8 +327,8 @@ def test_unreachable_secrets_are_temporary(
         model.explain(query(), soon)
 
 
-def test_a_connection_that_idled_out_is_reopened(
-    model: Gemini, gemini_server: FakeGemini, soon: Deadline
+def test_a_connection_closed_while_idle_is_reopened(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline
 ) -> None:
     gemini_server.will(reply_then_close(429, {}))
     with pytest.raises(UpstreamUnavailableError):
@@ -345,8 +338,8 @@ def test_a_connection_that_idled_out_is_reopened(
     assert json.loads(model.explain(query(), soon)) == ANSWER
 
 
-def test_no_failure_reveals_the_key(
-    model: Gemini, gemini_server: FakeGemini, log_lines: LogLines, soon: Deadline
+def test_no_error_contains_the_key(
+    model: Gemini, gemini_server: ScriptedServer, log_lines: LogLines, soon: Deadline
 ) -> None:
     echo = reply(400, {"error": {"message": f"API key {KEY} not valid"}})
     for behaviour in (echo, gemini.status(401), gemini.status(503), close):

@@ -21,7 +21,7 @@ from tests.lambda_src.builders import DAY, Api, LogLines, json_body, key
 from tests.lambda_src.builders import query as parsed
 
 
-def test_a_miss_is_the_answer_with_its_cache_metadata() -> None:
+def test_a_miss_returns_the_answer_with_its_cache_metadata() -> None:
     response = Api().send(get_event(FIELDS))
 
     assert response["statusCode"] == 200
@@ -45,7 +45,7 @@ def test_a_miss_is_the_answer_with_its_cache_metadata() -> None:
     assert headers["Cache-Control"] == f"public, max-age={90 * DAY}"
 
 
-def test_a_hit_is_the_same_answer_older() -> None:
+def test_a_hit_returns_the_same_answer_with_its_age() -> None:
     api = Api()
     miss = api.send(get_event(FIELDS))
     api.clock.now += 100
@@ -61,12 +61,12 @@ def test_a_hit_is_the_same_answer_older() -> None:
     assert hit["headers"]["ETag"] == miss["headers"]["ETag"]
 
 
-def test_text_beyond_ascii_arrives_unescaped() -> None:
+def test_non_ascii_text_is_not_escaped() -> None:
     assert "CO₂" in Api().send(get_event(FIELDS))["body"]
 
 
 @pytest.mark.parametrize("template", ["{0}", "W/{0}", '"other", {0}', "*", ' "a" , W/{0} '])
-def test_a_client_that_has_the_answer_gets_304_without_a_body(template: str) -> None:
+def test_a_matching_entity_tag_gets_304_without_a_body(template: str) -> None:
     api = Api()
     tag = api.send(get_event(FIELDS))["headers"]["ETag"]
     api.clock.now += 1
@@ -80,7 +80,7 @@ def test_a_client_that_has_the_answer_gets_304_without_a_body(template: str) -> 
 
 
 @pytest.mark.parametrize("given", ["", '"other"', "W/", "other"])
-def test_a_client_with_another_answer_gets_this_one(given: str) -> None:
+def test_another_entity_tag_gets_the_answer(given: str) -> None:
     assert Api().send(get_event(FIELDS, {"if-none-match": given}))["statusCode"] == 200
 
 
@@ -114,12 +114,10 @@ def test_a_conditional_post_is_answered_in_full() -> None:
         (UpstreamAnswerError("d"), 502),
         (UpstreamUnavailableError("d", retry_after=7), 503),
         (UpstreamTimeoutError("d", retry_after=7), 503),
-        (RuntimeError("a defect"), 500),
+        (RuntimeError("unexpected"), 500),
     ],
 )
-def test_a_failure_is_a_problem_document_that_is_not_stored(
-    failure: Exception, status: int
-) -> None:
+def test_an_error_is_a_problem_document_with_no_store(failure: Exception, status: int) -> None:
     response = Api(failure).send(get_event(FIELDS))
 
     assert response["statusCode"] == status
@@ -133,7 +131,7 @@ def test_a_failure_is_a_problem_document_that_is_not_stored(
     assert set(document) == {"type", "title", "status", "detail", "request_id"}
 
 
-def test_an_invalid_request_lists_its_faults() -> None:
+def test_an_invalid_request_lists_its_invalid_fields() -> None:
     api = Api()
 
     response = api.send(get_event({**FIELDS, "lat": "91", "severity": "extreme"}))
@@ -150,7 +148,7 @@ def test_an_invalid_request_lists_its_faults() -> None:
     assert api.model.queries == []
 
 
-def test_the_reason_of_a_server_failure_is_logged_but_not_shown(log_lines: LogLines) -> None:
+def test_the_reason_of_a_server_error_is_logged_but_not_sent(log_lines: LogLines) -> None:
     response = Api(ConfigurationError("run this command")).send(get_event(FIELDS))
 
     problem, request = log_lines()
@@ -160,7 +158,9 @@ def test_the_reason_of_a_server_failure_is_logged_but_not_shown(log_lines: LogLi
     assert (request["event"], request["status"]) == ("request", 500)
 
 
-def test_a_defect_is_logged_with_its_place_and_without_its_message(log_lines: LogLines) -> None:
+def test_an_unexpected_exception_is_logged_with_frames_and_without_its_message(
+    log_lines: LogLines,
+) -> None:
     response = Api(RuntimeError("the key is 1234")).send(get_event(FIELDS))
 
     defect, _ = log_lines()
@@ -170,7 +170,7 @@ def test_a_defect_is_logged_with_its_place_and_without_its_message(log_lines: Lo
     assert "1234" not in json.dumps(defect) + response["body"]
 
 
-def test_every_line_carries_the_request_id_and_no_request_data(log_lines: LogLines) -> None:
+def test_every_log_line_has_the_request_id_and_no_request_data(log_lines: LogLines) -> None:
     api = Api()
     marker = "must-not-be-logged"
     api.send(post_event(json_body({**FIELDS, "severity": marker})))
@@ -185,7 +185,7 @@ def test_every_line_carries_the_request_id_and_no_request_data(log_lines: LogLin
     assert marker not in json.dumps(lines)
 
 
-def test_every_response_carries_the_request_id() -> None:
+def test_every_response_has_the_request_id() -> None:
     api = Api()
     tag = api.send(get_event(FIELDS))["headers"]["ETag"]
 
@@ -197,11 +197,11 @@ def test_every_response_carries_the_request_id() -> None:
     ("given", "logged"),
     [
         ("SnRiCj8F7xLzEXAMPLEkyYqbm1Dd==", "SnRiCj8F7xLzEXAMPLEkyYqbm1Dd=="),
-        ("a secret that somebody put here", None),
+        ("a secret set by the client", None),
         ("x" * 101, None),
     ],
 )
-def test_the_edges_request_id_is_logged_if_it_is_one(
+def test_a_valid_cloudfront_request_id_is_logged(
     log_lines: LogLines, given: str, logged: str | None
 ) -> None:
     Api().send(get_event(FIELDS, {"X-Amz-Cf-Id": given}))
@@ -209,13 +209,13 @@ def test_the_edges_request_id_is_logged_if_it_is_one(
     assert log_lines()[-1]["edge_request_id"] == logged
 
 
-def test_client_errors_do_not_count_as_failures_of_the_service(log_lines: LogLines) -> None:
+def test_client_errors_are_logged_as_info(log_lines: LogLines) -> None:
     Api().send(get_event({}))
 
     assert {line["level"] for line in log_lines()} == {"INFO"}
 
 
-def test_an_incomplete_environment_fails_the_query_but_not_its_validation(
+def test_missing_variables_fail_the_query_but_not_its_validation(
     monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
 ) -> None:
     for name in ("PARAMETER_PREFIX", "GEMINI_SECRET_ID"):

@@ -1,4 +1,4 @@
-"""A cold start pays for nothing that a cache hit does not need."""
+"""A cold start imports only what a cache hit needs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 LAMBDA_SRC = Path(__file__).parents[2] / "lambda_src"
 FORBIDDEN = ("boto3", "s3transfer", "fastjsonschema", "google", "pydantic", "requests")
-FORBIDDEN_OF_BOTOCORE = ("client", "session", "loaders", "credentials", "parsers", "model")
+FORBIDDEN_IN_BOTOCORE = ("client", "session", "loaders", "credentials", "parsers", "model")
 
 
 def loaded_with_the_handler() -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", "import sys, reasoning.handler; print(*sys.modules)"],
-        # Nothing else: the import must not need the function's configuration either.
+        # No other variables: the import must not need the function's configuration, either.
         env={"PYTHONPATH": str(LAMBDA_SRC), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
@@ -26,7 +26,7 @@ def loaded_with_the_handler() -> set[str]:
 def test_importing_the_handler_loads_no_sdk_client_and_no_validator() -> None:
     modules = loaded_with_the_handler()
 
-    assert "botocore.auth" in modules, "the check looks at the wrong program"
+    assert "botocore.auth" in modules, "the subprocess did not import the handler"
     top_level = {name.partition(".")[0] for name in modules}
     assert top_level.isdisjoint(FORBIDDEN)
-    assert modules.isdisjoint(f"botocore.{name}" for name in FORBIDDEN_OF_BOTOCORE)
+    assert modules.isdisjoint(f"botocore.{name}" for name in FORBIDDEN_IN_BOTOCORE)

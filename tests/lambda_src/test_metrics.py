@@ -1,22 +1,19 @@
-"""The metrics that alarms stand on: one line an invocation, in CloudWatch's embedded format."""
+"""The metrics that alarms depend on: one EMF line per invocation."""
 
 from __future__ import annotations
 
 import pytest
+from reasoning.cache import Failure, Lease
 from reasoning.errors import ConfigurationError, UpstreamAnswerError, UpstreamUnavailableError
-from reasoning.models import CacheEntry
-from reasoning.snapshot import Failure, Lease
 
 from testing.questions import FIELDS, Context, get_event
-from tests.lambda_src.builders import DAY, NOW, Api, LogLines, key
+from tests.lambda_src.builders import DAY, KEY, NOW, Api, LogLines, entry
 
-EXPIRED = CacheEntry(
-    key=key(), reasoning_json="{}", model="m", cached_at=NOW - DAY, expires_at=NOW - 1
-)
+EXPIRED = entry(cached_at=NOW - DAY, expires_at=NOW - 1)
 
 
 def counted(lines: list[dict[str, object]]) -> dict[str, object]:
-    """Return the values of the last request, read the way CloudWatch reads them."""
+    """Return the metrics of the last request, extracted as CloudWatch does."""
     line = [line for line in lines if line["event"] == "request"][-1]
     directive = line.get("_aws")
     if directive is None:
@@ -33,7 +30,7 @@ def counted(lines: list[dict[str, object]]) -> dict[str, object]:
     return {metric["Name"]: line[metric["Name"]] for metric in metrics["Metrics"]}
 
 
-def test_a_miss_and_its_latency_then_a_hit(log_lines: LogLines) -> None:
+def test_a_miss_with_its_latency_then_a_hit(log_lines: LogLines) -> None:
     api = Api()
     api.send(get_event(FIELDS))
     miss = counted(log_lines())
@@ -45,15 +42,13 @@ def test_a_miss_and_its_latency_then_a_hit(log_lines: LogLines) -> None:
 
 
 @pytest.mark.parametrize("event", [get_event({}), {}, get_event(FIELDS) | {"rawPath": "/"}])
-def test_a_request_that_is_no_question_counts_as_nothing(
-    event: object, log_lines: LogLines
-) -> None:
+def test_an_invalid_request_has_no_metrics(event: object, log_lines: LogLines) -> None:
     Api().send(event)
 
     assert counted(log_lines()) == {}
 
 
-def test_a_failing_model_counts_as_a_miss_with_an_error(log_lines: LogLines) -> None:
+def test_an_error_of_the_model_counts_as_a_miss(log_lines: LogLines) -> None:
     Api(UpstreamAnswerError("scripted")).send(get_event(FIELDS))
 
     found = counted(log_lines())
@@ -61,7 +56,7 @@ def test_a_failing_model_counts_as_a_miss_with_an_error(log_lines: LogLines) -> 
     assert found == {"UpstreamError": 1, "CacheMiss": 1}
 
 
-def test_a_missing_key_is_no_error_of_the_model(log_lines: LogLines) -> None:
+def test_a_missing_api_key_is_not_an_upstream_error(log_lines: LogLines) -> None:
     Api(ConfigurationError("scripted")).send(get_event(FIELDS))
 
     found = counted(log_lines())
@@ -69,9 +64,9 @@ def test_a_missing_key_is_no_error_of_the_model(log_lines: LogLines) -> None:
     assert found["CacheMiss"] == 1
 
 
-def test_an_expired_answer_counts_as_stale_and_not_as_a_miss(log_lines: LogLines) -> None:
+def test_a_stale_answer_counts_as_stale_and_not_as_a_miss(log_lines: LogLines) -> None:
     api = Api(UpstreamUnavailableError("scripted", retry_after=1))
-    api.cache.entries[key()] = EXPIRED
+    api.cache.entries[KEY] = EXPIRED
 
     assert api.send(get_event(FIELDS))["headers"]["X-Cache"] == "STALE"
     found = counted(log_lines())
@@ -79,27 +74,24 @@ def test_an_expired_answer_counts_as_stale_and_not_as_a_miss(log_lines: LogLines
     assert found == {"UpstreamError": 1, "CacheStale": 1}
 
 
-def test_an_answer_that_was_waited_for_counts_as_coalesced(log_lines: LogLines) -> None:
+def test_an_answer_of_another_request_counts_as_coalesced(log_lines: LogLines) -> None:
     api = Api()
-    api.cache.leases[key()] = Lease(key=key(), owner="other", until=1000 * (NOW + 9))
-    answer = CacheEntry(
-        key=key(), reasoning_json="{}", model="m", cached_at=NOW, expires_at=NOW + DAY
-    )
-    api.service = api.instance(pause=lambda _: api.cache.entries.update({key(): answer}))
+    api.cache.leases[KEY] = Lease(key=KEY, owner="other", until=1000 * (NOW + 9))
+    api.service = api.instance(sleep=lambda _: api.cache.entries.update({KEY: entry()}))
 
     assert api.send(get_event(FIELDS))["headers"]["X-Cache"] == "HIT"
     assert counted(log_lines()) == {"CacheCoalesced": 1}
 
 
-def test_a_shared_failure_is_no_error_of_its_own(log_lines: LogLines) -> None:
+def test_a_shared_failure_is_not_an_upstream_error(log_lines: LogLines) -> None:
     api = Api()
-    api.cache.failures[key()] = Failure(kind="upstream-rejected", owner="other", until=NOW + 60)
+    api.cache.failures[KEY] = Failure(kind="upstream-rejected", owner="other", until=NOW + 60)
 
     assert api.send(get_event(FIELDS))["statusCode"] == 502
     assert counted(log_lines()) == {"CacheMiss": 1}
 
 
-def test_failures_of_the_table_are_counted(log_lines: LogLines) -> None:
+def test_failed_calls_of_the_table_are_counted(log_lines: LogLines) -> None:
     api = Api()
     api.cache.broken = True
 
@@ -108,7 +100,7 @@ def test_failures_of_the_table_are_counted(log_lines: LogLines) -> None:
     assert (found["CacheReadFailure"], found["CacheWriteFailure"]) == (1, 1)
 
 
-def test_nothing_is_carried_over_to_the_next_invocation(log_lines: LogLines) -> None:
+def test_metrics_are_reset_for_the_next_invocation(log_lines: LogLines) -> None:
     api = Api()
     api.send(get_event(FIELDS))
     api.send(get_event({}))

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the function say the same, asked over HTTP with generated requests."""
+"""The function conforms to docs/openapi.yaml, tested over HTTP with generated requests."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from reasoning.cache import CacheStatus
 from reasoning.errors import ApiError
 from reasoning.events import METHODS, PATH
 from reasoning.handler import respond
-from reasoning.outcome import CacheStatus
 from reasoning.prompt import ANSWER_SCHEMA
 
 from ops.serve.http_events import Context
@@ -56,7 +56,7 @@ def _subclasses(of: type[ApiError]) -> Iterator[type[ApiError]]:
         yield from _subclasses(subclass)
 
 
-def test_paths_methods_and_words_are_those_of_the_code(document: dict[str, Any]) -> None:
+def test_paths_methods_and_enums_are_those_of_the_code(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert {path: set(item) for path, item in document["paths"].items()} == {
         PATH: {method.lower() for method in METHODS}
@@ -67,7 +67,7 @@ def test_paths_methods_and_words_are_those_of_the_code(document: dict[str, Any])
     assert set(schemas["Problem"]["properties"]["type"]["enum"]) == kinds
 
 
-def test_every_server_failure_of_the_code_is_documented(document: dict[str, Any]) -> None:
+def test_every_server_error_of_the_code_is_documented(document: dict[str, Any]) -> None:
     codes = {str(int(subclass.status)) for subclass in _subclasses(ApiError)}
     for method, operation in document["paths"][PATH].items():
         assert {code for code in codes if code >= "500"} <= set(operation["responses"]), method
@@ -76,10 +76,10 @@ def test_every_server_failure_of_the_code_is_documented(document: dict[str, Any]
 @pytest.mark.integration
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("method", METHODS)
-def test_generated_requests_are_answered_as_documented(
+def test_responses_to_generated_requests_conform_to_the_document(
     document: dict[str, Any], url: str, method: str
 ) -> None:
-    # Not at the top: collecting the unit tests would pay for it, too.
+    # Imported here because it would slow down the collection of the unit tests.
     import schemathesis  # noqa: PLC0415
     from hypothesis import HealthCheck, given, settings  # noqa: PLC0415
     from hypothesis import strategies as st  # noqa: PLC0415

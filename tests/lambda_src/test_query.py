@@ -1,4 +1,4 @@
-"""What a valid query is, and which spellings of it share a cache key."""
+"""Validation of queries, their canonical form and their cache key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parse(event: dict[str, object]) -> Query:
     return Query.parse(HttpRequest.from_event(event).fields())
 
 
-def faults(event: dict[str, object]) -> dict[str, FieldError]:
+def field_errors(event: dict[str, object]) -> dict[str, FieldError]:
     with pytest.raises(InvalidRequestError) as raised:
         parse(event)
     return {error.field: error for error in raised.value.field_errors}
@@ -48,7 +48,7 @@ def test_the_canonical_form_and_key_are_a_contract_with_stored_items() -> None:
 
 
 @pytest.mark.parametrize("part", ["namespace", "model", "prompt_version"])
-def test_another_namespace_model_or_prompt_is_another_key(part: str) -> None:
+def test_namespace_model_and_prompt_are_part_of_the_key(part: str) -> None:
     parts = {"namespace": "1", "model": "m", "prompt_version": "v"}
 
     assert KeySpace(**parts).key(query()) != KeySpace(**{**parts, part: "2"}).key(query())
@@ -75,32 +75,32 @@ numbers = {name: st.floats(low, high) for name, (low, high) in BOUNDS.items()}
 
 
 @st.composite
-def spelled(draw: st.DrawFn, value: float) -> str:
-    """Write a binary64 value in one of the ways JSON allows."""
+def represented(draw: st.DrawFn, value: float) -> str:
+    """Return one of the JSON representations of a binary64 value."""
     exact = Decimal(value)
-    spellings = [repr(value), f"{exact:f}", f"{exact:e}"]
+    representations = [repr(value), f"{exact:f}", f"{exact:e}"]
     if value == int(value):
-        spellings += [f"{int(value)}", f"{int(value)}.000", f"{int(value)}e0"]
-    return draw(st.sampled_from(spellings))
+        representations += [f"{int(value)}", f"{int(value)}.000", f"{int(value)}e0"]
+    return draw(st.sampled_from(representations))
 
 
 @st.composite
-def two_spellings(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
+def two_representations(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
     values = {name: draw(strategy) for name, strategy in numbers.items()}
     rest = {
         "date": draw(st.dates()).isoformat(),
         "severity": draw(st.sampled_from(["low", "medium", "high", "critical"])),
     }
 
-    def spelling() -> dict[str, str]:
-        fields = {**{name: draw(spelled(value)) for name, value in values.items()}, **rest}
+    def representation() -> dict[str, str]:
+        fields = {**{name: draw(represented(value)) for name, value in values.items()}, **rest}
         return {name: fields[name] for name in draw(st.permutations(list(fields)))}
 
-    return spelling(), spelling()
+    return representation(), representation()
 
 
-@given(two_spellings())
-def test_the_key_depends_on_values_alone(pair: tuple[dict[str, str], dict[str, str]]) -> None:
+@given(two_representations())
+def test_the_key_depends_on_values_only(pair: tuple[dict[str, str], dict[str, str]]) -> None:
     one, other = pair
 
     by_get = parse(get_event(one))
@@ -111,7 +111,7 @@ def test_the_key_depends_on_values_alone(pair: tuple[dict[str, str], dict[str, s
     assert key(by_get) == key(by_post) == key(by_base64)
 
 
-@given(two_spellings())
+@given(two_representations())
 def test_the_canonical_form_parses_to_itself(pair: tuple[dict[str, str], dict[str, str]]) -> None:
     canonical = parse(get_event(pair[0])).canonical_json()
 
@@ -119,11 +119,11 @@ def test_the_canonical_form_parses_to_itself(pair: tuple[dict[str, str], dict[st
 
 
 @given(
-    two_spellings(),
+    two_representations(),
     st.sampled_from(NUMBERS),
     st.data(),
 )
-def test_another_value_has_another_key(
+def test_different_values_have_different_keys(
     pair: tuple[dict[str, str], dict[str, str]], name: str, data: st.DataObject
 ) -> None:
     before = parse(get_event(pair[0]))
@@ -132,7 +132,7 @@ def test_another_value_has_another_key(
     assert (before == after) == (key(before) == key(after))
 
 
-def test_escapes_in_json_are_the_characters_they_stand_for() -> None:
+def test_json_escapes_do_not_change_the_key() -> None:
     body = json_body(FIELDS).replace('"high"', r'"h\u0069gh"').replace('"lat"', r'"\u006cat"')
 
     assert key(parse(post_event(body))) == key()
@@ -145,32 +145,34 @@ def test_bounds_are_inclusive_and_enforced(name: str) -> None:
     for inside in (low, high):
         query(**{name: str(inside)})
     for outside in (f"{low}.0001" if low else "-0.0001", f"{high}.0001", "1e999", "-1e999"):
-        assert faults(get_event({**FIELDS, name: outside}))[name].reason.startswith("must be from")
+        assert field_errors(get_event({**FIELDS, name: outside}))[name].reason.startswith(
+            "must be from"
+        )
 
 
 @pytest.mark.parametrize(
     "text",
     ["NaN", "Infinity", "-Infinity", "true", "null", '"1"', "[1]", "{}"],
 )
-def test_a_number_field_takes_json_numbers_only(text: str) -> None:
-    assert set(faults(post_event(json_body({**FIELDS, "co2": text})))) == {"co2"}
+def test_a_number_field_accepts_json_numbers_only(text: str) -> None:
+    assert set(field_errors(post_event(json_body({**FIELDS, "co2": text})))) == {"co2"}
 
 
 @pytest.mark.parametrize(
     "text", ["", " 1", "1 ", "+1", "01", ".5", "5.", "1_0", "0x1", "\uff11", "nan"]
 )
-def test_a_number_parameter_takes_json_notation_only(text: str) -> None:
-    assert set(faults(get_event({**FIELDS, "co2": text}))) == {"co2"}
+def test_a_number_parameter_accepts_json_notation_only(text: str) -> None:
+    assert set(field_errors(get_event({**FIELDS, "co2": text}))) == {"co2"}
 
 
 def test_a_number_of_5000_digits_is_out_of_range() -> None:
     digits = "9" * 5000
 
-    fault = faults(post_event(json_body({**FIELDS, "co2": digits})))["co2"]
+    error = field_errors(post_event(json_body({**FIELDS, "co2": digits})))["co2"]
 
-    assert fault.reason.startswith("must be from")
-    assert fault.value is not None
-    assert len(fault.value) < 100
+    assert error.reason.startswith("must be from")
+    assert error.value is not None
+    assert len(error.value) < 100
 
 
 @pytest.mark.parametrize(
@@ -188,23 +190,23 @@ def test_a_number_of_5000_digits_is_out_of_range() -> None:
         "",
     ],
 )
-def test_a_date_is_a_real_day_in_one_format(text: str) -> None:
-    assert set(faults(get_event({**FIELDS, "date": text}))) == {"date"}
+def test_a_date_must_exist_and_have_one_format(text: str) -> None:
+    assert set(field_errors(get_event({**FIELDS, "date": text}))) == {"date"}
 
 
 @pytest.mark.parametrize("text", ["High", "extreme", "", "high ", "\uff48igh", "hi\u0301gh"])
-def test_severity_is_one_of_the_known_words(text: str) -> None:
+def test_severity_is_an_enum(text: str) -> None:
     assert (
         "low, medium, high, critical"
-        in faults(get_event({**FIELDS, "severity": text}))["severity"].reason
+        in field_errors(get_event({**FIELDS, "severity": text}))["severity"].reason
     )
 
 
-def test_all_faults_are_reported_at_once() -> None:
+def test_all_invalid_fields_are_reported_together() -> None:
     fields = {**FIELDS, "lat": "91", "date": "yesterday", "extra": "1"}
     del fields["co2"]
 
-    found = faults(get_event(fields))
+    found = field_errors(get_event(fields))
 
     assert {name: error.value for name, error in found.items()} == {
         "lat": "91",
@@ -213,18 +215,18 @@ def test_all_faults_are_reported_at_once() -> None:
         "co2": None,
     }
     assert found["co2"].reason == "is required"
-    assert found["extra"].reason == "is not a field of this request"
+    assert found["extra"].reason == "is not a known field"
 
 
-def test_a_field_given_twice_is_a_fault_even_if_the_values_agree() -> None:
+def test_a_duplicate_field_is_an_error_even_if_the_values_are_equal() -> None:
     by_get = get_event("&".join(f"{name}={text}" for name, text in FIELDS.items()) + "&lat=35.6762")
     by_post = post_event(json_body(FIELDS)[:-1] + ', "lat": 35.6762}')
 
     for event in (by_get, by_post):
-        assert faults(event)["lat"].reason == "is given more than once"
+        assert field_errors(event)["lat"].reason == "is given more than once"
 
 
-def test_what_is_shown_of_a_request_is_bounded_and_encodable() -> None:
+def test_values_in_errors_are_truncated_and_encodable() -> None:
     names = {f"{'n' * 100}{index}": "v" * 100 for index in range(40)}
     body = json.dumps({**names, "lat": "\ud800"})
 

@@ -1,16 +1,15 @@
-"""Configuration: everything wrong is named at once, and a refresh never fails a request."""
+"""Configuration: complete error messages, and refreshes that never fail a request."""
 
 from __future__ import annotations
 
 import pytest
-from reasoning.aws import SSM, AwsClient
+from reasoning.aws import SSM
 from reasoning.config import PARAMETER_SUFFIXES, Environment, Settings, SettingsSource
 from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError, UpstreamUnavailableError
 
-from testing.questions import CREDENTIALS
-from tests.lambda_src.builders import Clock, LogLines
+from tests.lambda_src.builders import Clock, LogLines, aws_client
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer, hang, reply
 
 PREFIX = "/co2-analysis/dev"
@@ -45,13 +44,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def source(aws_server: ScriptedServer, clock: Clock) -> SettingsSource:
-    ssm = AwsClient(
-        SSM,
-        region="us-east-1",
-        endpoint=Origin.parse(aws_server.url),
-        environment=CREDENTIALS,
-    )
-    return SettingsSource(ssm, PREFIX, monotonic=clock)
+    return SettingsSource(aws_client(SSM, aws_server.url), PREFIX, monotonic=clock)
 
 
 def test_the_environment_is_read() -> None:
@@ -69,7 +62,7 @@ def test_an_endpoint_url_replaces_the_public_endpoints() -> None:
     assert environment.aws_endpoint == Origin(scheme="http", host="localhost", port=4566)
 
 
-def test_all_faults_of_the_environment_are_named() -> None:
+def test_all_missing_and_invalid_variables_are_listed() -> None:
     with pytest.raises(ConfigurationError) as raised:
         Environment.read(
             {
@@ -103,7 +96,7 @@ def test_settings_are_read_in_one_call_of_at_most_ten_names(
     assert len(PARAMETER_SUFFIXES) <= 10
 
 
-def test_settings_are_kept_for_five_minutes(
+def test_settings_are_cached_for_five_minutes(
     source: SettingsSource, aws_server: ScriptedServer, clock: Clock, soon: Deadline
 ) -> None:
     aws_server.will(parameters(), parameters({"/config/gemini/model": "gemini-4"}))
@@ -116,7 +109,7 @@ def test_settings_are_kept_for_five_minutes(
     assert len(aws_server.requests) == 2
 
 
-def test_an_unchanged_refresh_keeps_the_very_object(
+def test_a_refresh_without_changes_returns_the_same_object(
     source: SettingsSource, aws_server: ScriptedServer, clock: Clock, soon: Deadline
 ) -> None:
     aws_server.default = parameters()
@@ -136,9 +129,9 @@ def test_an_unchanged_refresh_keeps_the_very_object(
         reply(200, {"Parameters": []}),
         parameters({"/config/cache/ttl-days": "soon"}),
     ],
-    ids=["silent", "failing", "denied", "deleted", "invalid"],
+    ids=["timeout", "server error", "access denied", "deleted", "invalid"],
 )
-def test_a_failing_refresh_keeps_the_old_settings(
+def test_a_failed_refresh_keeps_the_old_settings(
     source: SettingsSource,
     aws_server: ScriptedServer,
     clock: Clock,
@@ -151,16 +144,16 @@ def test_a_failing_refresh_keeps_the_old_settings(
     clock.now += 301
 
     assert source.current(Deadline.after(0.2)) is first
-    asked = len(aws_server.requests)
+    requests = len(aws_server.requests)
     assert source.current(soon) is first
-    assert len(aws_server.requests) == asked, "every request would wait for a failing store"
+    assert len(aws_server.requests) == requests, "every request would wait for Parameter Store"
 
     aws_server.default = parameters({"/config/gemini/model": "gemini-4"})
     clock.now += 31
     assert source.current(soon).model == "gemini-4"
 
 
-def test_a_failing_refresh_is_logged(
+def test_a_failed_refresh_is_logged(
     source: SettingsSource,
     aws_server: ScriptedServer,
     clock: Clock,
@@ -177,16 +170,16 @@ def test_a_failing_refresh_is_logged(
     assert "ssm:GetParameters" in str(line["reason"])
 
 
-def test_missing_and_invalid_parameters_are_named_together_and_read_again(
+def test_all_missing_and_invalid_parameters_are_listed_and_read_again(
     source: SettingsSource, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
-    faulty = [
+    invalid = [
         {"Name": f"{PREFIX}/config/gemini/model", "Value": "Model With Spaces"},
         {"Name": f"{PREFIX}/config/gemini/endpoint", "Value": "http://example.org"},
         {"Name": f"{PREFIX}/config/gemini/timeout-seconds", "Value": "0"},
         {"Name": f"{PREFIX}/config/cache/ttl-days", "Value": "90.5"},
     ]
-    aws_server.will(reply(200, {"Parameters": faulty}), parameters())
+    aws_server.will(reply(200, {"Parameters": invalid}), parameters())
 
     with pytest.raises(ConfigurationError) as raised:
         source.current(soon)
@@ -207,7 +200,7 @@ def test_a_missing_permission_is_named(
     assert "ssm:GetParameters" in raised.value.reason
 
 
-def test_an_unreachable_store_at_the_first_read_is_temporary(
+def test_unavailability_at_the_first_read_is_temporary(
     source: SettingsSource, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
     aws_server.default = reply(500, {})

@@ -1,4 +1,4 @@
-"""The whole function against the emulated AWS and a fake Gemini."""
+"""The whole function against the AWS emulator and a fake Gemini."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from reasoning import handler as handler_module
-from reasoning.aws import DYNAMODB, AwsClient
-from reasoning.connection import Origin
+from reasoning.aws import DYNAMODB
+from reasoning.cache import Failure, Lease, Snapshot
 from reasoning.deadline import Deadline
 from reasoning.handler import respond
-from reasoning.models import CacheEntry
 from reasoning.runtime import Runtime
-from reasoning.snapshot import NOTHING, Failure, Lease
 from reasoning.store import CacheStore
 
+from modules import catalogue
 from testing.questions import ANSWER, CREDENTIALS, FIELDS, Context, get_event, post_event
 from tests.lambda_src import fake_gemini as gemini
-from tests.lambda_src.builders import LogLines, json_body, key, query
-from tests.lambda_src.fake_gemini import FakeGemini
-from tests.lambda_src.scripted_server import Behaviour
+from tests.lambda_src.builders import LogLines, aws_client, entry, json_body, key, query
+from tests.lambda_src.scripted_server import Behaviour, ScriptedServer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reasoning.responses import LambdaResponse
 
-    from tests.lambda_src.conftest import LocalAws
+    from testing.emulator import Emulator
 
 pytestmark = pytest.mark.integration
 KEY = key(model="gemini-3.8-flash")
 
 
 class Deployment:
-    """An environment of its own in the emulated AWS, and a process that runs in it."""
+    """A new environment in the emulator, and an instance of the function in it."""
 
-    def __init__(self, aws: LocalAws, gemini_url: str) -> None:
+    def __init__(self, emulator: Emulator, gemini_url: str) -> None:
         environment = f"test-{uuid.uuid4().hex[:8]}"
         self.prefix = f"/co2-analysis/{environment}"
         self.table = f"co2-analysis-{environment}-cache"
@@ -48,12 +48,12 @@ class Deployment:
             **CREDENTIALS,
             "PARAMETER_PREFIX": self.prefix,
             "GEMINI_SECRET_ID": self.secret,
-            "AWS_REGION": aws.region,
-            "AWS_ENDPOINT_URL": aws.endpoint,
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": emulator.ports.endpoint,
         }
-        self.dynamodb = self._client(aws, "dynamodb")
-        self.ssm = self._client(aws, "ssm")
-        self.secrets_manager = self._client(aws, "secretsmanager")
+        self.dynamodb = emulator.client("dynamodb")
+        self.ssm = emulator.client("ssm")
+        self.secrets_manager = emulator.client("secretsmanager")
         self._create_table()
         self.put_parameter("/storage/dynamodb/cache-table-name", self.table)
         self.put_parameter("/config/gemini/model", "gemini-3.8-flash")
@@ -76,11 +76,10 @@ class Deployment:
     def set_key(self, value: str) -> None:
         self.secrets_manager.put_secret_value(SecretId=self.secret, SecretString=value)
 
-    def item(self) -> dict[str, dict[str, str]] | None:
-        found: dict[str, dict[str, str]] | None = self.dynamodb.get_item(
-            TableName=self.table, Key={"cache_key": {"S": KEY}}
-        ).get("Item")
-        return found
+    def item(self) -> Mapping[str, Any] | None:
+        return self.dynamodb.get_item(TableName=self.table, Key={"cache_key": {"S": KEY}}).get(
+            "Item"
+        )
 
     def set_attribute(self, name: str, value: dict[str, str]) -> None:
         self.dynamodb.update_item(
@@ -91,32 +90,23 @@ class Deployment:
             ExpressionAttributeValues={":value": value},
         )
 
-    @staticmethod
-    def _client(aws: LocalAws, service: str) -> Any:
-        # Not at the top: collecting the unit tests would pay for it, too.
-        import boto3  # noqa: PLC0415
-
-        return boto3.client(
-            service,
-            endpoint_url=aws.endpoint,
-            region_name=aws.region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+    def store(self) -> CacheStore:
+        client = aws_client(DYNAMODB, self.variables["AWS_ENDPOINT_URL"], region="us-east-1")
+        return CacheStore(client, self.table)
 
     def _create_table(self) -> None:
-        names = ("cache_key", "cached_at", "cached_date")
+        names = (catalogue.TABLE_KEY, catalogue.INDEX_HASH_KEY, catalogue.INDEX_RANGE_KEY)
         self.dynamodb.create_table(
             TableName=self.table,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-            KeySchema=[{"AttributeName": "cache_key", "KeyType": "HASH"}],
+            KeySchema=[{"AttributeName": catalogue.TABLE_KEY, "KeyType": "HASH"}],
             GlobalSecondaryIndexes=[
                 {
-                    "IndexName": "cached-at-index",
+                    "IndexName": catalogue.INDEX,
                     "KeySchema": [
-                        {"AttributeName": "cached_date", "KeyType": "HASH"},
-                        {"AttributeName": "cached_at", "KeyType": "RANGE"},
+                        {"AttributeName": catalogue.INDEX_HASH_KEY, "KeyType": "HASH"},
+                        {"AttributeName": catalogue.INDEX_RANGE_KEY, "KeyType": "RANGE"},
                     ],
                     "Projection": {"ProjectionType": "ALL"},
                 }
@@ -125,14 +115,14 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(local_aws: LocalAws, gemini_server: FakeGemini) -> Deployment:
-    deployed = Deployment(local_aws, gemini_server.url)
+def deployment(emulator: Emulator, gemini_server: ScriptedServer) -> Deployment:
+    deployed = Deployment(emulator, gemini_server.url)
     deployed.set_key("first-key")
     return deployed
 
 
-def test_miss_then_hit_across_methods_and_processes(
-    deployment: Deployment, gemini_server: FakeGemini
+def test_a_miss_then_hits_across_methods_and_processes(
+    deployment: Deployment, gemini_server: ScriptedServer
 ) -> None:
     miss = deployment.send(get_event(FIELDS))
     hit = deployment.send(post_event(json_body(FIELDS)))
@@ -146,7 +136,7 @@ def test_miss_then_hit_across_methods_and_processes(
     assert len(gemini_server.requests) == 1
 
 
-def test_the_item_is_found_through_the_index_by_its_time(deployment: Deployment) -> None:
+def test_the_item_is_found_in_the_index_by_its_time(deployment: Deployment) -> None:
     before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=2)
     deployment.send(get_event(FIELDS))
 
@@ -154,7 +144,7 @@ def test_the_item_is_found_through_the_index_by_its_time(deployment: Deployment)
     assert item is not None
     found = deployment.dynamodb.query(
         TableName=deployment.table,
-        IndexName="cached-at-index",
+        IndexName=catalogue.INDEX,
         KeyConditionExpression="cached_date = :day AND cached_at > :from",
         ExpressionAttributeValues={
             ":day": item["cached_date"],
@@ -168,9 +158,11 @@ def test_the_item_is_found_through_the_index_by_its_time(deployment: Deployment)
 
 
 @pytest.mark.parametrize(
-    "value", [{"N": "1779000000"}, {"S": "tomorrow"}], ids=["expired", "of another type"]
+    "value", [{"N": "1779000000"}, {"S": "tomorrow"}], ids=["expired", "wrong type"]
 )
-def test_an_unusable_item_is_overwritten(deployment: Deployment, value: dict[str, str]) -> None:
+def test_an_expired_or_invalid_item_is_overwritten(
+    deployment: Deployment, value: dict[str, str]
+) -> None:
     deployment.send(get_event(FIELDS))
     deployment.set_attribute("ttl", value)
     deployment.restart()
@@ -179,9 +171,7 @@ def test_an_unusable_item_is_overwritten(deployment: Deployment, value: dict[str
     assert deployment.send(get_event(FIELDS))["headers"]["X-Cache"] == "HIT"
 
 
-def test_a_lost_table_costs_the_cache_but_not_the_answer(
-    deployment: Deployment, log_lines: LogLines
-) -> None:
+def test_a_deleted_table_is_bypassed(deployment: Deployment, log_lines: LogLines) -> None:
     deployment.dynamodb.delete_table(TableName=deployment.table)
 
     response = deployment.send(get_event(FIELDS))
@@ -193,9 +183,9 @@ def test_a_lost_table_costs_the_cache_but_not_the_answer(
 
 
 def test_a_secret_without_a_value_fails_misses_until_it_is_set(
-    local_aws: LocalAws, gemini_server: FakeGemini, log_lines: LogLines
+    emulator: Emulator, gemini_server: ScriptedServer, log_lines: LogLines
 ) -> None:
-    deployment = Deployment(local_aws, gemini_server.url)
+    deployment = Deployment(emulator, gemini_server.url)
 
     assert deployment.send(get_event(FIELDS))["statusCode"] == 500
     (problem,) = [line for line in log_lines() if line["event"] == "problem"]
@@ -205,12 +195,12 @@ def test_a_secret_without_a_value_fails_misses_until_it_is_set(
     assert deployment.send(get_event(FIELDS))["statusCode"] == 200
 
 
-def test_a_rotated_key_is_picked_up_without_a_failing_request(
-    deployment: Deployment, gemini_server: FakeGemini
+def test_a_rotated_key_is_refetched_without_a_failed_request(
+    deployment: Deployment, gemini_server: ScriptedServer
 ) -> None:
     deployment.send(get_event(FIELDS))
     deployment.set_key("second-key")
-    gemini_server.default = gemini.refuse_keys_except(gemini_server, "second-key")
+    gemini_server.default = gemini.reject_keys_except(gemini_server, "second-key")
 
     assert deployment.send(get_event({**FIELDS, "lat": "1"}))["statusCode"] == 200
 
@@ -239,8 +229,8 @@ def test_a_missing_parameter_is_named_and_read_again(
         (gemini.answering({}), 502),
     ],
 )
-def test_a_failure_of_gemini_is_not_cached(
-    deployment: Deployment, gemini_server: FakeGemini, behaviour: Behaviour, status: int
+def test_an_error_of_gemini_is_not_cached(
+    deployment: Deployment, gemini_server: ScriptedServer, behaviour: Behaviour, status: int
 ) -> None:
     gemini_server.will(behaviour)
 
@@ -251,11 +241,11 @@ def test_a_failure_of_gemini_is_not_cached(
     assert deployment.send(get_event(FIELDS))["headers"]["X-Cache"] == "MISS"
 
 
-@pytest.mark.parametrize("refusal", [gemini.status(400), gemini.blocked_prompt()])
-def test_a_refusal_is_remembered_by_every_instance(
-    deployment: Deployment, gemini_server: FakeGemini, refusal: Behaviour
+@pytest.mark.parametrize("rejection", [gemini.status(400), gemini.blocked_prompt()])
+def test_negative_caching_is_shared_by_all_instances(
+    deployment: Deployment, gemini_server: ScriptedServer, rejection: Behaviour
 ) -> None:
-    gemini_server.will(refusal)
+    gemini_server.will(rejection)
 
     statuses = []
     for _ in range(3):
@@ -270,8 +260,8 @@ def test_a_refusal_is_remembered_by_every_instance(
 
 
 @pytest.mark.parametrize("behaviour", [gemini.status(429), gemini.saying("{"), gemini.status(401)])
-def test_an_expired_answer_is_given_while_gemini_fails(
-    deployment: Deployment, gemini_server: FakeGemini, behaviour: Behaviour
+def test_a_stale_answer_is_served_while_gemini_fails(
+    deployment: Deployment, gemini_server: ScriptedServer, behaviour: Behaviour
 ) -> None:
     deployment.send(get_event(FIELDS))
     deployment.set_attribute("ttl", {"N": str(int(time.time()))})
@@ -285,8 +275,8 @@ def test_an_expired_answer_is_given_while_gemini_fails(
     assert response["headers"]["Cache-Control"] == "public, max-age=0"
 
 
-def test_of_many_instances_that_miss_at_once_one_asks(
-    deployment: Deployment, gemini_server: FakeGemini
+def test_of_concurrent_misses_one_calls_gemini(
+    deployment: Deployment, gemini_server: ScriptedServer
 ) -> None:
     gemini_server.default = gemini.slowly(0.5)
     instances = [Runtime(deployment.variables) for _ in range(12)]
@@ -306,50 +296,38 @@ def test_of_many_instances_that_miss_at_once_one_asks(
     assert time.monotonic() - started < 2.5
 
 
-def test_a_dead_instance_is_taken_over_and_can_write_no_more(deployment: Deployment) -> None:
-    client = AwsClient(
-        DYNAMODB,
-        region="us-east-1",
-        endpoint=Origin.parse(deployment.variables["AWS_ENDPOINT_URL"]),
-        environment=CREDENTIALS,
-    )
-    store, soon = CacheStore(client, deployment.table), Deadline.after(10)
+def test_the_lease_of_a_dead_instance_is_taken_over_and_fenced(deployment: Deployment) -> None:
+    store, soon = deployment.store(), Deadline.after(10)
     dead = Lease(key=KEY, owner="dead", until=int(1000 * time.time()) + 400)
-    assert store.acquire(dead, NOTHING, time.time(), soon)
-    assert not store.acquire(replace(dead, owner="other"), NOTHING, time.time(), soon)
+    assert store.acquire(dead, Snapshot(), time.time(), soon)
+    assert not store.acquire(replace(dead, owner="other"), Snapshot(), time.time(), soon)
 
     response = deployment.send(get_event(FIELDS))
     now = int(time.time())
-    late = CacheEntry(key=KEY, reasoning_json="{}", model="m", cached_at=now, expires_at=now + 99)
+    late = entry(key=KEY, cached_at=now, expires_at=now + 99)
 
     assert response["headers"]["X-Cache"] == "MISS"
     assert not store.put(late, query(), dead, soon)
-    assert not store.fail(dead, Failure(kind="upstream-answer", owner="dead"), soon)
+    assert not store.release(dead, Failure(kind="upstream-answer", owner="dead"), soon)
     found = store.read(KEY, now, soon, consistent=True)
     assert found.fresh is not None
     assert json.loads(found.fresh.reasoning_json) == ANSWER
 
 
-def test_a_lease_is_not_taken_where_an_answer_was_written_in_between(
+def test_a_lease_is_not_taken_if_an_answer_was_written_since_the_read(
     deployment: Deployment,
 ) -> None:
-    client = AwsClient(
-        DYNAMODB,
-        region="us-east-1",
-        endpoint=Origin.parse(deployment.variables["AWS_ENDPOINT_URL"]),
-        environment=CREDENTIALS,
-    )
-    store, soon = CacheStore(client, deployment.table), Deadline.after(10)
+    store, soon = deployment.store(), Deadline.after(10)
     deployment.send(get_event(FIELDS))
     seen = store.read(KEY, time.time(), soon)
     lease = Lease(key=KEY, owner="late", until=int(1000 * time.time()) + 9000)
 
-    assert not store.acquire(lease, NOTHING, time.time(), soon)
+    assert not store.acquire(lease, Snapshot(), time.time(), soon)
     assert store.acquire(lease, seen, time.time(), soon)
 
 
-def test_a_new_namespace_empties_the_cache_at_once(
-    deployment: Deployment, gemini_server: FakeGemini
+def test_a_new_namespace_is_an_empty_cache(
+    deployment: Deployment, gemini_server: ScriptedServer
 ) -> None:
     deployment.send(get_event(FIELDS))
     deployment.ssm.put_parameter(
@@ -361,7 +339,7 @@ def test_a_new_namespace_empties_the_cache_at_once(
     assert len(gemini_server.requests) == 2
 
 
-def test_the_entry_point_itself(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_entry_point(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in deployment.variables.items():
         monkeypatch.setenv(name, value)
     handler_module._runtime.cache_clear()
@@ -372,8 +350,8 @@ def test_the_entry_point_itself(deployment: Deployment, monkeypatch: pytest.Monk
     assert [r["headers"].get("X-Cache") for r in responses] == ["MISS", "HIT"]
 
 
-def test_no_line_of_a_whole_life_reveals_a_secret(
-    deployment: Deployment, gemini_server: FakeGemini, log_lines: LogLines
+def test_no_log_line_contains_a_secret(
+    deployment: Deployment, gemini_server: ScriptedServer, log_lines: LogLines
 ) -> None:
     gemini_server.will(gemini.status(401), gemini.status(403), gemini.status(503))
     for lat in ("1", "2", "3", "3"):

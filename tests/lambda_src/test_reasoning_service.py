@@ -1,19 +1,19 @@
-"""Cache-aside: when the model is asked, what is kept, and what a failing cache costs."""
+"""Cache-aside: hits, misses, and bypassing a failing cache."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+from reasoning.cache import CacheStatus
 from reasoning.deadline import Deadline
 from reasoning.errors import UpstreamAnswerError
-from reasoning.outcome import CacheStatus
 
 from testing.questions import ANSWER
 from tests.lambda_src.builders import DAY, NOW, Api, LogLines, key, query
 
 
-def test_a_miss_asks_once_and_is_kept(soon: Deadline) -> None:
+def test_a_miss_calls_the_model_once_and_is_cached(soon: Deadline) -> None:
     api = Api()
 
     first = api.service.answer(query(), soon)
@@ -37,7 +37,7 @@ def test_another_query_is_another_entry(soon: Deadline) -> None:
     assert api.service.answer(query(zscore="3.2"), soon).status is CacheStatus.MISS
 
 
-def test_an_expired_entry_is_asked_for_again_and_replaced(soon: Deadline) -> None:
+def test_an_expired_entry_is_replaced(soon: Deadline) -> None:
     api = Api()
     api.service.answer(query(), soon)
     api.clock.now += 90 * DAY
@@ -59,7 +59,7 @@ def test_a_broken_cache_is_bypassed_and_logged(soon: Deadline, log_lines: LogLin
     assert [line["event"] for line in log_lines()] == ["cache_read_failed", "cache_write_failed"]
 
 
-def test_a_table_that_takes_no_lease_costs_no_answer(soon: Deadline, log_lines: LogLines) -> None:
+def test_a_read_only_cache_does_not_prevent_an_answer(soon: Deadline, log_lines: LogLines) -> None:
     api = Api()
     api.cache.read_only = True
 
@@ -68,7 +68,7 @@ def test_a_table_that_takes_no_lease_costs_no_answer(soon: Deadline, log_lines: 
     assert events == ["cache_write_failed", "cache_write_failed"]
 
 
-def test_a_failure_of_the_model_is_not_cached(soon: Deadline) -> None:
+def test_an_error_of_the_model_is_not_cached(soon: Deadline) -> None:
     api = Api(failure=UpstreamAnswerError("scripted"))
     with pytest.raises(UpstreamAnswerError):
         api.service.answer(query(), soon)
@@ -77,17 +77,17 @@ def test_a_failure_of_the_model_is_not_cached(soon: Deadline) -> None:
     assert api.service.answer(query(), soon).status is CacheStatus.MISS
 
 
-def test_a_slow_cache_cannot_use_up_the_models_time() -> None:
+def test_the_time_for_the_cache_is_bounded() -> None:
     api = Api()
 
     api.service.answer(query(), Deadline.after(20))
 
-    read, *writes = api.cache.seconds_given
+    read, *writes = api.cache.budgets
     assert read <= 2
     assert max(writes) <= 1
 
 
-def test_a_popular_answer_is_not_read_again(soon: Deadline) -> None:
+def test_a_repeated_hit_does_not_read_the_table(soon: Deadline) -> None:
     api = Api()
     api.service.answer(query(), soon)
     reads = len(api.cache.reads)
@@ -96,7 +96,7 @@ def test_a_popular_answer_is_not_read_again(soon: Deadline) -> None:
     assert len(api.cache.reads) == reads
 
 
-def test_an_answer_that_was_deleted_is_gone_after_a_minute(soon: Deadline) -> None:
+def test_a_deleted_answer_is_not_served_after_a_minute(soon: Deadline) -> None:
     api = Api()
     api.service.answer(query(), soon)
     api.cache.entries.clear()
@@ -105,16 +105,16 @@ def test_an_answer_that_was_deleted_is_gone_after_a_minute(soon: Deadline) -> No
     assert api.service.answer(query(), soon).status is CacheStatus.MISS
 
 
-def test_the_model_leaves_half_a_second_for_write_and_response() -> None:
+def test_half_a_second_is_reserved_for_write_and_response() -> None:
     api = Api()
 
     api.service.answer(query(), Deadline.after(3))
 
-    (seconds,) = api.model.seconds_given
+    (seconds,) = api.model.budgets
     assert 2.3 < seconds <= 2.5
 
 
-def test_a_clock_that_went_back_gives_no_negative_age(soon: Deadline) -> None:
+def test_the_age_is_never_negative(soon: Deadline) -> None:
     api = Api()
     api.service.answer(query(), soon)
     api.clock.now -= 60

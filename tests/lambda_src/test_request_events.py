@@ -1,4 +1,4 @@
-"""Which requests are answered at all, and with which status the others are refused."""
+"""Parsing of events: methods, paths, bodies, query strings and fuzzed events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def status_of(event: object) -> int:
     return Api().send(event)["statusCode"]
 
 
-def test_get_and_post_reach_the_same_entry() -> None:
+def test_get_and_post_share_an_entry() -> None:
     api = Api()
 
     first = api.send(get_event(FIELDS))
@@ -39,7 +39,7 @@ def test_other_paths_are_not_found_whatever_the_method(path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "get", ""])
-def test_other_methods_are_told_the_allowed_ones(method: str) -> None:
+def test_other_methods_get_405_with_allow(method: str) -> None:
     response = Api().send({**get_event(FIELDS), "requestContext": {"http": {"method": method}}})
 
     assert response["statusCode"] == 405
@@ -47,7 +47,7 @@ def test_other_methods_are_told_the_allowed_ones(method: str) -> None:
 
 
 @pytest.mark.parametrize("as_base64", [False, True])
-def test_the_body_is_limited_by_its_bytes(as_base64: bool) -> None:
+def test_the_body_size_is_limited(as_base64: bool) -> None:
     def padded(size: int) -> dict[str, object]:
         body = json_body(FIELDS).encode().ljust(size)
         return post_event(body if as_base64 else body.decode())
@@ -72,11 +72,11 @@ def test_the_body_limit_counts_bytes_not_characters() -> None:
         ("", 415),
     ],
 )
-def test_the_body_must_be_declared_as_json(content_type: str, expected: int) -> None:
+def test_the_content_type_must_be_json(content_type: str, expected: int) -> None:
     assert status_of(post_event(json_body(FIELDS), content_type)) == expected
 
 
-def test_header_names_have_no_case() -> None:
+def test_header_names_are_case_insensitive() -> None:
     event = post_event(json_body(FIELDS))
     event["headers"] = {"Content-Type": "application/json"}
 
@@ -103,24 +103,24 @@ def test_header_names_have_no_case() -> None:
         json_body(FIELDS) + "x",
     ],
 )
-def test_a_body_that_is_no_json_object_is_a_bad_request(body: str | bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_a_bad_request(body: str | bytes) -> None:
     assert status_of(post_event(body)) == 400
 
 
-def test_a_body_that_is_no_base64_is_a_bad_request() -> None:
+def test_an_invalid_base64_body_is_a_bad_request() -> None:
     assert status_of({**post_event("not base64!"), "isBase64Encoded": True}) == 400
 
 
 @pytest.mark.parametrize(
     "query_string", ["lat", "%ff=1", "lat=%ed%a0%80", "&&", "a=1&" * 100 + "a=1"]
 )
-def test_a_query_string_that_cannot_be_decoded_is_a_bad_request(query_string: str) -> None:
+def test_an_invalid_query_string_is_a_bad_request(query_string: str) -> None:
     assert status_of(get_event(query_string)) == 400
 
 
 @given(st.text(alphabet="ab=&.-_1+%é", min_size=1, max_size=12))
-def test_a_plain_query_string_is_read_as_urllib_reads_it(query_string: str) -> None:
-    """The short way for plain ones must not be a different way."""
+def test_a_query_string_without_escapes_is_parsed_as_by_urllib(query_string: str) -> None:
+    """The fast path must agree with the general one."""
     request = HttpRequest.from_event(get_event(query_string))
     try:
         expected = parse_qsl(query_string, keep_blank_values=True, strict_parsing=True)
@@ -135,11 +135,11 @@ def test_a_plain_query_string_is_read_as_urllib_reads_it(query_string: str) -> N
 @pytest.mark.parametrize(
     "event", [None, [], "x", {}, {"requestContext": {}}, {"requestContext": {"http": None}}]
 )
-def test_an_event_that_is_no_http_request_is_a_bad_request(event: object) -> None:
+def test_an_event_that_is_not_an_http_request_is_a_bad_request(event: object) -> None:
     assert status_of(event) == 400
 
 
-ODD_TEXTS = st.one_of(
+UNUSUAL_TEXTS = st.one_of(
     st.text(max_size=20),
     st.text(st.characters(), max_size=5),
     st.sampled_from(
@@ -159,7 +159,7 @@ NAMES = st.sampled_from([*FIELDS, "unknown"])
 
 @st.composite
 def nearly_valid_fields(draw: st.DrawFn) -> dict[str, str]:
-    changed = draw(st.dictionaries(NAMES, ODD_TEXTS, max_size=3))
+    changed = draw(st.dictionaries(NAMES, UNUSUAL_TEXTS, max_size=3))
     removed = draw(st.sets(NAMES, max_size=2))
     return {name: text for name, text in {**FIELDS, **changed}.items() if name not in removed}
 
@@ -170,7 +170,7 @@ def bodies(draw: st.DrawFn) -> str | bytes:
         nearly_valid_fields().map(json_body)
         | JSON_VALUES.map(json.dumps)
         | st.dictionaries(NAMES, JSON_VALUES).map(json.dumps)
-        | ODD_TEXTS
+        | UNUSUAL_TEXTS
     )
     return text.encode("utf-8", "surrogatepass") if draw(st.booleans()) else text
 
@@ -181,8 +181,10 @@ EVENTS = st.one_of(
             "&".join(f"{name}={text}" for name, text in fields.items()),
         )
     ),
-    ODD_TEXTS.map(get_event),
-    st.builds(post_event, bodies(), st.sampled_from(["application/json", "text/html"]) | ODD_TEXTS),
+    UNUSUAL_TEXTS.map(get_event),
+    st.builds(
+        post_event, bodies(), st.sampled_from(["application/json", "text/html"]) | UNUSUAL_TEXTS
+    ),
     st.builds(
         lambda event, key, value: {**event, key: value},
         nearly_valid_fields().map(get_event),
@@ -197,7 +199,7 @@ EVENTS = st.one_of(
 
 @settings(max_examples=200)
 @given(EVENTS)
-def test_no_event_is_answered_as_a_defect(event: object) -> None:
+def test_no_event_is_an_internal_error(event: object) -> None:
     response = Api().send(event)
 
     assert response["statusCode"] in {200, 400, 404, 405, 413, 415}

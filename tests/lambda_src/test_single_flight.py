@@ -1,11 +1,13 @@
-"""Many instances miss at once: one asks, the others wait for it, and nobody is left behind."""
+"""Single flight: leases, followers, takeover, stale answers and negative caching."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from reasoning.cache import CacheStatus, Failure, Lease
 from reasoning.deadline import Deadline
 from reasoning.errors import (
     ApiError,
@@ -15,38 +17,44 @@ from reasoning.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from reasoning.models import CacheEntry
-from reasoning.outcome import CacheStatus
-from reasoning.snapshot import Failure, Lease
 
-from tests.lambda_src.builders import DAY, NOW, Api, key, query
+from tests.lambda_src.builders import KEY, NOW, Api, entry, query
 
-OTHER = Lease(key=key(), owner="other", until=1000 * (NOW + 22))
-ENTRY = CacheEntry(key=key(), reasoning_json="{}", model="m", cached_at=NOW, expires_at=NOW + DAY)
+OTHER = Lease(key=KEY, owner="other", until=1000 * (NOW + 22))
+ENTRY = entry()
 
 
-class Waiting:
-    """An instance that finds the key leased; each pause is a moment at which things happen."""
+class Follower:
+    """An instance that finds the key leased; each of its pauses runs the next of `steps`."""
 
-    def __init__(self, *moments: Callable[[Api], None]) -> None:
+    def __init__(self, *steps: Callable[[Api], None]) -> None:
         self.api = Api()
         self.api.cache.leases[OTHER.key] = OTHER
         self.pauses: list[float] = []
-        self._moments = list(moments)
-        self._service = self.api.instance(pause=self._pause)
+        self._steps = list(steps)
+        self._service = self.api.instance(sleep=self._sleep)
 
-    def _pause(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.api.clock.now += seconds
-        if self._moments:
-            self._moments.pop(0)(self.api)
+        if self._steps:
+            self._steps.pop(0)(self.api)
 
     def answer(self, seconds: float = 25.0) -> CacheStatus:
         return self._service.answer(query(), Deadline.after(seconds)).status
 
 
+def stale_follower() -> Follower:
+    """Return a follower that has an expired answer."""
+    follower = Follower()
+    follower.api.cache.entries[KEY] = ENTRY
+    follower.api.clock.now = ENTRY.expires_at
+    follower.api.cache.leases[KEY] = replace(OTHER, until=1000 * (ENTRY.expires_at + 22))
+    return follower
+
+
 def nothing(_api: Api) -> None:
-    """Let a moment pass."""
+    """Change nothing."""
 
 
 def answered(api: Api) -> None:
@@ -54,50 +62,48 @@ def answered(api: Api) -> None:
 
 
 def failed(kind: str) -> Callable[[Api], None]:
-    def moment(api: Api) -> None:
+    def step(api: Api) -> None:
         failure = Failure(kind=kind, owner=OTHER.owner, retry_after=7)
-        api.cache.fail(OTHER, failure, Deadline.after(1))
+        api.cache.release(OTHER, failure, Deadline.after(1))
 
-    return moment
+    return step
 
 
 def died(api: Api) -> None:
     api.clock.now = OTHER.until / 1000 + 1
 
 
-def test_who_waits_gets_the_answer_of_who_asked() -> None:
-    waiting = Waiting(nothing, nothing, answered)
+def test_a_follower_gets_the_answer_of_the_holder() -> None:
+    follower = Follower(nothing, nothing, answered)
 
-    assert waiting.answer() is CacheStatus.HIT
-    assert waiting.api.model.queries == []
-    # The first look may be cheap; those that wait must see a write as soon as it is done.
-    assert waiting.api.cache.reads[1:] == [True] * len(waiting.api.cache.reads[1:])
-
-
-def test_pauses_grow_from_a_twentieth_of_a_second_to_half_of_one() -> None:
-    waiting = Waiting(*[nothing] * 20, answered)
-    waiting.answer()
-
-    assert waiting.pauses[0] <= 0.05
-    assert 0.25 <= waiting.pauses[-1] <= 0.5
-    assert len(set(waiting.pauses)) > 15, "followers would move in step"
+    assert follower.answer() is CacheStatus.HIT
+    assert follower.api.model.queries == []
+    # The first read may be eventually consistent; polling must see a write at once.
+    assert follower.api.cache.reads[1:] == [True] * len(follower.api.cache.reads[1:])
 
 
-def test_a_dead_holder_is_taken_over() -> None:
-    waiting = Waiting(nothing, died)
+def test_the_polling_interval_grows_with_jitter() -> None:
+    follower = Follower(*[nothing] * 20, answered)
+    follower.answer()
 
-    assert waiting.answer() is CacheStatus.MISS
-    assert len(waiting.api.model.queries) == 1
+    assert follower.pauses[0] <= 0.05
+    assert 0.25 <= follower.pauses[-1] <= 0.5
+    assert len(set(follower.pauses)) > 15, "followers would poll in step"
 
 
-def test_a_holder_that_was_taken_over_can_write_no_more() -> None:
-    waiting = Waiting(died)
-    waiting.answer()
-    late = CacheEntry(
-        key=key(), reasoning_json='{"late":1}', model="m", cached_at=NOW, expires_at=NOW + DAY
-    )
+def test_the_lease_of_a_dead_holder_is_taken_over() -> None:
+    follower = Follower(nothing, died)
 
-    assert not waiting.api.cache.put(late, query(), OTHER, Deadline.after(1))
+    assert follower.answer() is CacheStatus.MISS
+    assert len(follower.api.model.queries) == 1
+
+
+def test_a_former_holder_is_fenced() -> None:
+    follower = Follower(died)
+    follower.answer()
+    late = entry(reasoning_json='{"late":1}')
+
+    assert not follower.api.cache.put(late, query(), OTHER, Deadline.after(1))
 
 
 @pytest.mark.parametrize(
@@ -110,15 +116,15 @@ def test_a_holder_that_was_taken_over_can_write_no_more() -> None:
         ("upstream-timeout", UpstreamUnavailableError),
     ],
 )
-def test_who_waits_shares_the_failure_too(kind: str, expected: type[ApiError]) -> None:
-    waiting = Waiting(nothing, failed(kind))
+def test_a_follower_shares_the_failure_of_the_holder(kind: str, expected: type[ApiError]) -> None:
+    follower = Follower(nothing, failed(kind))
 
     with pytest.raises(expected):
-        waiting.answer()
-    assert waiting.api.model.queries == []
+        follower.answer()
+    assert follower.api.model.queries == []
 
 
-def test_the_next_question_after_a_failure_asks_again() -> None:
+def test_the_next_request_after_a_failure_calls_the_model() -> None:
     api = Api(failure=UpstreamTimeoutError("scripted", retry_after=1))
     with pytest.raises(UpstreamTimeoutError):
         api.service.answer(query(), Deadline.after(5))
@@ -127,36 +133,24 @@ def test_the_next_question_after_a_failure_asks_again() -> None:
     assert api.service.answer(query(), Deadline.after(5)).status is CacheStatus.MISS
 
 
-def test_who_runs_out_of_time_is_told_when_to_come_back() -> None:
+def test_a_follower_that_times_out_has_retry_after() -> None:
     with pytest.raises(UpstreamUnavailableError) as raised:
-        Waiting().answer(seconds=0.52)
+        Follower().answer(seconds=0.52)
     assert raised.value.retry_after == 2
 
 
-def test_who_cannot_wait_gets_the_expired_answer() -> None:
-    waiting = Waiting()
-    waiting.api.cache.entries[key()] = ENTRY
-    waiting.api.clock.now = ENTRY.expires_at
-    waiting.api.cache.leases[key()] = Lease(
-        key=key(), owner="other", until=1000 * (ENTRY.expires_at + 22)
-    )
-
-    assert waiting.answer(seconds=0.52) is CacheStatus.STALE
+def test_a_follower_that_times_out_gets_the_stale_answer() -> None:
+    assert stale_follower().answer(seconds=0.52) is CacheStatus.STALE
 
 
-def test_who_has_an_expired_answer_waits_two_seconds_at_most(
+def test_a_follower_with_a_stale_answer_waits_two_seconds_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    waiting = Waiting()
-    waiting.api.cache.entries[key()] = ENTRY
-    waiting.api.clock.now = ENTRY.expires_at
-    waiting.api.cache.leases[key()] = Lease(
-        key=key(), owner="other", until=1000 * (ENTRY.expires_at + 22)
-    )
-    monkeypatch.setattr("time.monotonic", waiting.api.clock)
+    follower = stale_follower()
+    monkeypatch.setattr("time.monotonic", follower.api.clock)
 
-    assert waiting.answer() is CacheStatus.STALE
-    assert 1.4 < sum(waiting.pauses) <= 2
+    assert follower.answer() is CacheStatus.STALE
+    assert 1.4 < sum(follower.pauses) <= 2
 
 
 @pytest.mark.parametrize(
@@ -168,9 +162,9 @@ def test_who_has_an_expired_answer_waits_two_seconds_at_most(
         UpstreamAuthenticationError("scripted"),
     ],
 )
-def test_an_expired_answer_is_better_than_none(failure: ApiError) -> None:
+def test_a_stale_answer_is_served_if_the_model_fails(failure: ApiError) -> None:
     api = Api(failure=failure)
-    api.cache.entries[key()] = ENTRY
+    api.cache.entries[KEY] = ENTRY
     api.clock.now = ENTRY.expires_at
 
     outcome = api.service.answer(query(), Deadline.after(5))
@@ -181,7 +175,7 @@ def test_an_expired_answer_is_better_than_none(failure: ApiError) -> None:
     assert api.service.answer(query(), Deadline.after(5)).status is CacheStatus.MISS
 
 
-def test_a_refused_query_is_not_asked_again_for_two_minutes() -> None:
+def test_a_rejected_query_is_negatively_cached_for_two_minutes() -> None:
     api = Api(failure=UpstreamRejectedError("scripted"))
     for _ in range(3):
         with pytest.raises(UpstreamRejectedError):
@@ -194,7 +188,7 @@ def test_a_refused_query_is_not_asked_again_for_two_minutes() -> None:
     assert len(api.model.queries) == 2
 
 
-def test_a_refusal_concerns_its_query_alone() -> None:
+def test_negative_caching_applies_to_its_query_only() -> None:
     api = Api(failure=UpstreamRejectedError("scripted"))
     with pytest.raises(UpstreamRejectedError):
         api.service.answer(query(), Deadline.after(5))
@@ -203,7 +197,7 @@ def test_a_refusal_concerns_its_query_alone() -> None:
     assert api.service.answer(query(lat="1"), Deadline.after(5)).status is CacheStatus.MISS
 
 
-def test_a_model_that_keeps_failing_is_not_asked_and_no_lease_is_taken() -> None:
+def test_an_open_breaker_prevents_calls_and_leases() -> None:
     api = Api(failure=UpstreamUnavailableError("scripted", retry_after=7))
     for index in range(8):
         with pytest.raises(UpstreamUnavailableError):
@@ -213,7 +207,7 @@ def test_a_model_that_keeps_failing_is_not_asked_and_no_lease_is_taken() -> None
     assert api.cache.leases == {}
 
 
-def test_an_answer_lets_the_failures_before_it_be_forgotten() -> None:
+def test_an_answer_resets_the_breaker() -> None:
     failure = UpstreamUnavailableError("scripted", retry_after=7)
     api = Api()
     for index in range(9):
@@ -224,15 +218,15 @@ def test_an_answer_lets_the_failures_before_it_be_forgotten() -> None:
     assert len(api.model.queries) == 9
 
 
-def test_a_defect_keeps_nobody_waiting() -> None:
-    api = Api(failure=RuntimeError("a defect"))
+def test_an_unexpected_exception_releases_the_lease() -> None:
+    api = Api(failure=RuntimeError("unexpected"))
     with pytest.raises(RuntimeError):
         api.service.answer(query(), Deadline.after(5))
 
     assert api.cache.leases == {}
 
 
-def test_refusals_do_not_count_against_the_model() -> None:
+def test_rejections_do_not_open_the_breaker() -> None:
     api = Api(failure=UpstreamRejectedError("scripted"))
     for index in range(8):
         with pytest.raises(UpstreamRejectedError):

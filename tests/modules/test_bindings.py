@@ -1,18 +1,16 @@
-"""The four guards of fast synthesis, and its loud way back to the stock one.
+"""The four guards of fast synthesis, and its fallback to stock loading with a warning.
 
-They fail when a new release of cdktf, the bindings or jsii breaks an assumption of
-modules/fast_import/bindings.py, before anyone wonders why synthesis has become slow or different.
+They fail when a new release of CDKTF, CDK Terrain, the bindings or jsii breaks an assumption of
+modules/fast_import/bindings.py, before synthesis becomes slow or different unnoticed.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import tarfile
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,34 +18,16 @@ import pytest
 
 from modules import environments
 from modules.fast_import.bindings import STOCK_VARIABLE
+from tests.modules.interpreters import INSTALLED, ROOT, run_code, run_python
 
-ROOT = Path(__file__).resolve().parents[2]
 HOOK = ROOT / "modules" / "fast_import" / "lazy-index.cjs"
 PEAK_MB = 300
 
-
-def _python(
-    code: str, *, variables: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("CO2_")}
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        cwd=ROOT,
-        env=clean | (variables or {}),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=300,
-    )
+with_every_package = pytest.mark.parametrize("python", INSTALLED, ids=lambda path: path.parts[-3])
 
 
-def _synthesize(output: Path, **variables: str) -> str:
-    code = f"""
-        import sys
-        from modules.command import main
-        sys.exit(main(["--output", {str(output)!r}]))
-    """
-    return _python(code, variables=variables).stderr
+def _synthesize(python: Path, output: Path, **variables: str) -> str:
+    return run_python("main.py", f"--output={output}", python=python, variables=variables).stderr
 
 
 def _documents(output: Path) -> dict[str, bytes]:
@@ -55,9 +35,10 @@ def _documents(output: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_stock_and_fast_loading_write_the_same_bytes(tmp_path: Path) -> None:
-    assert _synthesize(tmp_path / "fast") == ""
-    _synthesize(tmp_path / "stock", **{STOCK_VARIABLE: "1"})
+@with_every_package
+def test_stock_and_fast_loading_write_the_same_bytes(python: Path, tmp_path: Path) -> None:
+    assert _synthesize(python, tmp_path / "fast") == ""
+    _synthesize(python, tmp_path / "stock", **{STOCK_VARIABLE: "1"})
     fast = _documents(tmp_path / "fast")
     assert set(fast) == {
         environment.naming.stack(layer)
@@ -69,9 +50,12 @@ def test_stock_and_fast_loading_write_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_no_type_of_the_provider_refers_to_another_submodule() -> None:
-    """Otherwise a lazily loaded submodule could be handed a type that nothing has imported."""
+    """Otherwise a lazily loaded submodule could receive a type that nothing has imported.
+
+    The bindings of CDK Terrain import such a type themselves.
+    """
     references = list(_references())
-    assert len(references) > 10_000, "the type description is no longer read as it is written"
+    assert len(references) > 10_000, "the format of the type description has changed"
     crossing = [
         f"{name} -> {reference}"
         for name, reference in references
@@ -82,7 +66,7 @@ def test_no_type_of_the_provider_refers_to_another_submodule() -> None:
 
 
 def _references() -> Iterator[tuple[str, str]]:
-    """Each type of the provider with each type that it refers to."""
+    """Yield each type of the provider with each type that it refers to."""
     spec = importlib.util.find_spec("cdktf_cdktf_provider_aws._jsii")
     assert spec is not None
     assert spec.origin is not None
@@ -111,8 +95,9 @@ def _named(value: object) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_node_stays_small(tmp_path: Path) -> None:
-    """A kernel that started without the hook needs twice as much: cdktf was imported too early."""
+@with_every_package
+def test_node_stays_small(python: Path, tmp_path: Path) -> None:
+    """A kernel without the hook, started by an early import of cdktf, needs twice as much."""
     code = f"""
         import resource, subprocess, sys
         command = [sys.executable, "main.py", "--output", {str(tmp_path / "out")!r}]
@@ -120,43 +105,49 @@ def test_node_stays_small(tmp_path: Path) -> None:
         print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     """
     unit = 1024 * 1024 if sys.platform == "darwin" else 1024
-    assert int(_python(code).stdout) / unit < PEAK_MB
+    assert int(run_code(code, python=python).stdout) / unit < PEAK_MB
 
 
 @pytest.mark.slow
-def test_the_first_run_leaves_the_index_that_makes_the_second_fast(tmp_path: Path) -> None:
+@with_every_package
+def test_the_first_run_leaves_the_index_that_makes_the_second_fast(
+    python: Path, tmp_path: Path
+) -> None:
     cache = tmp_path / "cache"
-    _synthesize(tmp_path / "out", JSII_RUNTIME_PACKAGE_CACHE_ROOT=str(cache))
-    assert list(cache.glob("@cdktf/provider-aws/*/*/.jsii.runtime.v*.json"))
+    _synthesize(python, tmp_path / "out", JSII_RUNTIME_PACKAGE_CACHE_ROOT=str(cache))
+    assert list(cache.glob("*/provider-aws/*/*/.jsii.runtime.v*.json"))
 
 
-def test_an_early_import_of_cdktf_falls_back_and_says_so() -> None:
+def test_an_early_import_of_cdktf_falls_back_with_a_warning() -> None:
     code = """
         import cdktf
         from modules.fast_import import bindings
-        bindings.load("cdktf_cdktf_provider_aws")
+        bindings.load()
     """
-    assert "cdktf was imported before" in _python(code).stderr
+    assert "cdktf was imported before" in run_code(code).stderr
 
 
-def test_an_unknown_python_layout_falls_back_and_says_so(tmp_path: Path) -> None:
-    (tmp_path / "strange_provider").mkdir()
-    (tmp_path / "strange_provider" / "__init__.py").write_text("answer = 42\n", encoding="utf-8")
+def test_an_unknown_python_layout_falls_back_with_a_warning(tmp_path: Path) -> None:
+    provider = tmp_path / "cdktf_cdktf_provider_aws"
+    provider.mkdir()
+    (provider / "__init__.py").write_text("answer = 42\n", encoding="utf-8")
     code = f"""
         import sys
         sys.path.insert(0, {str(tmp_path)!r})
         from modules.fast_import import bindings
-        bindings.load("strange_provider")
-        import strange_provider
-        print(strange_provider.answer)
+        bindings.load()
+        import cdktf_cdktf_provider_aws
+        print(cdktf_cdktf_provider_aws.answer)
     """
-    done = _python(code)
-    assert "strange_provider has no _jsii folder" in done.stderr
+    done = run_code(code)
+    assert "cdktf_cdktf_provider_aws has no _jsii folder" in done.stderr
     assert done.stdout == "42\n"
 
 
-def _node(index: str, script: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    library = tmp_path / "node_modules" / "@cdktf" / "provider-aws" / "lib"
+def _node(
+    index: str, script: str, tmp_path: Path, scope: str = "@cdktf"
+) -> subprocess.CompletedProcess[str]:
+    library = tmp_path / "node_modules" / scope / "provider-aws" / "lib"
     library.mkdir(parents=True)
     (library / "index.js").write_text(index, encoding="utf-8")
     for name in ("one", "two"):
@@ -173,13 +164,14 @@ def _node(index: str, script: str, tmp_path: Path) -> subprocess.CompletedProces
     )
 
 
-def test_a_resources_code_is_read_when_it_is_first_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scope", ["@cdktf", "@cdktn"])
+def test_the_code_of_a_resource_is_loaded_on_first_use(scope: str, tmp_path: Path) -> None:
     index = 'exports.one = require("./one");\nexports.two = require("./two");\n'
-    script = 'const p = require("@cdktf/provider-aws/lib"); console.log(p.two.name);'
-    assert _node(index, script, tmp_path).stdout == "loaded two\ntwo\n"
+    script = f'const p = require("{scope}/provider-aws/lib"); console.log(p.two.name);'
+    assert _node(index, script, tmp_path, scope).stdout == "loaded two\ntwo\n"
 
 
-def test_an_unknown_node_layout_is_loaded_whole_and_says_so(tmp_path: Path) -> None:
+def test_an_unknown_node_layout_is_loaded_whole_with_a_warning(tmp_path: Path) -> None:
     index = 'module.exports = { one: require("./one"), two: require("./two") };\n'
     script = 'console.log(require("@cdktf/provider-aws/lib").two.name);'
     done = _node(index, script, tmp_path)

@@ -1,4 +1,4 @@
-"""What Terraform builds and what the function expects of it are written twice; here they meet."""
+"""What the function needs of the stacks: parameters, variables and its package."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reasoning.config import PARAMETER_SUFFIXES
 
+from modules.catalogue import PARAMETERS
 from modules.naming import Naming
 from tests.modules.terraform_json import Stack, mapping
 
@@ -27,15 +27,15 @@ SMALL = {
 RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
 
-def test_every_parameter_that_the_function_reads_is_made(shipped: dict[str, Stack]) -> None:
-    made = {
+def test_every_parameter_of_the_catalogue_is_created(shipped: dict[str, Stack]) -> None:
+    created = {
         arguments["name"]
         for layer in ("base", "storage")
         for address, arguments in shipped[f"dev-{layer}"].resources().items()
         if address.startswith("aws_ssm_parameter.")
     }
     prefix = Naming(environment="dev").parameters
-    assert {f"{prefix}{suffix}" for suffix in PARAMETER_SUFFIXES} <= made
+    assert created == {f"{prefix}/{parameter.path}" for parameter in PARAMETERS}
 
 
 def test_the_function_is_told_where_to_look(shipped: dict[str, Stack]) -> None:

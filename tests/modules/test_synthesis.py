@@ -1,4 +1,4 @@
-"""The output as a whole: the same bytes again, from elsewhere, and by part."""
+"""Synthesis is reproducible: the same bytes in every run, folder and selection of layers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_second_run_writes_the_same_bytes(shipped: dict[str, Stack], tmp_path:
     assert _files(tmp_path / "somewhere" / "else") == first
 
 
-def test_no_path_of_this_machine_is_written(shipped: dict[str, Stack]) -> None:
+def test_no_absolute_path_is_written(shipped: dict[str, Stack]) -> None:
     home = str(Path.home()).encode()
     checkout = str(Path(__file__).parents[2]).encode()
     for name, content in _files(shipped["dev-base"].folder.parent.parent).items():
@@ -34,7 +34,7 @@ def test_no_path_of_this_machine_is_written(shipped: dict[str, Stack]) -> None:
             assert checkout not in content, name
 
 
-def test_a_chosen_layer_is_the_same_as_in_a_whole_run(
+def test_a_selected_layer_is_the_same_as_in_a_full_run(
     shipped: dict[str, Stack], tmp_path: Path
 ) -> None:
     names = synthesize(environments.load(["prod"]), output=tmp_path, layers=[Layer.STORAGE])

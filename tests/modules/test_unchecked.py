@@ -1,4 +1,4 @@
-"""What changes in a package that is imported without its run-time checks, and what does not."""
+"""Packages imported without run-time checks lose their checks and nothing else."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from modules.fast_import.unchecked import import_unchecked
 
 CODE = """
-def noted(value):
+def recorded(value):
     seen.append(value)
     return value
 
 seen = []
 
-def checked(value: noted("a hint")) -> None:
+def checked(value: recorded("a hint")) -> None:
     if __debug__:
         seen.append("a check")
 """
@@ -50,24 +50,24 @@ def _seen(name: str) -> list[str]:
     return seen
 
 
-def test_a_chosen_package_evaluates_no_hints_and_checks_nothing(package: Package) -> None:
+def test_a_listed_package_evaluates_no_hints_and_checks_nothing(package: Package) -> None:
     package("generated")
     import_unchecked(["generated"])
     assert _seen("generated") == []
 
 
-def test_other_packages_are_left_alone(package: Package) -> None:
+def test_other_packages_are_unchanged(package: Package) -> None:
     package("written")
     import_unchecked(["generated"])
     assert _seen("written") == ["a hint", "a check"]
 
 
-def test_bytecode_is_kept_apart_from_what_python_itself_keeps(package: Package) -> None:
+def test_bytecode_is_cached_under_a_separate_name(package: Package) -> None:
     folder = package("generated")
     assert _seen("generated") == ["a hint", "a check"]
     del sys.modules["generated"]
     import_unchecked(["generated"])
     assert _seen("generated") == []
-    kept = sorted(path.name for path in (folder / "__pycache__").iterdir())
-    usual = f"__init__.{sys.implementation.cache_tag}"
-    assert kept == [f"{usual}.opt-unchecked.pyc", f"{usual}.pyc"]
+    cached = sorted(path.name for path in (folder / "__pycache__").iterdir())
+    stem = f"__init__.{sys.implementation.cache_tag}"
+    assert cached == [f"{stem}.opt-unchecked.pyc", f"{stem}.pyc"]

@@ -1,4 +1,4 @@
-"""Which other sites' pages may ask this API, said in the headers that browsers look for.
+"""Cross-origin resource sharing (CORS): which other sites' pages may call this API.
 
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """
@@ -6,31 +6,27 @@ https://fetch.spec.whatwg.org/#http-cors-protocol
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from reasoning.events import METHODS
-
-if TYPE_CHECKING:
-    from reasoning.events import HttpRequest
+from reasoning.events import METHODS, HttpRequest
 
 _ALLOWED_HEADERS = "Content-Type, If-None-Match, X-Amz-Content-Sha256"
 _EXPOSED_HEADERS = "Age, ETag, Retry-After, X-Cache, X-Request-Id"
-_PREFLIGHT_SECONDS = "3600"
+_PREFLIGHT_MAX_AGE_SECONDS = "3600"
 
 
 @dataclass(frozen=True, slots=True)
-class CrossOrigin:
-    """The origins let in: none unless named, all with `*`."""
+class CorsPolicy:
+    """The allowed origins; `*` allows all, and by default there are none."""
 
     origins: frozenset[str] = frozenset()
 
     @classmethod
-    def parse(cls, text: str) -> CrossOrigin:
-        """Read origins separated by commas."""
+    def parse(cls, text: str) -> CorsPolicy:
+        """Parse comma-separated origins."""
         return cls(frozenset(origin.strip() for origin in text.split(",") if origin.strip()))
 
     def headers(self, request: HttpRequest | None) -> dict[str, str]:
-        """Return what every response to a request carries; None is a request nobody could read."""
+        """Return the CORS headers of a response; `request` is None if it could not be parsed."""
         if not self.origins:
             return {}
         if "*" in self.origins:
@@ -40,7 +36,7 @@ class CrossOrigin:
             }
         origin = request.headers.get("origin", "") if request else ""
         if origin not in self.origins:
-            # A cache must not give this response to a page that is let in.
+            # Without Vary, a shared cache would serve this response to allowed origins, too.
             return {"Vary": "Origin"}
         return {
             "Vary": "Origin",
@@ -49,12 +45,12 @@ class CrossOrigin:
         }
 
     def preflight_headers(self, request: HttpRequest) -> dict[str, str] | None:
-        """Return the answer to a browser that asks before it sends, None if this is none."""
-        asks = request.method == "OPTIONS" and "access-control-request-method" in request.headers
-        if not (self.origins and asks):
+        """Return the headers of the response to a preflight request, None for other requests."""
+        preflight = "access-control-request-method" in request.headers
+        if not (self.origins and preflight and request.method == "OPTIONS"):
             return None
         return {
             "Access-Control-Allow-Methods": ", ".join(METHODS),
             "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
-            "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
+            "Access-Control-Max-Age": _PREFLIGHT_MAX_AGE_SECONDS,
         }

@@ -1,9 +1,9 @@
-"""A model that keeps failing is left alone, and asked again after a while."""
+"""The circuit breaker: closed, open and half-open."""
 
 from __future__ import annotations
 
 import pytest
-from reasoning.breaker import CircuitBreaker
+from reasoning.circuit_breaker import CircuitBreaker
 from reasoning.errors import UpstreamUnavailableError
 
 from tests.lambda_src.builders import Clock
@@ -14,39 +14,39 @@ def clock() -> Clock:
     return Clock()
 
 
-def failing(breaker: CircuitBreaker, times: int) -> None:
+def fail(breaker: CircuitBreaker, times: int) -> None:
     for _ in range(times):
         breaker.check()
-        breaker.failed()
+        breaker.record_failure()
 
 
-def test_the_fifth_failure_in_a_row_opens_it(clock: Clock) -> None:
+def test_the_fifth_consecutive_failure_opens_it(clock: Clock) -> None:
     breaker = CircuitBreaker(clock)
-    failing(breaker, 4)
-    breaker.succeeded()
-    failing(breaker, 5)
+    fail(breaker, 4)
+    breaker.record_success()
+    fail(breaker, 5)
 
     with pytest.raises(UpstreamUnavailableError) as raised:
         breaker.check()
     assert raised.value.retry_after == 10
 
 
-def test_after_the_pause_one_failure_opens_it_again(clock: Clock) -> None:
+def test_a_failure_while_half_open_opens_it_again(clock: Clock) -> None:
     breaker = CircuitBreaker(clock)
-    failing(breaker, 5)
+    fail(breaker, 5)
     clock.now += 10
-    failing(breaker, 1)
+    fail(breaker, 1)
 
     with pytest.raises(UpstreamUnavailableError):
         breaker.check()
 
 
-def test_after_the_pause_a_success_closes_it(clock: Clock) -> None:
+def test_a_success_while_half_open_closes_it(clock: Clock) -> None:
     breaker = CircuitBreaker(clock)
-    failing(breaker, 5)
+    fail(breaker, 5)
     clock.now += 10
     breaker.check()
-    breaker.succeeded()
+    breaker.record_success()
 
-    failing(breaker, 4)
+    fail(breaker, 4)
     breaker.check()

@@ -1,4 +1,4 @@
-"""Responses read as http.client reads them, and refused where it would guess."""
+"""The response parser agrees with http.client, and rejects ambiguous responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reasoning.http_response import HttpResponse
+from reasoning.response_parser import HttpResponse
 
 
 class _Socket:
@@ -53,7 +53,7 @@ def _stock(sent: bytes) -> tuple[http.client.HTTPResponse, bytes]:
         b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-def test_status_body_and_connection_are_those_of_the_library(sent: bytes) -> None:
+def test_status_body_and_connection_are_those_of_http_client(sent: bytes) -> None:
     ours, body = _ours(sent)
     stock, expected = _stock(sent)
     assert body == expected
@@ -68,7 +68,7 @@ def test_status_body_and_connection_are_those_of_the_library(sent: bytes) -> Non
         max_size=5,
     )
 )
-def test_headers_are_those_of_the_library(fields: dict[str, str]) -> None:
+def test_headers_are_those_of_http_client(fields: dict[str, str]) -> None:
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     sent = f"HTTP/1.1 200 OK\r\n{head}Content-Length: 0\r\n\r\n".encode("latin-1")
     ours, _ = _ours(sent)
@@ -77,7 +77,7 @@ def test_headers_are_those_of_the_library(fields: dict[str, str]) -> None:
         assert ours.fields[name] == stock.headers[name].strip()
 
 
-def test_a_repeated_header_keeps_all_its_values() -> None:
+def test_repeated_headers_are_joined() -> None:
     response, _ = _ours(b"HTTP/1.1 200 OK\r\nA: 1\r\na: 2\r\nContent-Length: 0\r\n\r\n")
     assert response.fields["a"] == "1, 2"
 
@@ -99,11 +99,11 @@ def test_a_repeated_header_keeps_all_its_values() -> None:
         b"HTTP/1.1 200 OK\r\nA: 1\r\n",
     ],
 )
-def test_what_could_be_read_in_two_ways_is_refused(sent: bytes) -> None:
+def test_ambiguous_responses_are_rejected(sent: bytes) -> None:
     with pytest.raises(http.client.HTTPException):
         _ours(sent)
 
 
-def test_a_connection_that_was_closed_is_told_from_a_bad_response() -> None:
+def test_a_closed_connection_is_distinguished_from_a_bad_response() -> None:
     with pytest.raises(http.client.RemoteDisconnected):
         _ours(b"")

@@ -1,23 +1,21 @@
-"""The answers that this process gave lately, so that a popular question needs no table."""
+"""An in-process LRU cache of answers, so that popular queries do not read the table."""
 
 from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from reasoning.models import CacheEntry
+from reasoning.models import CacheEntry
 
 _MAX_BYTES = 4 * 1024 * 1024
-# An answer that an operator deletes from the table is gone everywhere after this time.
-_MAX_SECONDS = 60
-# Key, entry and the place in the dictionary, measured generously.
+# Bounds how long an answer that was deleted from the table is still served.
+_MAX_AGE_SECONDS = 60
+# Generous estimate for the key, the entry object and its slot in the dictionary.
 _OVERHEAD_BYTES = 600
 
 
-class HotAnswers:
-    """The answers used last, bounded in bytes; each is kept for a minute."""
+class AnswerCache:
+    """Keeps the most recently used answers for a minute each, bounded in bytes."""
 
     def __init__(self, max_bytes: int = _MAX_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -25,30 +23,30 @@ class HotAnswers:
         self._entries: OrderedDict[str, tuple[CacheEntry, float]] = OrderedDict()
 
     def get(self, key: str, now: float) -> CacheEntry | None:
-        """Return the answer under a key if it is valid at `now` (seconds since 1970)."""
+        """Return the answer under a key if it is valid at `now` (Unix seconds)."""
         found = self._entries.get(key)
         if found is None:
             return None
-        entry, kept_at = found
-        # A clock that was set back must not make an answer last.
-        if not 0 <= now - kept_at < _MAX_SECONDS or entry.expires_at <= now:
-            self._drop(key)
+        entry, cached_at = found
+        # The lower bound: a clock that was set back must not extend the lifetime.
+        if not 0 <= now - cached_at < _MAX_AGE_SECONDS or entry.expires_at <= now:
+            self._evict(key)
             return None
         self._entries.move_to_end(key)
         return entry
 
-    def keep(self, entry: CacheEntry, now: float) -> None:
-        """Keep an answer; those used longest ago make room for it."""
-        self._drop(entry.key)
+    def put(self, entry: CacheEntry, now: float) -> None:
+        """Add an answer, evicting the least recently used ones if there is no room."""
+        self._evict(entry.key)
         size = _size(entry)
         if size > self._max_bytes:
             return
         while self._bytes + size > self._max_bytes:
-            self._drop(next(iter(self._entries)))
+            self._evict(next(iter(self._entries)))
         self._entries[entry.key] = (entry, now)
         self._bytes += size
 
-    def _drop(self, key: str) -> None:
+    def _evict(self, key: str) -> None:
         found = self._entries.pop(key, None)
         if found is not None:
             self._bytes -= _size(found[0])
