@@ -12,9 +12,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ops.common.errors import OperatorError, reported
-from ops.common.options import Debug, DryRun, Json
+from ops.common.command import command
+from ops.common.errors import OperatorError
+from ops.common.options import Debug, DryRun, command_group
 from ops.common.output import Output
+from ops.common.session import output
 from ops.local import report, runfile
 from ops.local.context import LocalContext
 from ops.local.display import Display
@@ -24,12 +26,7 @@ from ops.local.services.children import Children
 from ops.local.status import status
 from ops.local.up import plan_up, up
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="The whole system on this machine, without an AWS account.",
-)
+app = command_group()
 
 Port = Annotated[
     int | None,
@@ -39,51 +36,32 @@ Port = Annotated[
     ),
 ]
 
-_UP_EPILOG = """\
-\b
-example:
-  python -m ops local up --port 4600
-
-\b
-exit codes:
-  0         it runs, and the function answered
-  1         something failed
-  2         an option or a setting is wrong
-  3         a tool or the AWS provider is missing or too old
-  4         a port is in use, or another command is running
-  5         refused, because something is not provably local
-  129..143  stopped by a signal (130: Ctrl-C)
-"""
-
-_DOWN_EPILOG = """\
-\b
-example:
-  python -m ops local down --dry-run
-
-\b
-exit codes:
-  0         everything is removed, or nothing was running
-  1         Terraform failed; everything was stopped and deleted all the same
-  4         another command is running
-  129..143  stopped by a signal (130: Ctrl-C); run it again
-"""
-
-_STATUS_EPILOG = """\
-\b
-example:
-  python -m ops local status --json
-
-\b
-exit codes:
-  0  the emulator and the stand-in are running and answer
-  1  one of them is not, or does not
-"""
+_STOPPED = "stopped by a signal (130: Ctrl-C)"
 
 
-@app.command("up", epilog=_UP_EPILOG)
-def up_command(
-    port: Port = None, *, json: Json = False, dry_run: DryRun = False, debug: Debug = False
-) -> None:
+@contextmanager
+def _text(*, debug: Debug = False) -> Iterator[Output]:
+    """Yield the output of a command without --json, and report its errors."""
+    with output(debug=debug) as out:
+        yield out
+
+
+@command(
+    app,
+    "up",
+    "local up --port 4600",
+    context=output,
+    exit_codes={
+        0: "it runs, and the function answered",
+        1: "something failed",
+        2: "an option or a setting is wrong",
+        3: "a tool or the AWS provider is missing or too old",
+        4: "a port is in use, or another command is running",
+        5: "refused, because something is not provably local",
+        "129..143": _STOPPED,
+    },
+)
+def up_command(out: Output, port: Port = None, *, dry_run: DryRun = False) -> None:
     """Start a local AWS and apply every layer to it.
 
     Terraform applies the layers with the real AWS provider. Then the deployed function is asked
@@ -92,20 +70,30 @@ def up_command(
 
     No AWS account is used: your profiles and keys are not passed to any program it starts.
     """
-    out, paths = Output(as_json=json), LocalPaths()
-    with reported(debug=debug):
-        if dry_run:
-            with _context(paths) as context, tempfile.TemporaryDirectory() as folder:
-                plan = plan_up(context, wanted_port=port, output=Path(folder))
-            out.result(report.plan_document(plan), report.plan_lines(plan))
-        else:
-            with _context(paths) as context, runfile.exclusive(paths.lock):
-                done = up(context, wanted_port=port)
-            out.result(report.up_document(done), report.up_lines(done, paths))
+    paths = LocalPaths()
+    if dry_run:
+        with _context(paths) as context, tempfile.TemporaryDirectory() as folder:
+            plan = plan_up(context, wanted_port=port, output=Path(folder))
+        out.result(report.plan_document(plan), report.plan_lines(plan))
+    else:
+        with _context(paths) as context, runfile.exclusive(paths.lock):
+            done = up(context, wanted_port=port)
+        out.result(report.up_document(done), report.up_lines(done, paths))
 
 
-@app.command("down", epilog=_DOWN_EPILOG)
-def down_command(*, dry_run: DryRun = False, debug: Debug = False) -> None:
+@command(
+    app,
+    "down",
+    "local down --dry-run",
+    context=_text,
+    exit_codes={
+        0: "everything is removed, or nothing was running",
+        1: "Terraform failed; everything was stopped and deleted all the same",
+        4: "another command is running",
+        "129..143": f"{_STOPPED}; run it again",
+    },
+)
+def down_command(out: Output, *, dry_run: DryRun = False) -> None:
     """Destroy the layers and stop everything.
 
     Terraform destroys the layers; then the processes are stopped and their files are deleted.
@@ -113,27 +101,34 @@ def down_command(*, dry_run: DryRun = False, debug: Debug = False) -> None:
     If the emulator is not running any more, the resources are already gone, and only their state
     is deleted. Only processes that up started are stopped, not later ones with the same id.
     """
-    out, paths = Output(as_json=False), LocalPaths()
-    with reported(debug=debug):
-        if dry_run:
-            out.lines(report.down_plan_lines(plan_down(paths), paths))
-            return
-        with _context(paths) as context, runfile.exclusive(paths.lock):
-            done = down(context)
-        out.lines(report.down_lines(done, paths))
-        if done.problem:
-            raise OperatorError(
-                f"the layers were not destroyed, but deleted with the emulator: {done.problem}",
-                remedy=done.problem.remedy,
-            )
+    paths = LocalPaths()
+    if dry_run:
+        out.lines(report.down_plan_lines(plan_down(paths), paths))
+        return
+    with _context(paths) as context, runfile.exclusive(paths.lock):
+        done = down(context)
+    out.lines(report.down_lines(done, paths))
+    if done.problem:
+        raise OperatorError(
+            f"the layers were not destroyed, but deleted with the emulator: {done.problem}",
+            remedy=done.problem.remedy,
+        )
 
 
-@app.command("status", epilog=_STATUS_EPILOG)
-def status_command(*, json: Json = False, debug: Debug = False) -> None:
+@command(
+    app,
+    "status",
+    "local status --json",
+    context=output,
+    exit_codes={
+        0: "the emulator and the stand-in are running and answer",
+        1: "one of them is not, or does not",
+    },
+)
+def status_command(out: Output) -> None:
     """Show what is running, and where."""
-    with reported(debug=debug):
-        found = status(LocalPaths())
-        Output(as_json=json).result(dataclasses.asdict(found), report.status_lines(found))
+    found = status(LocalPaths())
+    out.result(dataclasses.asdict(found), report.status_lines(found))
     raise typer.Exit(0 if found.running else 1)
 
 
