@@ -26,7 +26,15 @@ from reasoning.responses import LambdaResponse
 from reasoning.runtime import Runtime
 
 from testing.emulator import Emulator
-from testing.questions import ANSWER, CREDENTIALS, FIELDS, Context, get_event, post_event
+from testing.questions import (
+    ANSWER,
+    CREDENTIALS,
+    FIELDS,
+    VARIABLES,
+    Context,
+    get_event,
+    post_event,
+)
 
 MODEL = "gemini-3.8-flash"
 TIMEOUT_SECONDS = 20
@@ -130,6 +138,7 @@ class Function:
         self.table = f"co2-analysis-{name}-cache"
         self.variables = {
             **CREDENTIALS,
+            **VARIABLES,
             "PARAMETER_PREFIX": prefix,
             "GEMINI_SECRET_ID": f"co2-analysis-{name}-gemini-api-key",
             "AWS_REGION": "us-east-1",
