@@ -19,11 +19,17 @@ from reasoning.metrics import Metric
 
 from modules import catalogue
 from testing.questions import CREDENTIALS, FIELDS, Context, get_event
+from testing.questions import VARIABLES as COMMON
 from tests.lambda_src.builders import DAY, KEY, NOW, Api, LogLines, entry
 from tests.lambda_src.scripted_server import ScriptedServer, reply
 
 PREFIX = "/co2-analysis/dev"
-VARIABLES = {"PARAMETER_PREFIX": PREFIX, "GEMINI_SECRET_ID": "secret", "CORS_ORIGINS": "*"}
+VARIABLES = {
+    "PARAMETER_PREFIX": PREFIX,
+    "GEMINI_SECRET_ID": "secret",
+    "CORS_ORIGINS": "*",
+    **COMMON,
+}
 VALUES = {
     catalogue.CACHE_TABLE_NAME: "co2-analysis-dev-cache",
     catalogue.GEMINI_MODEL: "gemini-3.8-flash",
