@@ -21,7 +21,7 @@ from bench.processes import ROOT, Usage, interleaved, median_cpu, run
 from bench.results import Result, at_least, at_most, note
 from modules.naming import Naming
 from ops.cache import recent
-from ops.common.times import text
+from ops.common.times import format_time
 from ops.local.environment import local_aws
 from testing.emulator import Emulator, running_emulator
 from testing.storage import Storage
@@ -58,7 +58,7 @@ def _measure_clear(table: _Table) -> Iterator[Result]:
         f"`cache clear` of {_CLEARED:,}, times as fast", loop * _CLEARED / cleared.wall, 300
     )
     table.fill(_LARGE)
-    before = text(dt.datetime.now(tz=dt.UTC) - dt.timedelta(hours=1))
+    before = format_time(dt.datetime.now(tz=dt.UTC) - dt.timedelta(hours=1))
     table.kill_clear(before)
     left = table.count()
     writer = threading.Thread(target=table.write_meanwhile)
@@ -89,7 +89,7 @@ def _measure_reading(table: _Table) -> Iterator[Result]:
         table.fill(size)
         if size == 0:
             table.fill(_RECENT, cached_at=_NOW - dt.timedelta(minutes=1))
-        client = _Counted(table.storage.dynamodb)
+        client: Any = _Counted(table.storage.dynamodb)
         span = recent.Span(begin=_NOW - dt.timedelta(hours=1), end=_NOW)
         name = table.storage.naming.cache_table
         found = list(recent.every(client, name, span))
@@ -142,7 +142,7 @@ class _Table:
         """Return how many items there are, or how many of a time."""
         only: dict[str, Any] = {}
         if cached_at:
-            values = {":at": {"S": text(cached_at)}}
+            values = {":at": {"S": format_time(cached_at)}}
             only = {"FilterExpression": "cached_at = :at", "ExpressionAttributeValues": values}
         pages = self.storage.dynamodb.get_paginator("scan").paginate(
             TableName=self.storage.naming.cache_table, Select="COUNT", **only
@@ -198,7 +198,7 @@ boto3.client("dynamodb").delete_item(TableName=sys.argv[1], Key=json.loads(sys.a
 
 
 def _fill(storage: Storage, count: int, cached_at: dt.datetime) -> None:
-    time_ = text(cached_at)
+    time_ = format_time(cached_at)
     rest = {"cached_at": {"S": time_}, "cached_date": {"S": time_[:10]}}
     items = ({"cache_key": {"S": f"{time_} {number}"}, **rest} for number in range(count))
     while batch := list(islice(items, 25)):

@@ -1,15 +1,15 @@
-"""What an emulator holds, asked of each service and not of Terraform."""
+"""Names of the resources in an emulator, read from the services and not from Terraform."""
 
 from __future__ import annotations
 
 from testing.emulator import Emulator
 
-# The emulator's account.
+# Account of the emulator.
 ACCOUNT = "000000000000"
 
 
 def found_in(emulator: Emulator, environment: str = "") -> dict[str, list[str]]:
-    """Return the names of everything of the project, or of one environment of it, by kind."""
+    """Return the names of the project's resources, or of one environment's, by kind."""
     name = f"co2-analysis-{environment}"
     path = f"/co2-analysis/{environment}"
     dynamodb, s3, lambda_ = (emulator.client(service) for service in ("dynamodb", "s3", "lambda"))
