@@ -265,6 +265,10 @@ VARIABLES = {
     "CONSISTENT_READS": "{settings.cache.consistent_reads:d}",
 }
 
+# How long a process of the function keeps an answer and the parameters in memory.
+ANSWER_MEMORY_SECONDS = 60
+PARAMETER_MEMORY_SECONDS = 300
+
 
 # --- Metrics ---------------------------------------------------------------------------------
 
