@@ -51,6 +51,16 @@ def test_each_path_has_its_origin(stacks: dict[str, Stack]) -> None:
     assert targets == {"*": "pages", "/data/geojson/*": "data", "/api/*": "api"}
 
 
+def test_operators_find_the_distribution_by_its_comment(stacks: dict[str, Stack]) -> None:
+    parameters = [
+        str(arguments["name"])
+        for address, arguments in stacks["base"].resources().items()
+        if address.startswith("aws_ssm_parameter.")
+    ]
+
+    assert all(name.startswith(f"{_distribution(stacks)['comment']}/") for name in parameters)
+
+
 def test_nothing_is_served_over_plain_http(stacks: dict[str, Stack]) -> None:
     policies = {path: b["viewer_protocol_policy"] for path, b in _behaviours(stacks).items()}
     # A redirected POST would lose its body, so the API refuses instead.
