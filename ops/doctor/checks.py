@@ -19,7 +19,7 @@ from ops.common.aws_errors import if_exists
 from ops.common.session import Session
 from ops.doctor import alarms
 from ops.doctor.finding import Check, Finding
-from ops.local.tools import find_tools
+from ops.local.terraform.tools import find_tools
 from ops.table import table_status
 
 

@@ -16,8 +16,8 @@ from ops.common.errors import BadInputError, OperatorError, RefusedError
 from ops.common.target import Target, find
 from ops.local import runfile
 from ops.local.paths import LocalPaths
-from ops.local.ports import Ports
-from ops.local.processes import ProcessIdentity
+from ops.local.services.ports import Ports
+from ops.local.services.processes import ProcessIdentity
 
 
 def _find(name: str | None, settings: Path, **variables: str) -> Target:

@@ -47,9 +47,6 @@ def healthy(storage: Storage) -> Storage:
     ):
         path = naming.parameter(row)
         storage.ssm.put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
-    # The doctor does not know the id, only that there is to be one.
-    reader = f"{naming.parameters}/storage/cloudfront/oai-id"
-    storage.ssm.put_parameter(Name=reader, Value="any", Type="String")
     return storage
 
 

@@ -1,4 +1,4 @@
-"""Nothing is applied that is not provably local."""
+"""Only provably local stacks are applied."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ops.common.errors import RefusedError
-from ops.local import safety
 from ops.local.environment import local_aws, scrubbed
-from ops.local.stacks import Stack
+from ops.local.terraform import locality
+from ops.local.terraform.stacks import Stack
 
 PORT = 4566
 LOCAL = f"http://127.0.0.1:{PORT}"
@@ -25,7 +25,7 @@ def _stack(root: Path, **changed: Any) -> Stack:
 
 
 def _check(root: Path, *stacks: Stack) -> None:
-    safety.check(stacks, port=PORT, state_root=root / ".local" / "state" / "local")
+    locality.check(stacks, port=PORT, state_root=root / ".local" / "state" / "local")
 
 
 def _remote_state(backend: str, path: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def test_local_stacks_pass(tmp_path: Path) -> None:
         "",
     ],
 )
-def test_refuses_endpoints_elsewhere(tmp_path: Path, url: str) -> None:
+def test_refuses_other_endpoints(tmp_path: Path, url: str) -> None:
     provider = {"aws": [{"endpoints": [{"sts": LOCAL, "s3": url}]}]}
     with pytest.raises(RefusedError, match=r"the endpoint of s3, .* is not port 4566") as error:
         _check(tmp_path, _stack(tmp_path), _stack(tmp_path, provider=provider))
@@ -62,7 +62,7 @@ def test_refuses_endpoints_elsewhere(tmp_path: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "[::1]"])
-def test_accepts_every_name_of_this_machine(tmp_path: Path, host: str) -> None:
+def test_accepts_every_loopback_address(tmp_path: Path, host: str) -> None:
     provider = {"aws": [{"endpoints": [{"s3": f"http://{host}:{PORT}"}]}]}
     _check(tmp_path, _stack(tmp_path, provider=provider))
 
@@ -72,6 +72,7 @@ def test_accepts_every_name_of_this_machine(tmp_path: Path, host: str) -> None:
     [
         (None, "no aws provider block"),
         ({}, "no aws provider block"),
+        ({"aws": []}, "no aws provider block"),
         ({"aws": [{"region": "us-east-1"}]}, "has no endpoints"),
         ({"aws": {"region": "us-east-1", "endpoints": []}}, "has no endpoints"),
         ({"aws": [{"endpoints": [{"s3": LOCAL}]}, {"alias": "replica"}]}, "has no endpoints"),
@@ -95,7 +96,7 @@ def test_refuses_providers_without_endpoints(
         {"backend": {"local": {"path": "/elsewhere/x.tfstate"}}},
     ],
 )
-def test_refuses_states_elsewhere(tmp_path: Path, terraform: dict[str, Any]) -> None:
+def test_refuses_other_states(tmp_path: Path, terraform: dict[str, Any]) -> None:
     with pytest.raises(RefusedError, match=r"its state (file|is)"):
         _check(tmp_path, _stack(tmp_path, terraform=terraform))
 
@@ -103,7 +104,7 @@ def test_refuses_states_elsewhere(tmp_path: Path, terraform: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     ("backend", "path"), [("s3", ""), ("local", "../../../.local/state/prod/base.tfstate")]
 )
-def test_refuses_remote_states_elsewhere(tmp_path: Path, backend: str, path: str) -> None:
+def test_refuses_other_remote_states(tmp_path: Path, backend: str, path: str) -> None:
     with pytest.raises(RefusedError, match="the remote state base"):
         _check(tmp_path, _stack(tmp_path, **_remote_state(backend, path)))
 
@@ -114,7 +115,7 @@ def test_reports_every_problem_at_once(tmp_path: Path) -> None:
     assert str(error.value).count("local-x: ") == 2
 
 
-def test_the_users_aws_reaches_no_program() -> None:
+def test_programs_get_none_of_the_users_aws_settings() -> None:
     user = {
         "PATH": "/bin",
         "HOME": "/home/me",

@@ -1,4 +1,4 @@
-"""The check before Terraform runs: these stacks can reach the emulator and nothing else."""
+"""Check before Terraform runs that the stacks can reach the emulator only."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ops.common.errors import RefusedError
-from ops.local.stacks import Stack
-
-_LOCAL_PROVIDERS = frozenset({"aws"})
+from ops.local.terraform.stacks import Stack
 
 
 def check(stacks: Iterable[Stack], *, port: int, state_root: Path) -> None:
-    """Check that every provider talks to ``port`` here and every state is below ``state_root``.
+    """Check that every endpoint is ``port`` of this machine and every state below ``state_root``.
 
     Raises:
         RefusedError: A provider, a state or a remote state is not provably local.
@@ -31,33 +29,30 @@ def check(stacks: Iterable[Stack], *, port: int, state_root: Path) -> None:
     ]
     if problems:
         raise RefusedError(
-            "not applied, because this might not be local:\n  " + "\n  ".join(problems),
+            "not applied, because a stack may not be local:\n  " + "\n  ".join(problems),
             remedy="environments/local.toml needs [local_aws] and a plain [state.local]",
         )
 
 
 def _provider_problems(document: Mapping[str, Any], port: int) -> Iterator[str]:
     providers = document.get("provider") or {}
-    if "aws" not in providers:
-        yield "it has no aws provider block, so Terraform would look for an account of its own"
-    for name, blocks in providers.items():
-        if name not in _LOCAL_PROVIDERS:
-            yield f"provider {name} has no local counterpart"
-            continue
-        for block in _as_list(blocks):
-            endpoints = [
-                item for group in _as_list(block.get("endpoints")) for item in group.items()
-            ]
-            if not endpoints:
-                yield "an aws provider block has no endpoints, so it means the real AWS"
-            for service, url in endpoints:
-                if not _is_local(url, port):
-                    yield f"the endpoint of {service}, {url!r}, is not port {port} of this machine"
+    blocks = _as_list(providers.get("aws"))
+    if not blocks:
+        yield "it has no aws provider block, so Terraform would use the default credentials"
+    for name in providers.keys() - {"aws"}:
+        yield f"provider {name} has no local counterpart"
+    for block in blocks:
+        endpoints = [item for group in _as_list(block.get("endpoints")) for item in group.items()]
+        if not endpoints:
+            yield "an aws provider block has no endpoints, so it would reach AWS"
+        for service, url in endpoints:
+            if not _is_local(url, port):
+                yield f"the endpoint of {service}, {url!r}, is not port {port} of this machine"
 
 
 def _state_problems(stack: Stack, root: Path) -> Iterator[str]:
-    backends = stack.document.get("terraform", {}).get("backend", {})
-    if set(backends) != {"local"} or "cloud" in stack.document["terraform"]:
+    terraform = stack.document.get("terraform", {})
+    if set(terraform.get("backend", {})) != {"local"} or "cloud" in terraform:
         yield "its state is not in a local file"
     elif not stack.state_file.is_relative_to(root):
         yield f"its state file {stack.state_file} is not below {root}"

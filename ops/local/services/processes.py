@@ -1,7 +1,7 @@
-"""Background processes that outlive the command: started, recognized again, stopped.
+"""Background processes that outlive the command: start, recognize and stop them.
 
-A process id alone is no proof: after a crash or a reboot it may belong to anyone. A process is ours
-if its id, its start time and the end of its command line are those that were recorded.
+After a crash or a reboot a process id may belong to any process. A process is ours if its id, its
+start time and the end of its command line are the recorded ones.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.common.errors import OperatorError
+
+_START_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _PS_TIMEOUT_SECONDS = 5
+_LAST_LINES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessIdentity:
-    """What tells a process apart from all others, earlier ones with its id included.
-
-    ``command`` is its command line, or the end of it where that was recorded.
-    """
+    """A process, distinguished from earlier ones with its id. ``command`` ends its command line."""
 
     pid: int
     started: str
@@ -42,18 +43,18 @@ def identify(pid: int, proc: Path = Path("/proc")) -> ProcessIdentity | None:
 def is_running(
     recorded: ProcessIdentity, identify: Callable[[int], ProcessIdentity | None] = identify
 ) -> bool:
-    """Return whether the very process that was recorded still runs."""
+    """Return whether the recorded process still runs."""
     found = identify(recorded.pid)
     if found is None or found.started != recorded.started:
         return False
-    # For a moment after its start, while the kernel loads its program, it has no command line.
+    # Between fork and exec a process has no command line.
     return not found.command or found.command.endswith(recorded.command)
 
 
 def start(
     command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
 ) -> ProcessIdentity:
-    """Start a background process that leads its own session, so that Ctrl-C does not reach it.
+    """Start a background process in its own session, so that Ctrl-C does not reach it.
 
     Raises OSError if it cannot be started.
     """
@@ -69,16 +70,38 @@ def start(
             start_new_session=True,
         )
     found = identify(process.pid)
-    # A Python may start another in its place, but with the same arguments.
     return ProcessIdentity(
         pid=process.pid,
-        started=found.started if found else "ended at once",
+        started=found.started if found else "ended immediately",
+        # A Python launcher may exec another interpreter, with the same arguments.
         command=" ".join(command[1:]),
     )
 
 
+def wait_until_ready(
+    name: str, *, ready: Callable[[], bool], running: Callable[[], bool], log: Path
+) -> None:
+    """Wait until a started process is ready.
+
+    Raises:
+        OperatorError: It ended, or is not ready within 30 seconds.
+
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    while not ready():
+        ended = not running()
+        if ended or time.monotonic() > deadline:
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            raise OperatorError(
+                f"{name} {'ended' if ended else 'is not ready'}:\n"
+                + "\n".join(lines[-_LAST_LINES:]),
+                remedy=f"read {log}; if a port is in use: python -m ops local down, then up",
+            )
+        time.sleep(_POLL_SECONDS)
+
+
 def stop(recorded: ProcessIdentity, *, grace_seconds: float) -> bool:
-    """End a process and what it started; return False if it was not running or is not ours."""
+    """Stop a process and its children; return False if it was not running."""
     if not is_running(recorded):
         return False
     with contextlib.suppress(ProcessLookupError):
@@ -86,7 +109,7 @@ def stop(recorded: ProcessIdentity, *, grace_seconds: float) -> bool:
         deadline = time.monotonic() + grace_seconds
         while is_running(recorded) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-        # Its children are in its process group, which keeps the id as long as one of them lives.
+        # The process group, and so its id, exists as long as one of the children does.
         os.killpg(recorded.pid, signal.SIGKILL)
     while is_running(recorded):
         time.sleep(_POLL_SECONDS)
@@ -94,7 +117,7 @@ def stop(recorded: ProcessIdentity, *, grace_seconds: float) -> bool:
 
 
 def python(*arguments: str) -> list[str]:
-    """Return a command that runs this very Python."""
+    """Return a command that runs this Python interpreter."""
     return [sys.executable, *arguments]
 
 
@@ -105,7 +128,7 @@ def _identify_by_proc(pid: int, proc: Path) -> ProcessIdentity | None:
         boot = (proc / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return None
-    # The name in parentheses may hold anything, so fields are counted from behind it.
+    # The name in parentheses may contain anything, so fields are counted from behind it.
     state, *fields = status.rpartition(")")[2].split()
     if state in {"Z", "X"}:
         return None
@@ -117,9 +140,9 @@ def _identify_by_proc(pid: int, proc: Path) -> ProcessIdentity | None:
 
 
 def _identify_by_ps(pid: int) -> ProcessIdentity | None:
-    fields = ("stat=", "lstart=", "command=")
+    columns = ("-o", "stat=", "-o", "lstart=", "-o", "command=")
     result = subprocess.run(
-        ["ps", "-ww", "-p", str(pid), *(part for field in fields for part in ("-o", field))],
+        ["ps", "-ww", "-p", str(pid), *columns],
         capture_output=True,
         text=True,
         timeout=_PS_TIMEOUT_SECONDS,

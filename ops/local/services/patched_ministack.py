@@ -1,9 +1,8 @@
-"""Run the emulator so that the head and the body of a response leave it in one piece.
+"""Run MiniStack with the head and the body of each response sent in one write.
 
-In two, the body may still be on its way when the AWS SDK for Go, which the provider uses, lets go
-of a request that its own connection has not quite finished with. The connection then ends, the SDK
-asks again, and what was created the first time "already exists": about one creation in 400 on a
-busy machine.
+In two writes, the body may still be on its way when the AWS SDK for Go, which the provider uses,
+reuses the connection. The connection is then closed, the SDK retries, and the resource that the
+first request created "already exists": about one creation in 400 on a busy machine.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from hypercorn.protocol.h11 import H11Protocol
 
 
 async def send(protocol: Any, event: Any) -> None:
-    """Send an event of a response; its head waits for what comes next."""
+    """Send an event of a response; hold its head back until the next event."""
     if isinstance(event, h11.Response):
         protocol.head = event
         return
@@ -32,5 +31,5 @@ async def send(protocol: Any, event: Any) -> None:
 
 
 if __name__ == "__main__":
-    setattr(H11Protocol, "_send_h11_event", send)  # noqa: B010 - mypy refuses the assignment
+    setattr(H11Protocol, "_send_h11_event", send)  # noqa: B010 - mypy rejects the assignment
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)

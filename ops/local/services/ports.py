@@ -1,4 +1,4 @@
-"""Choosing two neighbouring ports: the emulator's, and after it the Gemini stand-in's."""
+"""Two adjacent ports: the emulator's, and the Gemini stand-in's after it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ATTEMPTS = 50
 
 @dataclass(frozen=True)
 class Ports:
-    """The emulator's port and, by convention its neighbour, the stand-in's."""
+    """The emulator's port, and the stand-in's, which follows it."""
 
     emulator: int
 
@@ -28,18 +28,18 @@ class Ports:
 
     @property
     def endpoint(self) -> str:
-        """Address of the emulator."""
+        """URL of the emulator."""
         return f"http://127.0.0.1:{self.emulator}"
 
 
 def is_free(port: int) -> bool:
-    """Return whether nothing listens on ``port`` and it can be listened on."""
+    """Return whether a server can listen on ``port`` and none does."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             return False
     with socket.socket() as listener:
-        # A port whose last connections have just been closed counts as free.
+        # Connections in TIME_WAIT do not make a port busy.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
@@ -51,11 +51,11 @@ def is_free(port: int) -> bool:
 def choose(
     wanted: int | None, *, preferred: int = DEFAULT_PORT, free: Callable[[int], bool] = is_free
 ) -> Ports:
-    """Return a free pair: exactly the ``wanted`` one, else the first from ``preferred`` on.
+    """Return the ``wanted`` pair, or by default the first free one from ``preferred`` on.
 
     Raises:
-        BadInputError: ``wanted`` is no port that can be used.
-        BusyError: ``wanted`` or its neighbour is in use, or no pair is free.
+        BadInputError: ``wanted`` is out of range.
+        BusyError: ``wanted`` or the port after it is in use, or no pair is free.
 
     """
     if wanted is None:
@@ -64,18 +64,18 @@ def choose(
             if free(port) and free(port + 1):
                 return Ports(port)
         raise BusyError(
-            f"no two neighbouring ports from {preferred} on are free",
-            remedy="name a free one: --port N (N + 1 is used, too)",
+            f"no two adjacent ports from {preferred} on are free",
+            remedy="choose a free one: --port N (N + 1 is used too)",
         )
     if not LOWEST_PORT <= wanted <= HIGHEST_PORT:
         raise BadInputError(
-            f"--port {wanted}: not from {LOWEST_PORT} to {HIGHEST_PORT}",
-            remedy="choose another; the port after it is used, too",
+            f"--port {wanted} is not between {LOWEST_PORT} and {HIGHEST_PORT}",
+            remedy="choose another port; the port after it is used too",
         )
     for port in (wanted, wanted + 1):
         if not free(port):
             raise BusyError(
                 f"port {port} is in use by another program",
-                remedy="choose another with --port N (N + 1 is used, too), or leave --port out",
+                remedy="choose another with --port N (N + 1 is used too), or omit --port",
             )
     return Ports(wanted)

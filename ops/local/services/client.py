@@ -1,4 +1,4 @@
-"""HTTP to this machine, signed for AWS where asked for; no proxy and no setting has a say."""
+"""HTTP requests to this machine, optionally signed with SigV4. Proxy settings do not apply."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ops.common.errors import OperatorError
 from ops.common.local_address import ACCESS_KEY, REGION, SECRET_KEY
-from ops.local.ports import Ports
+from ops.local.services.ports import Ports
 
 _PROBE_SECONDS = 3.0
 _CALL_SECONDS = 60.0
@@ -20,7 +20,7 @@ _CALL_SECONDS = 60.0
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """An answer, and how long it took."""
+    """An HTTP response with its latency. The names of the headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -28,10 +28,10 @@ class Response:
     milliseconds: float
 
     def json(self) -> Any:
-        """Return the body as JSON.
+        """Parse the body.
 
         Raises:
-            OperatorError: It is none.
+            OperatorError: The body is not JSON.
 
         """
         try:
@@ -39,16 +39,17 @@ class Response:
         except ValueError as error:
             shown = self.body[:200].decode(errors="replace")
             raise OperatorError(
-                f"HTTP {self.status} with a body that is no JSON: {shown}"
+                f"HTTP {self.status} with a body that is not JSON: {shown}"
             ) from error
 
 
 def is_ok(port: int, path: str) -> bool:
-    """Return whether ``path`` on ``port`` of this machine answers with 200."""
+    """Return whether ``GET path`` on ``port`` of this machine returns 200."""
     try:
-        return _request(port, "GET", path, seconds=_PROBE_SECONDS).status == http.HTTPStatus.OK
+        response = request(port, "GET", path, seconds=_PROBE_SECONDS)
     except (OSError, http.client.HTTPException):
         return False
+    return response.status == http.HTTPStatus.OK
 
 
 def signed(
@@ -60,28 +61,23 @@ def signed(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
 ) -> Response:
-    """Send a request meant for ``url`` to the emulator, signed for ``service``.
+    """Sign a request to ``url`` for ``service`` and send it to the emulator.
 
-    The emulator finds out by the host name whom the request is for, as AWS does.
+    Like AWS, the emulator dispatches on the host name.
 
     Raises:
-        OperatorError: It does not answer.
+        OperatorError: The emulator does not answer.
 
     """
-    # Imported late: neither --help nor status needs it, and it takes a tenth of a second.
+    # Imported late: 0.1 s that neither --help nor status needs.
     from botocore.auth import SigV4Auth  # noqa: PLC0415
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
     from botocore.credentials import Credentials  # noqa: PLC0415
 
-    request = AWSRequest(method=method, url=url, data=body, headers=dict(headers or {}))
-    SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), service, REGION).add_auth(request)
-    parts = urlsplit(url)
-    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-    sent = {**dict(request.headers.items()), "Host": parts.netloc}
+    unsent = AWSRequest(method=method, url=url, data=body, headers=dict(headers or {}))
+    SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), service, REGION).add_auth(unsent)
     try:
-        return _request(
-            ports.emulator, method, path, headers=sent, body=body, seconds=_CALL_SECONDS
-        )
+        return request(ports.emulator, method, url, headers=dict(unsent.headers.items()), body=body)
     except (OSError, http.client.HTTPException) as error:
         raise OperatorError(
             f"the emulator on port {ports.emulator} does not answer: {error!r}",
@@ -89,25 +85,31 @@ def signed(
         ) from error
 
 
-def _request(
+def request(
     port: int,
     method: str,
-    path: str,
+    url: str,
     *,
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
-    seconds: float,
+    seconds: float = _CALL_SECONDS,
 ) -> Response:
+    """Send a request for ``url`` to ``port`` of this machine, with the URL's host as ``Host``.
+
+    Raises OSError or http.client.HTTPException if there is no response.
+    """
+    parts = urlsplit(url)
+    target = parts._replace(scheme="", netloc="", path=parts.path or "/").geturl()
+    host = {"Host": parts.netloc} if parts.netloc else {}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         begin = time.perf_counter()
-        connection.request(method, path, body=body or None, headers=dict(headers or {}))
+        connection.request(method, target, body=body or None, headers={**(headers or {}), **host})
         answer = connection.getresponse()
-        content = answer.read()
         return Response(
             status=answer.status,
             headers={name.lower(): value for name, value in answer.getheaders()},
-            body=content,
+            body=answer.read(),
             milliseconds=(time.perf_counter() - begin) * 1000,
         )
     finally:
