@@ -42,6 +42,7 @@ from testing.questions import (
     CREDENTIALS,
     FIELDS,
     NUMBERS,
+    VARIABLES,
     Context,
     get_event,
     post_event,
@@ -152,6 +153,7 @@ class Function:
         self.table = naming.cache_table
         self.variables = {
             **CREDENTIALS,
+            **VARIABLES,
             "PARAMETER_PREFIX": naming.parameters,
             "GEMINI_SECRET_ID": naming.gemini_secret,
             "AWS_REGION": REGION,
