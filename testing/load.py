@@ -44,6 +44,7 @@ from testing.questions import (
     CREDENTIALS,
     FIELDS,
     NUMBERS,
+    VARIABLES,
     Context,
     get_event,
     post_event,
@@ -154,6 +155,7 @@ class Function:
         self.table = naming.cache_table
         self.variables = {
             **CREDENTIALS,
+            **VARIABLES,
             "PARAMETER_PREFIX": naming.parameters,
             "GEMINI_SECRET_ID": naming.gemini_secret,
             "AWS_REGION": REGION,

@@ -12,6 +12,7 @@ from reasoning.aws import AwsClient, AwsError, AwsUnavailableError
 from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError, UpstreamUnavailableError
+from reasoning.freshness import Lifetimes
 from reasoning.untrusted_json import member, member_list
 
 _TABLE_NAME = "/storage/dynamodb/cache-table-name"
@@ -63,10 +64,12 @@ class Environment:
     gemini_secret_id: str
     region: str
     aws_endpoint: Origin | None
+    lifetimes: Lifetimes
+    consistent_reads: bool
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Environment:
-        """Read `PARAMETER_PREFIX`, `GEMINI_SECRET_ID`, `AWS_REGION` and `AWS_ENDPOINT_URL`.
+        """Validate the variables; `AWS_ENDPOINT_URL` is optional.
 
         Raises:
             ConfigurationError: Variables are missing or invalid; its reason lists all of them.
@@ -80,6 +83,12 @@ class Environment:
             aws_endpoint=(
                 reader.origin("AWS_ENDPOINT_URL") if variables.get("AWS_ENDPOINT_URL") else None
             ),
+            lifetimes=Lifetimes(
+                browser=reader.integer("BROWSER_SECONDS", 0, 86_400),
+                edge=reader.integer("EDGE_SECONDS", 0, 604_800),
+                stale_while_revalidate=reader.integer("STALE_WHILE_REVALIDATE_SECONDS", 0, 86_400),
+            ),
+            consistent_reads=reader.integer("CONSISTENT_READS", 0, 1) == 1,
         )
         reader.finish()
         return environment

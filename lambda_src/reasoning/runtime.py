@@ -32,7 +32,7 @@ class Runtime:
             ConfigurationError: Variables are missing or invalid.
 
         """
-        environment = Environment.read(variables)
+        self._environment = environment = Environment.read(variables)
 
         def client(service: JsonService) -> AwsClient:
             return AwsClient(
@@ -45,7 +45,6 @@ class Runtime:
         self._settings_source = SettingsSource(client(SSM), environment.parameter_prefix)
         self._dynamodb = client(DYNAMODB)
         self._secrets_manager = client(SECRETS_MANAGER)
-        self._secret_id = environment.gemini_secret_id
         self._built: tuple[Settings, ReasoningService] | None = None
 
     def service(self, deadline: Deadline) -> ReasoningService:
@@ -67,9 +66,11 @@ class Runtime:
             settings.table_name,
             max_lease_seconds=settings.gemini_timeout_seconds + LEASE_MARGIN_SECONDS,
         )
+        consistent = self._environment.consistent_reads
         return ReasoningService(
             cache=cache,
-            answer_cache=AnswerCache(),
+            # An answer in memory may have been deleted from the table.
+            answer_cache=AnswerCache(0) if consistent else AnswerCache(),
             keys=KeySpace(
                 namespace=settings.namespace,
                 model=settings.model,
@@ -77,6 +78,8 @@ class Runtime:
                 language=settings.gemini_language,
             ),
             single_flight=functools.cache(lambda: self._build_single_flight(settings, cache)),
+            lifetimes=self._environment.lifetimes,
+            consistent_reads=consistent,
             clock=time.time,
         )
 
@@ -108,4 +111,4 @@ class Runtime:
     def _api_key(self) -> ApiKey:
         from reasoning.secret import ApiKey  # noqa: PLC0415
 
-        return ApiKey(self._secrets_manager, self._secret_id)
+        return ApiKey(self._secrets_manager, self._environment.gemini_secret_id)

@@ -127,8 +127,9 @@ class SingleFlight:
             if latest is not None:
                 if latest.fresh is not None:
                     metrics.count(Metric.COALESCED)
-                    now = int(self._clock())
-                    return Outcome(status=CacheStatus.HIT, entry=latest.fresh, now=now)
+                    return Outcome(
+                        status=CacheStatus.COALESCED, entry=latest.fresh, now=self._clock()
+                    )
                 failure = latest.failure
                 if failure and (failure.until > self._clock() or failure.owner == awaited):
                     raise shared_failure(failure.kind, failure.retry_after)

@@ -15,6 +15,7 @@ from reasoning.cors import CorsPolicy
 from reasoning.deadline import Deadline
 from reasoning.errors import CacheUnavailableError, ItemTooLargeError, NotAskedError
 from reasoning.events import HttpRequest
+from reasoning.freshness import Lifetimes
 from reasoning.handler import respond
 from reasoning.models import CacheEntry, Explanation, KeySpace, Query
 from reasoning.prompt import PROMPT_VERSION
@@ -29,6 +30,7 @@ LogLines = Callable[[], list[dict[str, object]]]
 NOW = 1_779_000_000
 DAY = 86_400
 NO_CORS = CorsPolicy()
+LIFETIMES = Lifetimes(browser=300, edge=3600, stale_while_revalidate=60)
 
 
 def json_body(fields: dict[str, str]) -> str:
@@ -227,6 +229,7 @@ class Api:
         self.cache = MemoryCache()
         self.model = CountingModel(failure)
         self.clock = Clock()
+        self.consistent_reads = False
         self.service = self.instance()
 
     def instance(self, sleep: Callable[[float], None] = lambda _seconds: None) -> ReasoningService:
@@ -244,6 +247,8 @@ class Api:
             answer_cache=AnswerCache(),
             keys=key_space(self.model.model),
             single_flight=lambda: single_flight,
+            lifetimes=LIFETIMES,
+            consistent_reads=self.consistent_reads,
             clock=self.clock,
         )
 

@@ -30,7 +30,15 @@ from reasoning.responses import LambdaResponse
 from reasoning.runtime import Runtime
 from reasoning.single_flight import SingleFlight
 
-from testing.questions import ANSWER, CREDENTIALS, FIELDS, Context, get_event, post_event
+from testing.questions import (
+    ANSWER,
+    CREDENTIALS,
+    FIELDS,
+    VARIABLES,
+    Context,
+    get_event,
+    post_event,
+)
 from tests.lambda_src.builders import NOW
 from tests.lambda_src.fake_table import FakeTable
 
@@ -43,6 +51,7 @@ KEYS = KeySpace(namespace="1", model=MODEL, prompt_version=PROMPT_VERSION, langu
 _PREFIX = "/co2-analysis/test"
 _VARIABLES = {
     **CREDENTIALS,
+    **VARIABLES,
     "PARAMETER_PREFIX": _PREFIX,
     "GEMINI_SECRET_ID": "secret",
     "AWS_REGION": "us-east-1",

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
+from reasoning import answer_cache, config
 from reasoning import handler as handler_module
 from reasoning.cache import Lease
 from reasoning.errors import UpstreamUnavailableError
@@ -20,11 +21,17 @@ from reasoning.metrics import Metric
 
 from modules import catalogue
 from testing.questions import CREDENTIALS, FIELDS, Context, get_event
+from testing.questions import VARIABLES as COMMON
 from tests.lambda_src.builders import DAY, KEY, NOW, Api, LogLines, entry
 from tests.lambda_src.scripted_server import ScriptedServer, reply
 
 PREFIX = "/co2-analysis/dev"
-VARIABLES = {"PARAMETER_PREFIX": PREFIX, "GEMINI_SECRET_ID": "secret", "CORS_ORIGINS": "*"}
+VARIABLES = {
+    "PARAMETER_PREFIX": PREFIX,
+    "GEMINI_SECRET_ID": "secret",
+    "CORS_ORIGINS": "*",
+    **COMMON,
+}
 VALUES = {
     catalogue.CACHE_TABLE_NAME: "co2-analysis-dev-cache",
     catalogue.GEMINI_MODEL: "gemini-3.8-flash",
@@ -143,6 +150,11 @@ def test_the_budget_has_the_key_that_operators_leave_alone(observed: Observed) -
     assert (attribute, prefix) == (catalogue.TABLE_KEY, catalogue.BUDGET_KEY_PREFIX)
     assert datetime.date.fromisoformat(day)
     assert observed.budget["ExpressionAttributeNames"] == {"#ttl": catalogue.TTL_ATTRIBUTE}
+
+
+def test_the_times_in_memory_are_those_of_the_catalogue() -> None:
+    assert answer_cache._MAX_AGE_SECONDS == catalogue.ANSWER_MEMORY_SECONDS
+    assert config._REFRESH_SECONDS == catalogue.PARAMETER_MEMORY_SECONDS
 
 
 def emit_every_metric() -> None:

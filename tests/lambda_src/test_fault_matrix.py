@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from reasoning.connection import Response
 
-from testing.questions import FIELDS
-from tests.lambda_src.builders import NOW, LogLines
+from tests.lambda_src.builders import NOW, LogLines, query
 from tests.lambda_src.simulation import (
     INVOCATION_SECONDS,
     KEYS,
@@ -136,15 +135,16 @@ def run(simulation: Simulation, seconds: float = INVOCATION_SECONDS) -> list[str
     return statuses
 
 
-def worlds() -> Iterator[tuple[str, Fault, int]]:
-    yield from itertools.product(PURPOSES, TABLE_FAULTS.values(), (1, 3, 1000))
+def table_faults(*times: int) -> Iterator[tuple[str, Fault, int]]:
+    """Yield each fault of each purpose that often; three times outlast the client's retries."""
+    yield from itertools.product(PURPOSES, TABLE_FAULTS.values(), times)
 
 
 @pytest.mark.parametrize("gemini", GEMINI_FAULTS)
 def test_faults_of_the_table_and_of_gemini(
     monkeypatch: pytest.MonkeyPatch, log_lines: LogLines, gemini: str
 ) -> None:
-    for purpose, fault, times in worlds():
+    for purpose, fault, times in table_faults(1, 3, 1000):
         with monkeypatch.context() as patch:
             simulation = Simulation(patch)
             simulation.gemini_fault = GEMINI_FAULTS[gemini]
@@ -154,12 +154,12 @@ def test_faults_of_the_table_and_of_gemini(
         assert "defect" not in events, (purpose, fault, times)
 
 
-@pytest.mark.parametrize("seconds", [1.0, 2.4, 3.0, 3.5, 5.0])
-@pytest.mark.parametrize("gemini", ["none", "slow", "hang", "503", "401"])
+@pytest.mark.parametrize("seconds", [1.0, 2.4, 3.0, 5.0])
+@pytest.mark.parametrize("gemini", ["none", "slow", "503", "401"])
 def test_faults_with_little_time_left(
     monkeypatch: pytest.MonkeyPatch, gemini: str, seconds: float
 ) -> None:
-    for purpose, fault, times in worlds():
+    for purpose, fault, times in table_faults(1, 1000):
         with monkeypatch.context() as patch:
             simulation = Simulation(patch)
             simulation.gemini_fault = GEMINI_FAULTS[gemini]
@@ -171,7 +171,7 @@ def test_faults_with_little_time_left(
 def test_a_lost_reply_to_the_lease_costs_one_call(simulation: Simulation, fault: str) -> None:
     simulation.table_fault = TableFault("lease", TABLE_FAULTS[fault], 1)
 
-    assert run(simulation) == ["MISS", "HIT", "HIT"]
+    assert run(simulation) == ["MISS", "HIT", "HIT"], "the lease fenced its own answer"
     assert len(simulation.gemini_budgets) == 1
 
 
@@ -222,8 +222,6 @@ def test_a_lease_without_an_owner_is_waited_for_without_a_busy_loop(
 
 
 def default_key() -> str:
-    from tests.lambda_src.builders import query  # noqa: PLC0415
-
     return KEYS.key(query())
 
 
@@ -232,7 +230,7 @@ def test_an_item_of_another_question_is_no_hit(simulation: Simulation, field: st
     """As when a connection gives the reply to the previous question."""
     simulation.instance().ask()
     simulation.instance().ask({"lat": "1"})
-    mine, other = list(simulation.table.items.values())[1:3]
+    mine, other = (one for one in simulation.table.items.values() if "reasoning_result" in one)
 
     def mixed_up(call: Call) -> Response:
         call.take(0.01)
@@ -242,7 +240,9 @@ def test_an_item_of_another_question_is_no_hit(simulation: Simulation, field: st
 
     simulation.table_fault = TableFault("read", mixed_up, 1)
 
-    assert answer(simulation.instance()) in {"MISS", "HIT", "COALESCED"}
+    # The answer of this question is found by the consistent read that follows.
+    assert answer(simulation.instance()) == "COALESCED"
+    assert len(simulation.gemini_budgets) == 2
     assert simulation.wrong_items() == []
 
 
@@ -403,4 +403,3 @@ def test_a_thousand_spellings_of_one_place_cost_few_calls(simulation: Simulation
         assert instance.ask({"lat": f"{35.6762 + step * 1e-9:.9f}"})["statusCode"] == 200
 
     assert len(simulation.gemini_budgets) == 1
-    assert len(FIELDS) == 7

@@ -9,7 +9,8 @@ from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError, UpstreamUnavailableError
 
-from tests.lambda_src.builders import Clock, LogLines, aws_client
+from testing.questions import VARIABLES as COMMON
+from tests.lambda_src.builders import LIFETIMES, Clock, LogLines, aws_client
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer, hang, reply
 
 PREFIX = "/co2-analysis/dev"
@@ -17,6 +18,7 @@ VARIABLES = {
     "PARAMETER_PREFIX": PREFIX,
     "GEMINI_SECRET_ID": "co2-analysis-dev-gemini-api-key",
     "AWS_REGION": "us-east-1",
+    **COMMON,
 }
 PARAMETERS = {
     "/storage/dynamodb/cache-table-name": "co2-analysis-dev-cache",
@@ -55,7 +57,10 @@ def test_the_environment_is_read() -> None:
         gemini_secret_id="co2-analysis-dev-gemini-api-key",
         region="us-east-1",
         aws_endpoint=None,
+        lifetimes=LIFETIMES,
+        consistent_reads=False,
     )
+    assert Environment.read({**VARIABLES, "CONSISTENT_READS": "1"}).consistent_reads
 
 
 def test_an_endpoint_url_replaces_the_public_endpoints() -> None:
@@ -71,11 +76,23 @@ def test_all_missing_and_invalid_variables_are_listed() -> None:
                 "PARAMETER_PREFIX": "co2-analysis/dev/",
                 "AWS_REGION": "us-east-1/../x",
                 "AWS_ENDPOINT_URL": "http://example.org",
+                "BROWSER_SECONDS": "-1",
+                "EDGE_SECONDS": "1h",
+                "CONSISTENT_READS": "2",
             }
         )
 
-    for name in ("PARAMETER_PREFIX", "GEMINI_SECRET_ID is missing", "AWS_REGION", "https"):
-        assert name in raised.value.reason
+    for message in (
+        "PARAMETER_PREFIX does not match",
+        "GEMINI_SECRET_ID is missing",
+        "AWS_REGION does not match",
+        "https",
+        "BROWSER_SECONDS must be an integer from 0 to 86400",
+        "EDGE_SECONDS must be an integer from 0 to 604800",
+        "STALE_WHILE_REVALIDATE_SECONDS is missing",
+        "CONSISTENT_READS must be an integer from 0 to 1",
+    ):
+        assert message in raised.value.reason
     assert "GEMINI_SECRET_ID" not in raised.value.detail
 
 
