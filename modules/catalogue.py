@@ -560,7 +560,7 @@ ALARMS = (
         id="gemini-budget-low",
         metrics=(BUDGET_USED,),
         threshold=79,
-        description="80 % of the day's Gemini calls are used: who asks so much? Raise the budget?",
+        description="80 % of today's Gemini calls are used: check the traffic, or raise the budget",
     ),
     Alarm(
         id="gemini-budget-used-up",
