@@ -409,7 +409,7 @@ UPSTREAM_LATENCY = _emitted("UpstreamLatency", "ms", "p95")
 TOKENS_IN = _emitted("TokensIn", "tokens")
 TOKENS_OUT = _emitted("TokensOut", "tokens")
 TOKENS_THOUGHT = _emitted("TokensThought", "tokens")
-# Rounded down, so 100 means that no call is left. An hour, so that an alarm stays on between calls.
+# An hour, so that an alarm does not go off and on between two calls.
 BUDGET_USED = _emitted("GeminiBudgetUsed", "percent", "Maximum", ONE_HOUR)
 INVOCATIONS = _function("Invocations", "calls")
 ERRORS = _function("Errors", "errors")
@@ -556,6 +556,7 @@ ALARMS = (
         threshold="upstream_errors",
         description="Calls to Gemini fail: check the API key, the quota and Google's status page",
     ),
+    # The percentage is rounded down, and an alarm is on above its threshold.
     Alarm(
         id="gemini-budget-low",
         metrics=(BUDGET_USED,),

@@ -94,7 +94,7 @@ class CallBudget:
             self._admit_uncounted(error, now)
         else:
             calls = number_attribute(result.get("Attributes"), "calls")
-            # Rounded down, so that 100 means that nothing is left.
+            # Rounded down, so that 100 means that no call is left.
             metrics.record(Metric.BUDGET_USED, 100 * calls // self._limit)
 
     def pause(self, seconds: int, deadline: Deadline) -> None:

@@ -8,7 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
@@ -75,6 +75,17 @@ class Query:
     deviation: float
     severity: Severity
     zscore: float
+    _canonical_json: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Once, because a hit needs it three times. Not json.dumps, which takes five times as long:
+        # the values need no escapes, and a float's repr is valid JSON.
+        text = (
+            f'{{"co2":{self.co2!r},"date":"{self.date.isoformat()}","deviation":{self.deviation!r},'
+            f'"lat":{self.lat!r},"lon":{self.lon!r},"severity":"{self.severity.value}",'
+            f'"zscore":{self.zscore!r}}}'
+        )
+        object.__setattr__(self, "_canonical_json", text)
 
     @classmethod
     def parse(
@@ -110,13 +121,7 @@ class Query:
         Keys are sorted, there is no whitespace, and every number is the shortest decimal that
         represents its binary64 value, with a decimal point.
         """
-        # Not json.dumps, which takes five times as long and is needed twice for a hit. The values
-        # need no escapes, and a float's repr is valid JSON.
-        return (
-            f'{{"co2":{self.co2!r},"date":"{self.date.isoformat()}","deviation":{self.deviation!r},'
-            f'"lat":{self.lat!r},"lon":{self.lon!r},"severity":"{self.severity.value}",'
-            f'"zscore":{self.zscore!r}}}'
-        )
+        return self._canonical_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
