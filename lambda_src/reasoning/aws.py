@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, cast
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
-from reasoning.connection import Connection, Origin, Response, TransportError
+from reasoning.connection import Connection, Origin, TransportError
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError
+from reasoning.response_parser import Response
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage

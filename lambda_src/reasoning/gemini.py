@@ -14,7 +14,6 @@ from reasoning.answer import parse_answer
 from reasoning.connection import (
     Connection,
     Origin,
-    Response,
     TransportError,
     TransportTimeoutError,
 )
@@ -28,6 +27,7 @@ from reasoning.errors import (
 )
 from reasoning.models import Query
 from reasoning.prompt import ANSWER_SCHEMA, INSTRUCTION, prompt
+from reasoning.response_parser import Response
 from reasoning.secret import ApiKey
 from reasoning.untrusted_json import member, member_list
 
@@ -70,7 +70,7 @@ class Gemini:
         self.timeout_seconds = timeout_seconds
         self._api_key = api_key
         self._sleep = sleep
-        self._connection = Connection(endpoint)
+        self._connection = Connection(endpoint, keep_alive=False)
 
     def explain(self, query: Query, deadline: Deadline) -> str:
         """Return a validated answer: a JSON object that conforms to `ANSWER_SCHEMA`.

@@ -202,7 +202,7 @@ def test_the_public_endpoint_follows_the_partition(
 
     with pytest.raises(AwsUnavailableError):
         remote.call("GetSecretValue", {}, Deadline.after(0.01))
-    assert resolved[:2] == [host, 443]
+    assert resolved[:2] == [host.encode(), 443]
 
 
 def test_errors_contain_neither_messages_nor_credentials(

@@ -86,13 +86,13 @@ def test_the_request_is_generate_content_with_the_schema(
     assert query().canonical_json() in body["contents"][0]["parts"][0]["text"]
 
 
-def test_key_and_connection_are_reused(
+def test_the_key_is_reused_but_no_connection(
     model: Gemini, gemini_server: ScriptedServer, secrets: ScriptedServer, soon: Deadline
 ) -> None:
     for _ in range(3):
         model.explain(query(), soon)
 
-    assert (len(secrets.requests), gemini_server.connections) == (1, 1)
+    assert (len(secrets.requests), gemini_server.connections) == (1, 3)
 
 
 @pytest.mark.parametrize(
