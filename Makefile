@@ -17,7 +17,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status serve synth docs test full lint types unit integration slow bench cdktn lock clean
+.PHONY: help install up down status serve synth docs inventories test full lint types unit integration slow bench cdktn lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +39,11 @@ serve: $(VENV)/.installed ## Serve the cache Lambda over HTTP on the local AWS, 
 synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod to cdktf.out
 	@$(RUN) main.py $(ARGS)
 
-docs: $(VENV)/.installed ## Write docs/settings.md from the settings' types
+docs: $(VENV)/.installed ## Write the generated pages and the settings' JSON Schema
 	@$(RUN) -m ops reference $(ARGS)
+
+inventories: $(VENV)/.installed ## Write the resource counts of tests/inventories from the synthesized JSON
+	@$(RUN) -m tests.inventories.regenerate
 
 test: lint types unit integration ## Run what a contributor runs before a commit (under 10 minutes)
 

@@ -1,1 +1,1 @@
-"""Measurements behind docs/performance.md: ``make bench``."""
+"""The measurements of docs/performance.md: ``make bench``."""

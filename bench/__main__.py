@@ -1,4 +1,4 @@
-"""Measure and print the table of docs/performance.md; the exit code is 1 where a promise broke."""
+"""Measure and print a table for docs/performance.md; exit with 1 if a promise is not kept."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from bench import local_aws, operators, partiql, suite, synthesis
+from bench import local_aws, operators, suite, synthesis
 from bench.processes import ROOT
 from bench.results import Result, table
 
 
 def main() -> int:
-    """Measure the chosen sections and return the exit code."""
+    """Measure the selected sections and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="make bench",
         description="Measure what docs/performance.md promises. Run it on a quiet machine.",
@@ -25,17 +25,16 @@ def main() -> int:
         "sections",
         nargs="*",
         metavar="SECTION",
-        help="synthesis, function, local, operators, partiql, tests (default: all)",
+        help="synthesis, function, local, operators, tests (default: all)",
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of each command (default: 5)")
-    parser.add_argument("--whole", action="store_true", help="time all of `make test`, too")
+    parser.add_argument("--whole", action="store_true", help="also time all of `make test`")
     options = parser.parse_args()
     sections: dict[str, Callable[[], Iterable[Result]]] = {
         "synthesis": lambda: synthesis.measure(options.runs),
         "function": lambda: _function(options.runs),
         "local": local_aws.measure,
         "operators": lambda: operators.measure(options.runs),
-        "partiql": lambda: partiql.measure(options.runs),
         "tests": lambda: suite.measure(whole=options.whole),
     }
     unknown = set(options.sections) - sections.keys()
@@ -52,7 +51,7 @@ def main() -> int:
 
 
 def _function(runs: int) -> Iterable[Result]:
-    # The function's code is a package of its own, which only AWS has on its path.
+    # Only AWS Lambda has the function's package on its path.
     sys.path.append(str(ROOT / "lambda_src"))
     from bench import function  # noqa: PLC0415
 

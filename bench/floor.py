@@ -1,4 +1,4 @@
-"""The least that any CDKTF program in Python costs: import cdktf, synthesize one empty stack."""
+"""The minimum cost of a CDKTF program in Python: import cdktf, synthesize an empty stack."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The cache Lambda against handlers that use the usual libraries, and under load."""
+"""The cache Lambda compared with handlers on common libraries, and under load."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from testing.load import (
     simultaneous,
     wrong_items,
 )
+from testing.storage import create_table
 
 PEERS_PYTHON = ROOT / "build" / "peers" / "bin" / "python"
 _OURS = "reasoning.handler"
@@ -43,14 +44,14 @@ _DOCUMENTED = {200, 400, 502, 503}
 
 @dataclass(frozen=True, kw_only=True)
 class _Warm:
-    """Processor seconds of one hit, and the peak memory of the process in MB."""
+    """CPU seconds of one hit, and the peak memory of the process in MB."""
 
     seconds: float
     megabytes: float
 
 
 def measure(runs: int) -> Iterator[Result]:
-    """Yield the rows about the function; `make bench` has installed what the peers need."""
+    """Yield the measurements; `make bench` has installed the peers' packages."""
     with tempfile.TemporaryDirectory(prefix="co2-bench-") as folder:
         package = build_package(
             ROOT / "lambda_src" / "reasoning",
@@ -70,7 +71,7 @@ def measure(runs: int) -> Iterator[Result]:
 
 @contextmanager
 def _filled(emulator: Emulator, unpacked: Path) -> Iterator[dict[str, str]]:
-    """Yield the environment of all handlers, each with a table that has its answers."""
+    """Yield the environment of all handlers, with their tables filled."""
     with serving(Upstream(seconds=0)) as gemini:
         function = Function(emulator, gemini=gemini)
         variables = {
@@ -89,10 +90,10 @@ def _filled(emulator: Emulator, unpacked: Path) -> Iterator[dict[str, str]]:
 def _for(
     name: str, variables: Mapping[str, str], emulator: Emulator | None = None
 ) -> dict[str, str]:
-    """Return the environment of one handler; its table is made where there is an emulator."""
+    """Return the environment of one handler; with an emulator, create its table."""
     if name == "ours":
         return dict(variables)
-    # The two that only read share the table of the handler that writes what they read.
+    # The two read-only handlers read what boto3_client has written.
     table = f"bench-{'boto3_client' if name.endswith('get_item') else name}"
     parameter = f"/{table}/table-name"
     if emulator is not None:
@@ -103,12 +104,7 @@ def _for(
 def _ensure_table(emulator: Emulator, table: str, parameter: str) -> None:
     dynamodb = emulator.client("dynamodb")
     if table not in dynamodb.list_tables()["TableNames"]:
-        dynamodb.create_table(
-            TableName=table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "cache_key", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "cache_key", "KeyType": "HASH"}],
-        )
+        create_table(dynamodb, table)
         emulator.client("ssm").put_parameter(Name=parameter, Value=table, Type="String")
 
 
@@ -140,14 +136,12 @@ def _cold(runs: int, variables: Mapping[str, str]) -> Iterator[Result]:
         for name in names:
             used[name].append(run(_command(name, 1), variables=_for(name, variables)))
     for name in names:
-        yield _figure(f"CPU of a cold process to its first hit, {name}", used[name])
+        milliseconds = 1000 * median_cpu(used[name])
+        yield Result(
+            what=f"CPU of a cold process to its first hit, {name}", figure=f"{milliseconds:.0f} ms"
+        )
     for name, limit in zip(_COLD, (0.5, 0.35, 0.25), strict=True):
         yield at_most(f"cold process, ours over {name}", ratio(used["ours"], used[name]), limit)
-
-
-def _figure(what: str, used: Sequence[Usage]) -> Result:
-    milliseconds = f"{1000 * median_cpu(used):.0f} ms"
-    return Result(what=what, figure=milliseconds, promise="", kept=True)
 
 
 def _warm(variables: Mapping[str, str]) -> Iterator[Result]:
@@ -158,12 +152,7 @@ def _warm(variables: Mapping[str, str]) -> Iterator[Result]:
             used[name].append(_run(name, _QUESTIONS, _for(name, variables)))
     for name in names:
         microseconds = 1e6 * statistics.median(one.seconds for one in used[name])
-        yield Result(
-            what=f"CPU of a warm hit, {name}",
-            figure=f"{microseconds:.0f} µs",
-            promise="",
-            kept=True,
-        )
+        yield Result(what=f"CPU of a warm hit, {name}", figure=f"{microseconds:.0f} µs")
     for name, limit in zip(_WARM, (1.3, 0.55, 0.4), strict=True):
         pairs = zip(used["ours"], used[name], strict=True)
         figure = statistics.median(ours.seconds / theirs.seconds for ours, theirs in pairs)
@@ -180,7 +169,7 @@ def _misses(emulator: Emulator) -> Iterator[Result]:
             load = simultaneous(function, _MISSES)
     what = f"{_MISSES} misses at once"
     failed = sum(count for status, count in load.statuses.items() if status != 200)  # noqa: PLR2004
-    yield at_most(f"{what}, calls of the model", upstream.calls, 1)
+    yield at_most(f"{what}, calls to the model", upstream.calls, 1)
     yield at_most(f"{what}, failures", failed, 0)
     yield at_most(
         f"{what}, worst answer over the model's time", max(load.seconds) / upstream.seconds, 1.7
@@ -207,6 +196,6 @@ def _failures(emulator: Emulator) -> Iterator[Result]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep the function's log out of the results, which go to stdout as well."""
-    with open(os.devnull, "w", encoding="utf-8") as nothing, redirect_stdout(nothing):  # noqa: PTH123
+    """Discard stdout, which the function logs to."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
         yield

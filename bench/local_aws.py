@@ -1,4 +1,4 @@
-"""``make up`` and ``make down`` in a checkout of their own."""
+"""The duration of ``make up`` and ``make down`` in a copy of the checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.results import Result, at_most
 
 
 def measure() -> Iterator[Result]:
-    """Yield the rows about the local AWS, from nothing to both answers and back."""
+    """Yield the durations from nothing to both answers and back."""
     with clone() as checkout:
         command = [sys.executable, "-m", "ops", "local"]
         try:
@@ -19,5 +19,5 @@ def measure() -> Iterator[Result]:
         finally:
             down = run([*command, "down"], cwd=checkout)
     yield at_most("`make up`, everything new", first.wall, 120, unit="s")
-    yield Result(what="`make up` again", figure=f"{again.wall:.3g} s", promise="", kept=True)
-    yield Result(what="`make down`", figure=f"{down.wall:.3g} s", promise="", kept=True)
+    yield Result(what="`make up` again", figure=f"{again.wall:.3g} s")
+    yield Result(what="`make down`", figure=f"{down.wall:.3g} s")

@@ -1,4 +1,4 @@
-"""The operators' commands on the local AWS, against the shell loop that they replace."""
+"""The operators' commands on the local AWS, compared with the shell loop that they replace."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.processes import ROOT, Usage, interleaved, median_cpu, run
-from bench.results import Result, at_least, at_most, note
+from bench.results import Result, at_least, at_most
 from modules.naming import Naming
 from ops.cache import recent
-from ops.common.times import text
+from ops.common.times import format_time
 from ops.local.environment import local_aws
 from testing.emulator import Emulator, running_emulator
 from testing.storage import Storage
@@ -36,7 +36,7 @@ _YESTERDAY = _NOW - dt.timedelta(days=1)
 
 
 def measure(runs: int) -> Iterator[Result]:
-    """Yield the rows about the operators' command line."""
+    """Yield the measurements."""
     helped = interleaved(runs, ops=[*_OPS, "--help"])["ops"]
     yield at_most("`ops --help`, CPU", median_cpu(helped) * 1000, 250, unit="ms")
     with tempfile.TemporaryDirectory(prefix="co2-bench-") as folder:
@@ -52,13 +52,13 @@ def _measure_clear(table: _Table) -> Iterator[Result]:
     table.fill(_CLEARED)
     loop = table.loop_seconds(_SAMPLE)
     cleared = table.clear()
-    yield note(f"the shell loop, an item (of {_SAMPLE})", f"{loop:.2f} s")
-    yield note(f"`cache clear`, {_CLEARED:,} items", f"{cleared.wall:.1f} s")
+    yield Result(what=f"the shell loop, an item (of {_SAMPLE})", figure=f"{loop:.2f} s")
+    yield Result(what=f"`cache clear`, {_CLEARED:,} items", figure=f"{cleared.wall:.1f} s")
     yield at_least(
         f"`cache clear` of {_CLEARED:,}, times as fast", loop * _CLEARED / cleared.wall, 300
     )
     table.fill(_LARGE)
-    before = text(dt.datetime.now(tz=dt.UTC) - dt.timedelta(hours=1))
+    before = format_time(dt.datetime.now(tz=dt.UTC) - dt.timedelta(hours=1))
     table.kill_clear(before)
     left = table.count()
     writer = threading.Thread(target=table.write_meanwhile)
@@ -84,12 +84,16 @@ def _measure_clear(table: _Table) -> Iterator[Result]:
 
 
 def _measure_reading(table: _Table) -> Iterator[Result]:
-    """Yield what AWS reads for each item that ``recent`` and ``export --last`` return."""
+    """Yield the items that DynamoDB reads for each one that `recent` and `export --last` return."""
     for size in (0, _CLEARED):
         table.fill(size)
         if size == 0:
             table.fill(_RECENT, cached_at=_NOW - dt.timedelta(minutes=1))
-        client = _Counted(table.storage.dynamodb)
+        client, read = table.storage.dynamodb, list[int]()
+        client.meta.events.register(
+            "after-call.dynamodb.Query",
+            lambda parsed, read=read, **_: read.append(parsed["ScannedCount"]),
+        )
         span = recent.Span(begin=_NOW - dt.timedelta(hours=1), end=_NOW)
         name = table.storage.naming.cache_table
         found = list(recent.every(client, name, span))
@@ -97,33 +101,20 @@ def _measure_reading(table: _Table) -> Iterator[Result]:
         returned = len(found) + len(listed)
         yield at_most(
             f"`recent`, `export --last` beside {size:,} older items: read for each returned",
-            client.read / returned if returned else float("inf"),
+            sum(read) / returned if returned else float("inf"),
             1,
         )
 
 
-class _Counted:
-    """A client that adds up how many items AWS has read."""
-
-    def __init__(self, real: Any) -> None:
-        self._real = real
-        self.read = 0
-
-    def query(self, **parameters: Any) -> Any:
-        answer = self._real.query(**parameters)
-        self.read += answer["ScannedCount"]
-        return answer
-
-
 @dataclass(frozen=True)
 class _Table:
-    """The cache table of an emulator, and commands that work on it."""
+    """The cache table in an emulator, and the commands that work on it."""
 
     emulator: Emulator
 
     @property
     def storage(self) -> Storage:
-        """The table as the tests build it."""
+        """The storage layer, created at the first use."""
         storage = Storage(self.emulator, Naming(environment="local"))
         if not storage.dynamodb.list_tables()["TableNames"]:
             storage.build()
@@ -131,18 +122,18 @@ class _Table:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What aims the command line at the emulator."""
+        """The environment variables that select the emulator."""
         return {"CO2_LOCAL_PORT": str(self.emulator.ports.emulator), "CO2_ENV": "local"}
 
     def fill(self, count: int, *, cached_at: dt.datetime = _YESTERDAY) -> None:
-        """Put items that were cached at a time."""
+        """Put items with a time of caching."""
         _fill(self.storage, count, cached_at)
 
     def count(self, cached_at: dt.datetime | None = None) -> int:
-        """Return how many items there are, or how many of a time."""
+        """Count the items, or those with a time of caching."""
         only: dict[str, Any] = {}
         if cached_at:
-            values = {":at": {"S": text(cached_at)}}
+            values = {":at": {"S": format_time(cached_at)}}
             only = {"FilterExpression": "cached_at = :at", "ExpressionAttributeValues": values}
         pages = self.storage.dynamodb.get_paginator("scan").paginate(
             TableName=self.storage.naming.cache_table, Select="COUNT", **only
@@ -150,12 +141,12 @@ class _Table:
         return sum(page["Count"] for page in pages)
 
     def clear(self, before: str | None = None) -> Usage:
-        """Run ``cache clear`` and return what it used."""
+        """Run ``cache clear`` and return its usage."""
         only = ["--before", before] if before else []
         return run([*_OPS, "cache", "clear", "--yes", *only], variables=self.variables)
 
     def kill_clear(self, before: str) -> None:
-        """Start ``cache clear`` and kill it long before its end."""
+        """Start ``cache clear`` and kill it before it ends."""
         process = subprocess.Popen(
             [*_OPS, "cache", "clear", "--yes", "--before", before],
             cwd=ROOT,
@@ -168,9 +159,9 @@ class _Table:
         process.wait()
 
     def loop_seconds(self, count: int) -> float:
-        """Return the seconds for an item of the loop: one process of the AWS CLI for each.
+        """Return the seconds that a loop with one AWS CLI process for each item takes for one.
 
-        Without that CLI a bare boto3 process stands in for it, which is faster.
+        Without the AWS CLI, a bare boto3 process replaces it, which is faster.
         """
         environment = local_aws(os.environ, self.emulator.ports.emulator)
         aws = shutil.which("aws")
@@ -179,7 +170,7 @@ class _Table:
         command = (
             [aws, "dynamodb", "delete-item", "--table-name", name, "--key", key]
             if aws
-            else [sys.executable, "-c", _BARE, name, key]
+            else [sys.executable, "-c", _DELETE, name, key]
         )
         begin = time.monotonic()
         for _ in range(count):
@@ -191,14 +182,14 @@ class _Table:
         run([sys.executable, "-m", "bench.operators", str(self.emulator.ports.emulator)])
 
 
-_BARE = """
+_DELETE = """
 import boto3, json, sys
 boto3.client("dynamodb").delete_item(TableName=sys.argv[1], Key=json.loads(sys.argv[2]))
 """
 
 
 def _fill(storage: Storage, count: int, cached_at: dt.datetime) -> None:
-    time_ = text(cached_at)
+    time_ = format_time(cached_at)
     rest = {"cached_at": {"S": time_}, "cached_date": {"S": time_[:10]}}
     items = ({"cache_key": {"S": f"{time_} {number}"}, **rest} for number in range(count))
     while batch := list(islice(items, 25)):
@@ -206,7 +197,7 @@ def _fill(storage: Storage, count: int, cached_at: dt.datetime) -> None:
 
 
 if __name__ == "__main__":
-    from ops.local.ports import Ports
+    from ops.local.services.ports import Ports
 
     _fill(
         Storage(Emulator(Ports(int(sys.argv[1]))), Naming(environment="local")),

@@ -1,4 +1,4 @@
-"""Run main.py and print the peak memory, in MB, of the Python process and of its Node process."""
+"""Run main.py and print the peak memory of its Python process and of its Node process in MB."""
 
 import atexit
 import resource
@@ -14,7 +14,7 @@ def _report() -> None:
     sys.stdout.write(f"{python / _UNIT:.1f} {node / _UNIT:.1f}\n")
 
 
-# Registered before jsii's own, so it runs after that one has waited for Node to end.
+# Registered before jsii's handler, so it runs after jsii has waited for Node.
 atexit.register(_report)
 
 from modules.command import main  # noqa: E402 - see above

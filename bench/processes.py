@@ -1,4 +1,4 @@
-"""Run commands as whole processes and account for what they used."""
+"""Run commands and measure the CPU time, wall-clock time and memory that they use."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Seconds of one run; ``cpu`` includes the processes that it started and waited for.
+    """CPU and wall-clock seconds of a run, and its peak resident memory.
 
-    ``peak_mb`` is the most memory that it had in RAM at once.
+    ``cpu`` includes the child processes that it waited for.
     """
 
     cpu: float
@@ -35,7 +35,7 @@ class Usage:
 def run(
     command: Sequence[str], *, cwd: Path = ROOT, variables: Mapping[str, str] | None = None
 ) -> Usage:
-    """Run ``command`` to its end; raises CalledProcessError with its output where it fails."""
+    """Run a command; raise CalledProcessError with its output if it fails."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CO2_")}
     with tempfile.TemporaryFile() as output:
         start = time.monotonic()
@@ -54,7 +54,7 @@ def run(
 
 
 def interleaved(runs: int, **commands: Sequence[str]) -> dict[str, list[Usage]]:
-    """Run every command once, then again, so that a slow minute of the machine hits them all."""
+    """Run the commands in turn, so that a slow minute of the machine affects all of them."""
     found: dict[str, list[Usage]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
@@ -63,7 +63,7 @@ def interleaved(runs: int, **commands: Sequence[str]) -> dict[str, list[Usage]]:
 
 
 def ratio(ours: Sequence[Usage], theirs: Sequence[Usage]) -> float:
-    """Return the median, pair by pair, of our CPU time over theirs."""
+    """Return the median of the pairwise ratios of CPU times."""
     return statistics.median(a.cpu / b.cpu for a, b in zip(ours, theirs, strict=True))
 
 
@@ -74,7 +74,7 @@ def median_cpu(usages: Sequence[Usage]) -> float:
 
 @contextmanager
 def clone() -> Iterator[Path]:
-    """Yield a second checkout in a folder of its own, with this one's installed packages."""
+    """Yield a copy of the checkout that uses the same installed packages."""
     with tempfile.TemporaryDirectory(prefix="co2-bench-") as folder:
         target = Path(folder) / "checkout"
         listed = subprocess.run(

@@ -1,4 +1,4 @@
-"""How long a contributor waits for the tests."""
+"""The duration of the tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.results import Result, at_most
 
 
 def measure(*, whole: bool) -> Iterator[Result]:
-    """Yield the time of the unit tests, and where ``whole`` asks for it of ``make test``."""
+    """Yield the duration of the unit tests and, if ``whole``, of ``make test``."""
     yield at_most("`make unit`", run(["make", "unit"]).wall, 30, unit="s")
     if whole:
         yield at_most("`make test`", run(["make", "test"]).wall, 480, unit="s")

@@ -1,4 +1,4 @@
-"""Synthesis of all environments, against the floor and against the same app loaded as usual."""
+"""Synthesis of all environments, compared with the floor and with the stock provider."""
 
 from __future__ import annotations
 
@@ -14,21 +14,16 @@ from modules.fast_import.bindings import STOCK_VARIABLE
 
 
 def measure(runs: int) -> Iterator[Result]:
-    """Yield the rows about CPU, memory and reproducibility of ``python main.py``."""
+    """Yield the CPU time, memory and reproducibility of ``python main.py``."""
     with tempfile.TemporaryDirectory(prefix="co2-bench-") as folder:
         output = Path(folder)
         ours = [sys.executable, "main.py", "--output", str(output / "ours")]
         floor = [sys.executable, "bench/floor.py", str(output / "floor")]
         stock = ["env", f"{STOCK_VARIABLE}=1", *ours]
-        run(ours)  # fills jsii's package cache
+        run(ours)  # fill jsii's package cache
         used = interleaved(runs, ours=ours, floor=floor, stock=stock)
         for name, usages in used.items():
-            yield Result(
-                what=f"CPU of {name}",
-                figure=f"{median_cpu(usages):.2f} s",
-                promise="",
-                kept=True,
-            )
+            yield Result(what=f"CPU of {name}", figure=f"{median_cpu(usages):.2f} s")
         yield at_most("CPU, ours over the floor", ratio(used["ours"], used["floor"]), 3.5)
         yield at_most("CPU, ours over stock", ratio(used["ours"], used["stock"]), 1 / 8)
         python, node = _peaks(output / "ours")
@@ -50,7 +45,7 @@ def _peaks(output: Path) -> tuple[float, float]:
 
 
 def _identical(output: Path) -> Result:
-    """Compare with a run in a second checkout, in another folder."""
+    """Compare the output with that of a second checkout."""
     with clone() as checkout:
         run([sys.executable, "main.py"], cwd=checkout)
         same = _files(output) == _files(checkout / "cdktf.out")

@@ -1,4 +1,4 @@
-"""The command line of ``main.py``: what to synthesize, and where to."""
+"""Command line of ``main.py``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from modules.problems import InputError, Problem
 EXIT_BAD_INPUT = 2
 
 _EPILOG = """\
-Each option can be given as an environment variable instead, which is how the cdktf command line
-passes it on: CO2_ENVIRONMENTS, CO2_LAYERS (both comma-separated), CO2_LOCAL_PORT, CO2_SETTINGS.
+Options can also be set by environment variables, for example under the cdktf command line:
+CO2_ENVIRONMENTS, CO2_LAYERS (both comma-separated), CO2_LOCAL_PORT, CO2_SETTINGS.
 
 examples:
-  python main.py                                 every environment that lives in AWS
+  python main.py                                 every environment in AWS
   python main.py --env dev --layer storage       one stack
   CO2_ENVIRONMENTS=local npx cdktf deploy 'local-*'
 
-exit codes: 0 written, 2 bad input (nothing written)
+exit codes: 0 written, 2 invalid input (nothing written)
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What was asked for, checked."""
+    """Validated options."""
 
     environments: Sequence[environments.Environment]
     layers: Sequence[Layer]
@@ -38,9 +38,11 @@ class Request:
 
 
 def parse(arguments: Sequence[str], variables: Mapping[str, str] = os.environ) -> Request:
-    """Return the checked request; options win over environment variables.
+    """Return the validated options, which take precedence over environment variables.
 
-    Raises InputError with everything that is wrong in options and settings.
+    Raises:
+        InputError: With every problem of options and settings.
+
     """
     options = _parser().parse_args(arguments)
     wanted = options.env or _split(variables.get("CO2_ENVIRONMENTS", ""))
@@ -64,10 +66,10 @@ def parse(arguments: Sequence[str], variables: Mapping[str, str] = os.environ) -
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Synthesize what ``arguments`` ask for and return the exit code."""
+    """Run the command line and return its exit code."""
     try:
         request = parse(arguments)
-        # Imported late: cdktf starts a Node process, which bad input should not wait for.
+        # Imported late: cdktf starts Node, which takes longer than reporting invalid input.
         from modules.app import synthesize  # noqa: PLC0415
 
         written = synthesize(request.environments, output=request.output, layers=request.layers)
@@ -86,16 +88,21 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--env", action="append", metavar="NAME", help="only this environment (repeatable)"
+        "--env",
+        action="append",
+        metavar="NAME",
+        help="synthesize this environment only (repeatable)",
     )
     parser.add_argument(
-        "--layer", action="append", metavar="NAME", help="only this layer (repeatable)"
+        "--layer", action="append", metavar="NAME", help="synthesize this layer only (repeatable)"
     )
-    parser.add_argument("--output", metavar="FOLDER", help="where to write (default: cdktf.out)")
+    parser.add_argument("--output", metavar="FOLDER", help="output folder (default: cdktf.out)")
     parser.add_argument(
-        "--settings", metavar="FOLDER", help="the environments' files (default: environments)"
+        "--settings",
+        metavar="FOLDER",
+        help="folder of the environment files (default: environments)",
     )
-    parser.add_argument("--local-port", metavar="PORT", help="port of the local AWS")
+    parser.add_argument("--local-port", metavar="PORT", help="override the port of the local AWS")
     return parser
 
 
@@ -110,7 +117,7 @@ def _layers(keys: Sequence[str], problems: list[Problem]) -> list[Layer]:
             where="--layer",
             field="layer",
             value=key,
-            reason="there is no such layer",
+            reason="this layer does not exist",
             remedy=f"choose from {', '.join(known)}",
         )
         for key in keys
@@ -120,14 +127,14 @@ def _layers(keys: Sequence[str], problems: list[Problem]) -> list[Layer]:
 
 
 def _absent(layers: Sequence[Layer], loaded: Sequence[environments.Environment]) -> list[Problem]:
-    """Report chosen layers that none of the chosen environments has."""
+    """Return a problem for each selected layer that no selected environment has."""
     return [
         Problem(
             where="--layer",
             field="layer",
             value=layer.key,
-            reason="none of the chosen environments has this layer",
-            remedy=f"add a table [{layer.key}] to its file, or choose another",
+            reason="none of the selected environments has this layer",
+            remedy=f"add a table [{layer.key}] to an environment's file, or select another layer",
         )
         for layer in layers
         if len(layers) < len(Layer) and not any(layer in one.layers for one in loaded)
@@ -142,8 +149,8 @@ def _port(value: str | None, problems: list[Problem]) -> int | None:
             where="--local-port",
             field="port",
             value=value,
-            reason="it is not a whole number",
-            remedy="write a port from 1024 to 65534",
+            reason="it is not an integer",
+            remedy="use a port from 1024 to 65534",
         )
     )
     return None

@@ -1,4 +1,4 @@
-"""Read the environments from their files; the only module that knows environments by name."""
+"""Read environments from their files. No other module knows an environment by name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "environments"
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """An environment's name-giver and its choices."""
+    """An environment: its naming and its settings."""
 
     naming: Naming
     settings: Settings
@@ -36,7 +36,7 @@ class Environment:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers that this environment has."""
+        """Layers of this environment."""
         optional = {
             Layer.FRONTEND: self.settings.frontend,
             Layer.MONITORING: self.settings.monitoring,
@@ -45,17 +45,20 @@ class Environment:
 
 
 def names(folder: Path = FOLDER) -> list[str]:
-    """Return the environments that have a file in ``folder``, sorted."""
+    """Return the names of the environments with a file in ``folder``, sorted."""
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
 def load(
     wanted: Sequence[str] = (), *, local_port: int | None = None, folder: Path = FOLDER
 ) -> list[Environment]:
-    """Return the wanted environments, or without any the ones that live in AWS.
+    """Return the environments called ``wanted``, or all those in AWS.
 
-    ``local_port`` replaces the emulator's port in environments that use one.
-    Raises InputError with every problem of every file.
+    ``local_port`` overrides the port of a local AWS.
+
+    Raises:
+        InputError: With every problem of every file.
+
     """
     known = names(folder)
     problems = [_unknown(name, known, folder) for name in wanted if name not in known]
@@ -82,15 +85,15 @@ def _read(path: Path, local_port: int | None) -> tuple[Environment, list[Problem
             where=path.name,
             field="the file",
             value=path.name,
-            reason=f"it is no TOML: {error}",
-            remedy="mend that line; values are text in quotes, numbers, true or false",
+            reason=f"it is not valid TOML: {error}",
+            remedy="correct that line; values are strings in quotes, numbers, true or false",
         )
         settings, _ = structure(Settings, {})
         return Environment(naming=naming, settings=settings), [problem]
     if local_port is not None and isinstance(document.get("local_aws"), dict):
         document["local_aws"] = {**document["local_aws"], "port": local_port}
     settings, problems = structure(Settings, document)
-    settings = _aimed_at_stand_in(settings)
+    settings = _with_stand_in(settings)
     naming = Naming(environment=path.stem, bucket_suffix=settings.buckets.suffix)
     if not any(problem.field == "buckets.suffix" for problem in problems):
         problems += _distinct(naming.problems())
@@ -100,8 +103,8 @@ def _read(path: Path, local_port: int | None) -> tuple[Environment, list[Problem
     return Environment(naming=naming, settings=settings), located
 
 
-def _aimed_at_stand_in(settings: Settings) -> Settings:
-    """Keep an emulated environment from calling the real Gemini with a demonstration key."""
+def _with_stand_in(settings: Settings) -> Settings:
+    """Point an environment on a local AWS to the Gemini stand-in, never to the real Gemini."""
     local: LocalAws | None = settings.local_aws
     if local is None:
         return settings
@@ -110,7 +113,7 @@ def _aimed_at_stand_in(settings: Settings) -> Settings:
 
 
 def _distinct(problems: Iterator[Problem]) -> list[Problem]:
-    """One problem for each field: a long suffix makes every bucket name too long."""
+    """Return one problem per field: a long suffix makes every bucket name too long."""
     return list({problem.field: problem for problem in problems}.values())
 
 
@@ -119,7 +122,7 @@ def _unknown(name: str, known: Sequence[str], folder: Path) -> Problem:
         where="--env",
         field="environment",
         value=name,
-        reason=f"there is no file {folder.name}/{name}.toml",
+        reason=f"{folder.name}/{name}.toml does not exist",
         remedy=f"choose from {', '.join(known)}, or add that file" if known else "add that file",
     )
 
@@ -129,6 +132,6 @@ def _empty(folder: Path) -> Problem:
         where="--settings",
         field="folder",
         value=str(folder),
-        reason="it holds no *.toml file",
-        remedy="name the folder that holds your environments' files",
+        reason="it contains no *.toml file",
+        remedy="pass the folder of your environment files",
     )

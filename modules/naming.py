@@ -10,16 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from modules.catalogue import (
-    ALARMS,
-    BUCKETS,
-    GEOJSON,
-    PROJECT,
-    STATIC_WEBSITE,
-    Bucket,
-    Layer,
-    Parameter,
-)
+from modules.catalogue import BUCKETS, PROJECT, Bucket, Layer, Parameter
 from modules.problems import Problem
 
 APPLICATION = "CO2 Anomaly Analysis"
@@ -57,16 +48,6 @@ class Naming:
     def buckets(self) -> dict[str, str]:
         """The names of the buckets, by their ids in the catalogue."""
         return {bucket.id: self.bucket(bucket) for bucket in BUCKETS}
-
-    @property
-    def static_website_bucket(self) -> str:
-        """Bucket of the static pages."""
-        return self.bucket(STATIC_WEBSITE)
-
-    @property
-    def geojson_bucket(self) -> str:
-        """Bucket of the CO2 observations."""
-        return self.bucket(GEOJSON)
 
     @property
     def state_bucket(self) -> str:
@@ -136,11 +117,6 @@ class Naming:
         return self._name(what)
 
     @property
-    def table_alarms(self) -> list[str]:
-        """Alarms on the cache table and its index."""
-        return [self.alarm(alarm.id) for alarm in ALARMS if alarm.resource == "table"]
-
-    @property
     def dashboard(self) -> str:
         """Dashboard for the operators."""
         return self._name("overview")
@@ -172,14 +148,6 @@ class Naming:
     def parameter(self, parameter: Parameter) -> str:
         """Return the path of a parameter of the catalogue."""
         return f"{self.parameters}/{parameter.path}"
-
-    def storage_parameter(self, service: str, name: str) -> str:
-        """Return the path of a parameter of the storage layer."""
-        return f"{self.parameters}/storage/{service}/{name}"
-
-    def config_parameter(self, topic: str, name: str) -> str:
-        """Return the path of a parameter of the function's configuration."""
-        return f"{self.parameters}/config/{topic}/{name}"
 
     def stack(self, layer: Layer) -> str:
         """Return the name of a stack and of its folder below ``cdktf.out/stacks``."""

@@ -1,4 +1,4 @@
-"""What is wrong with an input, said so that it can be mended: field, value, reason, remedy."""
+"""Errors in an input: the field, its value, why it is invalid, and the remedy."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ _LONGEST_VALUE = 120
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One wrong input.
+    """One error in an input.
 
-    ``where`` names the file or option, ``field`` the dotted path inside it. ``involves`` lists
-    further fields that the judgement rests on, so that it can be dropped where one of those is
-    itself wrong and the judgement therefore worthless.
+    ``where`` is the file or option, ``field`` the dotted path inside it. ``involves`` lists further
+    fields that the error depends on: it is suppressed where one of them is itself invalid.
     """
 
     field: str
@@ -35,7 +34,7 @@ class Problem:
 
 
 class InputError(Exception):
-    """Every problem found in what the user gave; ``str()`` is the message to show."""
+    """All errors in an input; ``str()`` is the message for the user."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         if not problems:

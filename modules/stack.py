@@ -24,7 +24,7 @@ from modules import catalogue
 from modules.catalogue import Layer
 from modules.environments import Environment
 from modules.naming import Naming
-from modules.settings import HcpState, LocalAws, LocalState, S3State, Settings
+from modules.settings import LocalAws, S3State, Settings
 
 # The bindings describe a 6.x provider and would pin it exactly. The layers use only arguments that
 # 5.100 has, too, so that teams can upgrade from 5 to 6 when they choose.
@@ -71,86 +71,67 @@ class LayerStack(TerraformStack):
         return catalogue.bucket_arn(self.region, bucket)
 
     def _provider(self, region: str, *, alias: str | None = None) -> AwsProvider:
-        tags = AwsProviderDefaultTags(tags=self.naming.tags(self._layer))
         local = self.settings.local_aws
-        account = self.settings.account_id
-        id_ = f"aws_{alias}" if alias else "aws"
-        if local is None:
-            return AwsProvider(
-                self,
-                id_,
-                alias=alias,
-                region=region,
-                default_tags=[tags],
-                allowed_account_ids=[account] if account else None,
-            )
+        key = _EMULATOR_KEY if local else None
         return AwsProvider(
             self,
-            id_,
+            f"aws_{alias}" if alias else "aws",
             alias=alias,
             region=region,
-            default_tags=[tags],
-            access_key=_EMULATOR_KEY,
-            secret_key=_EMULATOR_KEY,
-            skip_credentials_validation=True,
-            skip_metadata_api_check="true",
-            s3_use_path_style=True,
-            endpoints=[_endpoints(local)],
+            default_tags=[AwsProviderDefaultTags(tags=self.naming.tags(self._layer))],
+            allowed_account_ids=self._allowed_accounts,
+            access_key=key,
+            secret_key=key,
+            skip_credentials_validation=True if local else None,
+            skip_metadata_api_check="true" if local else None,
+            s3_use_path_style=True if local else None,
+            endpoints=[_endpoints(local)] if local else None,
         )
+
+    @property
+    def _allowed_accounts(self) -> list[str] | None:
+        account = self.settings.account_id
+        return [account] if account and not self.settings.local_aws else None
 
     def _add_state(self, layer: Layer) -> None:
         state = self.settings.state
         if state.s3:
             self._add_s3_state(state.s3, layer)
-        elif state.hcp:
-            self._add_hcp_state(state.hcp, layer)
+        elif hcp := state.hcp:
+            workspace = NamedCloudWorkspace(self.naming.workspace(layer), project=hcp.project)
+            CloudBackend(
+                self,
+                organization=hcp.organization,
+                hostname=hcp.hostname,
+                workspaces=workspace,
+            )
         elif state.local:
-            self._add_local_state(state.local, layer)
+            path = self.naming.state_file(state.local.directory, layer)
+            LocalBackend(self, path=path)
 
     def _add_s3_state(self, state: S3State, layer: Layer) -> None:
-        bucket = state.bucket or self.naming.state_bucket
-        key = self.naming.state_key(layer)
-        region = state.region or self.region
         local = self.settings.local_aws
-        if local is None:
-            account = self.settings.account_id
-            backend = S3Backend(
-                self,
-                bucket=bucket,
-                key=key,
-                region=region,
-                encrypt=True,
-                allowed_account_ids=[account] if account else None,
-            )
-        else:
-            backend = S3Backend(
-                self,
-                bucket=bucket,
-                key=key,
-                region=region,
-                encrypt=True,
-                access_key=_EMULATOR_KEY,
-                secret_key=_EMULATOR_KEY,
-                skip_credentials_validation=True,
-                skip_requesting_account_id=True,
-                skip_metadata_api_check=True,
-                use_path_style=True,
-                endpoints=S3BackendEndpointConfig(s3=local.endpoint, sts=local.endpoint),
-            )
+        key = _EMULATOR_KEY if local else None
+        skip = True if local else None
+        backend = S3Backend(
+            self,
+            bucket=state.bucket or self.naming.state_bucket,
+            key=self.naming.state_key(layer),
+            region=state.region or self.region,
+            encrypt=True,
+            allowed_account_ids=self._allowed_accounts,
+            access_key=key,
+            secret_key=key,
+            skip_credentials_validation=skip,
+            skip_requesting_account_id=skip,
+            skip_metadata_api_check=skip,
+            use_path_style=skip,
+            endpoints=S3BackendEndpointConfig(s3=local.endpoint, sts=local.endpoint)
+            if local
+            else None,
+        )
         # This release of cdktf has no argument for S3-native locking.
         backend.add_override("use_lockfile", True)
-
-    def _add_hcp_state(self, state: HcpState, layer: Layer) -> None:
-        workspace = NamedCloudWorkspace(self.naming.workspace(layer), project=state.project)
-        CloudBackend(
-            self,
-            organization=state.organization,
-            hostname=state.hostname,
-            workspaces=workspace,
-        )
-
-    def _add_local_state(self, state: LocalState, layer: Layer) -> None:
-        LocalBackend(self, path=self.naming.state_file(state.directory, layer))
 
 
 def _endpoints(local: LocalAws) -> AwsProviderEndpoints:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,52 +11,17 @@ from typer.core import TyperCommand, TyperGroup
 if TYPE_CHECKING:
     from typer._click import Command, Context
 
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """A command or a group of them: its help line, and the module that holds it as ``app``."""
-
-    module: str
-    help: str
-
-
+# Help line of each group; its commands are in ops.NAME.commands.
 GROUPS = {
-    "cache": Group(
-        module="ops.cache.commands",
-        help="The cached answers: look, delete, clear, export, import, warm.",
-    ),
-    "data": Group(
-        module="ops.data.commands",
-        help="The observations: validate, upload, list, sample.",
-    ),
-    "doctor": Group(
-        module="ops.doctor.commands",
-        help="Say what is wrong with an environment, and what mends it.",
-    ),
-    "local": Group(
-        module="ops.local.commands",
-        help="The whole system on this machine, without AWS.",
-    ),
-    "reference": Group(
-        module="ops.reference.commands",
-        help="Write the settings reference, docs/settings.md.",
-    ),
-    "serve": Group(
-        module="ops.serve.commands",
-        help="The cache Lambda of this checkout over HTTP.",
-    ),
-    "metrics": Group(
-        module="ops.metrics.commands",
-        help="Draw the metrics that tell how the system does.",
-    ),
-    "restore": Group(
-        module="ops.restore.commands",
-        help="Bring back the table or objects.",
-    ),
-    "table": Group(
-        module="ops.table.commands",
-        help="The cache table itself: its size and how it is set up.",
-    ),
+    "cache": "Inspect, clear, export, import and warm the cached answers.",
+    "data": "Validate, upload and list the observations.",
+    "doctor": "Diagnose an environment: what is wrong, and how to fix it.",
+    "local": "Run the whole system on this machine, without AWS.",
+    "metrics": "Chart the metrics of an environment.",
+    "reference": "Generate docs/settings.md, docs/catalogue.md and the JSON Schema.",
+    "restore": "Restore the cache table or objects.",
+    "serve": "Serve the cache Lambda of this checkout over HTTP.",
+    "table": "Show the size and configuration of the cache table.",
 }
 
 
@@ -66,15 +30,16 @@ class _LazyGroups(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for name, group in GROUPS.items():
-            self.add_command(TyperCommand(name=name, help=group.help))
+        for name, help_ in GROUPS.items():
+            self.add_command(TyperCommand(name=name, help=help_))
 
     def resolve_command(
         self, ctx: Context, args: list[str]
     ) -> tuple[str | None, Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if name in GROUPS:
-            command = typer.main.get_command(importlib.import_module(GROUPS[name].module).app)
+            command = typer.main.get_command(importlib.import_module(f"ops.{name}.commands").app)
+            command.help = command.help or GROUPS[name]
         return name, command, rest
 
 
@@ -83,7 +48,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    # Its pretty traces would print local variables, and those can hold secrets.
+    # Rich tracebacks print local variables, which can hold secrets.
     pretty_exceptions_enable=False,
 )
 

@@ -1,1 +1,1 @@
-"""What the tests and the benchmarks share: the emulator, stored items, load."""
+"""Shared by tests and benchmarks: the emulator, questions, the storage layer, load."""

@@ -1,85 +1,84 @@
-"""The emulator of AWS for tests: one of its own for each use, gone when the use ends."""
+"""The AWS emulator for tests and benchmarks: one for each use, removed when the use ends."""
 
 from __future__ import annotations
 
 import os
-import socket
+import random
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
 from ops.common.local_address import ACCESS_KEY, REGION, SECRET_KEY
-from ops.local.client import is_ok
-from ops.local.emulator import PROGRAM, READY_PATH
-from ops.local.environment import local_aws
-from ops.local.ports import Ports, is_free
-
-_START_SECONDS = 30.0
-_POLL_SECONDS = 0.05
+from ops.local.services import emulator
+from ops.local.services.ports import Ports, is_free
+from ops.local.services.processes import wait_until_ready
 
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """Who calls; by default the emulator's root user."""
+    """A caller; by default the emulator's root user."""
 
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
     session_token: str | None = None
 
 
-@dataclass(frozen=True)
 class Emulator:
-    """An emulator that runs; the port after its own is free for a stand-in of Gemini."""
+    """A running emulator. The port after its own is free, for a Gemini stand-in.
 
-    ports: Ports
+    ``client`` creates boto3 clients without retries; its arguments are those of `boto3.client`.
+    """
 
-    def client(
-        self, service: str, credentials: Credentials | None = None, *, region: str = REGION
-    ) -> Any:
-        """Return a boto3 client of ``service`` that neither retries nor knows another AWS."""
-        caller = credentials or Credentials()
-        return boto3.client(
-            service,
-            endpoint_url=self.ports.endpoint,
-            region_name=region,
-            aws_access_key_id=caller.access_key,
-            aws_secret_access_key=caller.secret_key,
-            aws_session_token=caller.session_token,
-            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+    def __init__(self, ports: Ports, caller: Credentials | None = None) -> None:
+        self.ports = ports
+        caller = caller or Credentials()
+        session = boto3.Session(
+            caller.access_key, caller.secret_key, caller.session_token, region_name=REGION
         )
+        config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+        local = partial(session.client, endpoint_url=ports.endpoint, config=config)
+        # A partial would lose the overloads, which give each service's client its type.
+        self.client = session.client if TYPE_CHECKING else local
+
+    def called_by(self, caller: Credentials) -> Emulator:
+        """Return this emulator with clients of another caller."""
+        return Emulator(self.ports, caller)
 
 
 @contextmanager
 def running_emulator(folder: Path, *, enforce_iam: bool = False) -> Iterator[Emulator]:
-    """Run an emulator that keeps its files in ``folder`` for the length of the block.
+    """Run an emulator with its files in ``folder`` for the length of the block.
 
-    It allows everyone everything unless ``enforce_iam`` has it judge policies.
+    It evaluates policies only with ``enforce_iam``.
     """
     ports = _free_ports()
     environment = {
-        **local_aws(os.environ, ports.emulator),
-        "GATEWAY_PORT": str(ports.emulator),
-        "BIND_HOST": "127.0.0.1",
-        "IOT_MTLS_ENABLED": "0",
+        **emulator.variables(os.environ, ports.emulator),
         "LOG_LEVEL": "WARNING",
         "TMPDIR": str(folder),
         "AUTH": "true" if enforce_iam else "false",
     }
+    log = folder / "emulator.log"
     with (
-        (folder / "emulator.log").open("wb") as log,
+        log.open("wb") as output,
         process_group(
-            [sys.executable, "-P", str(PROGRAM)], environment=environment, folder=folder, output=log
+            emulator.command(), environment=environment, folder=folder, output=output
         ) as process,
     ):
-        _wait_until_ready(ports, process, folder / "emulator.log")
+        wait_until_ready(
+            "the emulator",
+            ready=lambda: emulator.is_ready(ports),
+            running=lambda: process.poll() is None,
+            log=log,
+        )
         yield Emulator(ports)
 
 
@@ -91,9 +90,9 @@ def process_group(
     folder: Path,
     output: int | IO[bytes] = subprocess.PIPE,
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a program for the length of the block, and end it with everything that it started.
+    """Run a program for the length of the block, and kill its process group at the end.
 
-    It ends, too, if these tests are killed: its guard waits for the end of a pipe.
+    The group is killed even if the tests are: its guard waits for the end of a pipe.
     """
     guarded, held = os.pipe()
     try:
@@ -120,28 +119,20 @@ def process_group(
 _GUARD = """
 import os, signal, subprocess, sys, threading
 
-def end_with_the_tests():
+def kill_the_group():
     os.read(int(sys.argv[1]), 1)
     os.killpg(0, signal.SIGKILL)
 
-threading.Thread(target=end_with_the_tests, daemon=True).start()
+threading.Thread(target=kill_the_group, daemon=True).start()
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)  # a child would inherit an ignored one
 sys.exit(subprocess.call(sys.argv[2:]))
 """
 
 
 def _free_ports() -> Ports:
+    """Return a free pair below the ephemeral ports, which any outgoing connection may take."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if is_free(port + 1):
-            return Ports(port)
-
-
-def _wait_until_ready(ports: Ports, process: subprocess.Popen[str], log: Path) -> None:
-    give_up = time.monotonic() + _START_SECONDS
-    while not is_ok(ports.emulator, READY_PATH):
-        if process.poll() is not None or time.monotonic() > give_up:
-            said = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-            raise RuntimeError(f"the emulator did not start: {said}")
-        time.sleep(_POLL_SECONDS)
+        ports = Ports(random.randrange(10_000, 30_000, 2))
+        if is_free(ports.emulator) and is_free(ports.stand_in):
+            return ports

@@ -1,4 +1,4 @@
-"""Many requests at once against the emulated AWS, for the tests and for the measurements."""
+"""Concurrent requests to the function on the emulated AWS, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING
 
 from reasoning.answer import parse_answer
 from reasoning.deadline import Deadline
@@ -25,16 +25,42 @@ from reasoning.prompt import PROMPT_VERSION
 from reasoning.responses import LambdaResponse
 from reasoning.runtime import Runtime
 
+from modules.catalogue import (
+    CACHE_NAMESPACE,
+    CACHE_TABLE_NAME,
+    CACHE_TTL,
+    GEMINI_ENDPOINT,
+    GEMINI_MODEL,
+    GEMINI_TIMEOUT,
+    TABLE_KEY,
+)
+from modules.naming import Naming
+from ops.common.local_address import REGION
 from testing.emulator import Emulator
-from testing.questions import ANSWER, CREDENTIALS, FIELDS, Context, get_event, post_event
+from testing.questions import (
+    ANSWER,
+    CREDENTIALS,
+    FIELDS,
+    NUMBERS,
+    Context,
+    get_event,
+    post_event,
+)
+from testing.storage import create_table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 MODEL = "gemini-3.8-flash"
 TIMEOUT_SECONDS = 20
 
 
+Answer = Callable[[dict[str, str], bytes], tuple[int, bytes]]
+
+
 @dataclass
 class Upstream:
-    """A Gemini that names the question in its answer, takes a while, and fails now and then."""
+    """A Gemini whose answers repeat the question; slow, and failing for a share of the calls."""
 
     seconds: float
     failing: float = 0.0
@@ -42,7 +68,7 @@ class Upstream:
     lock: threading.Lock = field(default_factory=threading.Lock)
     chance: random.Random = field(default_factory=lambda: random.Random(4))
 
-    def answer(self, body: bytes) -> tuple[int, bytes]:
+    def __call__(self, _headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         with self.lock:
             self.calls += 1
             fails = self.chance.random() < self.failing
@@ -62,7 +88,7 @@ class Upstream:
 
 @dataclass
 class Throttle:
-    """What stands before the emulator and refuses some of the calls to the table."""
+    """A proxy of the emulator that throttles a share of the calls to DynamoDB."""
 
     port: int
     share: float
@@ -71,7 +97,7 @@ class Throttle:
     chance: random.Random = field(default_factory=lambda: random.Random(5))
     local: threading.local = field(default_factory=threading.local)
 
-    def answer(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    def __call__(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         if "DynamoDB" in headers.get("X-Amz-Target", ""):
             with self.lock:
                 refuse = self.chance.random() < self.share
@@ -88,8 +114,8 @@ class Throttle:
 
 
 @contextmanager
-def serving(answerer: Upstream | Throttle) -> Iterator[str]:
-    """Serve POSTs from threads, one for each connection; yield the URL."""
+def serving(answer: Answer) -> Iterator[str]:
+    """Serve POST requests, one thread for each connection; yield the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -97,22 +123,19 @@ def serving(answerer: Upstream | Throttle) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if isinstance(answerer, Throttle):
-                status, content = answerer.answer(dict(self.headers.items()), body)
-            else:
-                status, content = answerer.answer(body)
+            status, content = answer(dict(self.headers.items()), body)
             head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n\r\n"
             self.wfile.write(head.encode() + content)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 256
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """Say nothing: clients hang up at their deadlines."""
+            """Log nothing: clients close connections at their deadlines."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         server.block_on_close = False
@@ -122,54 +145,48 @@ def serving(answerer: Upstream | Throttle) -> Iterator[str]:
 
 
 class Function:
-    """The function in an environment of its own, in as many instances as are asked for."""
+    """The function in its own environment, with any number of instances."""
 
     def __init__(self, emulator: Emulator, *, gemini: str, endpoint: str | None = None) -> None:
-        name = f"load-{uuid.uuid4().hex[:8]}"
-        prefix = f"/co2-analysis/{name}"
-        self.table = f"co2-analysis-{name}-cache"
+        naming = Naming(environment=f"load-{uuid.uuid4().hex[:8]}")
+        self.table = naming.cache_table
         self.variables = {
             **CREDENTIALS,
-            "PARAMETER_PREFIX": prefix,
-            "GEMINI_SECRET_ID": f"co2-analysis-{name}-gemini-api-key",
-            "AWS_REGION": "us-east-1",
+            "PARAMETER_PREFIX": naming.parameters,
+            "GEMINI_SECRET_ID": naming.gemini_secret,
+            "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL": endpoint or emulator.ports.endpoint,
         }
         self._dynamodb = emulator.client("dynamodb")
-        self._dynamodb.create_table(
-            TableName=self.table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "cache_key", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "cache_key", "KeyType": "HASH"}],
-        )
+        create_table(self._dynamodb, self.table)
         ssm = emulator.client("ssm")
-        for suffix, value in {
-            "/storage/dynamodb/cache-table-name": self.table,
-            "/config/gemini/model": MODEL,
-            "/config/gemini/endpoint": gemini,
-            "/config/gemini/timeout-seconds": str(TIMEOUT_SECONDS),
-            "/config/cache/ttl-days": "90",
-            "/config/cache/namespace": "1",
+        for parameter, value in {
+            CACHE_TABLE_NAME: self.table,
+            GEMINI_MODEL: MODEL,
+            GEMINI_ENDPOINT: gemini,
+            GEMINI_TIMEOUT: str(TIMEOUT_SECONDS),
+            CACHE_TTL: "90",
+            CACHE_NAMESPACE: "1",
         }.items():
-            ssm.put_parameter(Name=prefix + suffix, Value=value, Type="String")
-        secret = self.variables["GEMINI_SECRET_ID"]
-        emulator.client("secretsmanager").create_secret(Name=secret, SecretString="k")
+            ssm.put_parameter(Name=naming.parameter(parameter), Value=value, Type="String")
+        secrets = emulator.client("secretsmanager")
+        secrets.create_secret(Name=naming.gemini_secret, SecretString="k")
 
     def instances(self, count: int) -> list[Runtime]:
-        """Return running instances that have read their configuration."""
+        """Return instances that have read their configuration."""
         started = [Runtime(self.variables) for _ in range(count)]
         for runtime in started:
             runtime.service(Deadline.after(30))
         return started
 
-    def items(self) -> Iterator[dict[str, Any]]:
+    def items(self) -> Iterator[dict[str, AttributeValueTypeDef]]:
         for page in self._dynamodb.get_paginator("scan").paginate(TableName=self.table):
             yield from page["Items"]
 
 
 @dataclass(frozen=True)
 class Load:
-    """What many requests brought: seconds of each, and the responses."""
+    """The responses to concurrent requests, and the seconds that each of them took."""
 
     seconds: list[float]
     responses: list[LambdaResponse]
@@ -188,20 +205,18 @@ def simultaneous(function: Function, count: int) -> Load:
     instances = function.instances(count)
     ready = threading.Barrier(count)
 
-    def ask(runtime: Runtime) -> tuple[float, LambdaResponse]:
+    def ask(event: object) -> tuple[float, LambdaResponse]:
+        runtime = instances.pop()
         ready.wait()
-        return _timed(runtime, get_event(FIELDS), remaining_ms=28_000)
+        return _timed(runtime, event, remaining_ms=28_000)
 
-    with ThreadPoolExecutor(count) as pool:
-        done = list(pool.map(ask, instances))
-    return Load([seconds for seconds, _ in done], [response for _, response in done])
+    return _sent(ask, [get_event(FIELDS)] * count, workers=count)
 
 
 def mixed(function: Function, count: int, *, workers: int = 16) -> Load:
-    """Send questions, good and bad, popular and rare, over and over from some instances."""
+    """Send valid and invalid, popular and rare questions from some instances."""
     chance = random.Random(6)
     idle = function.instances(workers)
-    events = [_mixed_event(chance) for _ in range(count)]
 
     def ask(event: object) -> tuple[float, LambdaResponse]:
         runtime = idle.pop()
@@ -210,9 +225,7 @@ def mixed(function: Function, count: int, *, workers: int = 16) -> Load:
         finally:
             idle.append(runtime)
 
-    with ThreadPoolExecutor(workers) as pool:
-        done = list(pool.map(ask, events))
-    return Load([seconds for seconds, _ in done], [response for _, response in done])
+    return _sent(ask, [_mixed_event(chance) for _ in range(count)], workers=workers)
 
 
 def wrong_items(function: Function) -> list[str]:
@@ -226,11 +239,19 @@ def wrong_items(function: Function) -> list[str]:
         query = Query.parse(HttpRequest.from_event(post_event(asked)).fields())
         if parse_answer(text) != text:
             wrong.append(f"not a canonical answer: {text[:80]}")
-        if keys.key(query) != item["cache_key"]["S"]:
-            wrong.append(f"under the key of another question: {asked}")
+        if keys.key(query) != item[TABLE_KEY]["S"]:
+            wrong.append(f"stored under the key of another question: {asked}")
         if json.loads(text)["summary"] != asked:
             wrong.append(f"the answer to another question: {asked}")
     return wrong
+
+
+def _sent(
+    ask: Callable[[object], tuple[float, LambdaResponse]], events: Sequence[object], *, workers: int
+) -> Load:
+    with ThreadPoolExecutor(workers) as pool:
+        done = list(pool.map(ask, events))
+    return Load([seconds for seconds, _ in done], [response for _, response in done])
 
 
 def _timed(runtime: Runtime, event: object, *, remaining_ms: int) -> tuple[float, LambdaResponse]:
@@ -249,9 +270,5 @@ def _mixed_event(chance: random.Random) -> dict[str, object]:
     if kind < 0.15:
         return post_event("{")
     if kind < 0.4:
-        numbers = {name: float(text) for name, text in fields.items() if name not in _WORDS}
-        return post_event(json.dumps({**fields, **numbers}))
+        return post_event(json.dumps({**fields, **{name: float(fields[name]) for name in NUMBERS}}))
     return get_event(fields)
-
-
-_WORDS = ("date", "severity")

@@ -28,6 +28,9 @@ _NOT_COPIED = shutil.ignore_patterns(
 _ROW = re.compile(r"\| (?P<to>[^|]+) \| [^|]+ \| (?P<files>\d+) files?, (?P<lines>\d+) lines? \|")
 
 
+_EXPORTS = '    Bucket(id="exports", name="exports", holds="answers", adopt="exports_bucket"),\n'
+
+
 class Checkout:
     """A copy of this checkout, in which edits by hand are counted."""
 
@@ -124,10 +127,20 @@ def test_the_recipe_is_complete(to: str, checkout: Checkout) -> None:
     assert checkout.touched == _rows()[to]
 
 
+# What the doctor looks for.
+_EXPECTED_ALARMS = """
+import sys
+from ops.common.target import find
+from ops.doctor.alarms import expected
+print(expected(find("prod", variables={}), sys.argv[1]))
+"""
+
+
 @_recipe("add an environment")
 def _environment(checkout: Checkout) -> None:
     checkout.create(
         "environments/trial.toml",
+        "#:schema ./settings.schema.json\n"
         'region = "eu-north-1"\n'
         "retain = false\n\n"
         '[state.s3]\nbucket = "our-terraform-state"\n\n'
@@ -179,7 +192,7 @@ def _setting(checkout: Checkout) -> None:
 def _bucket(checkout: Checkout) -> None:
     checkout.insert(
         "modules/catalogue.py",
-        '    Bucket(id="exports", name="exports", holds="answers", adopt="exports_bucket"),\n',
+        _EXPORTS,
         after="BUCKETS = (",
     )
     stacks = checkout.synthesize("--env", "prod")
@@ -204,6 +217,8 @@ def _bucket(checkout: Checkout) -> None:
     assert "exports_failing" in str(health)
     dashboard = monitoring.resource("aws_cloudwatch_dashboard.dashboard")["dashboard_body"]
     assert '\\"label\\": \\"exports\\"' in json.dumps(dashboard)
+    assert "co2-analysis-prod-exports-failing" in checkout.run("-c", _EXPECTED_ALARMS, "bucket")
+    assert "exports" in checkout.run("-m", "ops", "restore", "object", "--help")
 
     settings = checkout.folder / "tests" / "integration" / "environments"
     full = checkout.folder / "their"
@@ -227,16 +242,17 @@ def _bucket(checkout: Checkout) -> None:
 def _parameter(checkout: Checkout) -> None:
     checkout.insert(
         "modules/catalogue.py",
-        '    _config("cache/half-ttl-days", "{cache.ttl_days}", "For the test"),\n',
-        before="    CACHE_TABLE_NAME,",
+        '    _stored("dynamodb/items-table", "{cache_table.name}", "Another name"),\n',
+        after="PARAMETERS = (",
     )
-    base = checkout.synthesize("--env", "dev")["dev-base"]
-    parameter = base.resource("aws_ssm_parameter.cache_half_ttl_days")
-    assert parameter["name"] == "/co2-analysis/dev/config/cache/half-ttl-days"
-    assert parameter["insecure_value"] == "90"
+    storage = checkout.synthesize("--env", "dev")["dev-storage"]
+    parameter = storage.resource("aws_ssm_parameter.items_table")
+    assert parameter["name"] == "/co2-analysis/dev/storage/dynamodb/items-table"
+    assert parameter["insecure_value"] == "${aws_dynamodb_table.cache.name}"
+    assert "items_table" in mapping(storage.at("output"))
     checkout.run("-m", "ops", "reference")
     catalogue = (checkout.folder / "docs" / "catalogue.md").read_text(encoding="utf-8")
-    assert "config/cache/half-ttl-days" in catalogue
+    assert "storage/dynamodb/items-table" in catalogue
 
 
 @_recipe("add an alarm")
@@ -258,8 +274,8 @@ def _alarm(checkout: Checkout) -> None:
     assert "table_system_errors" in str(health)
     dashboard = monitoring.resource("aws_cloudwatch_dashboard.dashboard")["dashboard_body"]
     assert "table_system_errors" in json.dumps(dashboard)
-    names = "from modules.naming import Naming; print(Naming(environment='prod').table_alarms)"
-    assert "co2-analysis-prod-table-system-errors" in checkout.run("-c", names)
+    # After a restore of the table its alarms are checked.
+    assert "co2-analysis-prod-table-system-errors" in checkout.run("-c", _EXPECTED_ALARMS, "table")
     checkout.run("-m", "ops", "reference")
     catalogue = (checkout.folder / "docs" / "catalogue.md").read_text(encoding="utf-8")
     assert "table-system-errors" in catalogue
@@ -304,9 +320,9 @@ def _right(checkout: Checkout) -> None:
 def _command(checkout: Checkout) -> None:
     checkout.insert(
         "ops/table/commands.py",
-        '@app.command("name")\ndef name_command(env: Env = None) -> None:\n'
-        '    """Print the name."""\n    print(env)\n\n\n',
-        before='@app.command("size"',
+        '@command(app, "name", "table name --env dev")\ndef name(ops: Session) -> None:\n'
+        '    """Print the name."""\n    ops.out.lines([ops.table])\n\n\n',
+        before='@command(app, "size"',
     )
     assert "Print the name." in checkout.run("-m", "ops", "table", "name", "--help")
 
@@ -341,3 +357,15 @@ def _layer(checkout: Checkout) -> None:
         before="        Layer.BASE: base,",
     )
     assert "dev-audit" in checkout.synthesize("--env", "dev")
+
+
+def test_rows_need_nothing_but_the_generated_files(checkout: Checkout) -> None:
+    """Every unit test passes after four recipes and the two commands that regenerate files."""
+    _environment(checkout)
+    for recipe in ("add a setting", "add a parameter", "add an alarm"):
+        _RECIPES[recipe](checkout)
+    checkout.insert("modules/catalogue.py", _EXPORTS, after="BUCKETS = (")
+    checkout.run("-m", "ops", "reference")
+    checkout.run("-m", "tests.inventories.regenerate")
+    tests = ("tests/modules", "tests/ops", "tests/lambda_src")
+    checkout.run("-m", "pytest", "-q", "-n", "2", "-m", "not integration and not slow", *tests)

@@ -1,5 +1,5 @@
-"""Handlers that do the function's usual job, a hit, with the usual libraries.
+"""Handlers that do the function's most frequent job, a cache hit, with common libraries.
 
-Each does less than the function: it reads no configuration of its own, validates little and adds
-no cache headers. What a miss would ask a model for is a constant here: only hits are compared.
+Each does less than the function: it reads no configuration, validates little and sets no cache
+headers. Only hits are compared, so a constant replaces the model's answer to a miss.
 """

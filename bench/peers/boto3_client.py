@@ -1,4 +1,4 @@
-"""The handler that a careful engineer writes with a boto3 client."""
+"""A careful handler on a boto3 client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TABLE = os.environ["TABLE_NAME"]
 
 
 def handler(event: Any, _context: Any) -> dict[str, Any]:
-    """Answer from the table, else write the answer there."""
+    """Return the cached answer, or cache the constant one."""
     asked = fields(event)
     key = cache_key(asked)
     item = _dynamodb.get_item(TableName=_TABLE, Key={"cache_key": {"S": key}}).get("Item")

@@ -1,4 +1,4 @@
-"""A boto3 client's GetItem and nothing else."""
+"""Only GetItem, through a boto3 client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The handler that Powertools for AWS Lambda suggests: idempotency as the cache."""
+"""A handler on Powertools for AWS Lambda, with its idempotency utility as the cache."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _persistence() -> DynamoDBPersistenceLayer:
     persistence_store=_persistence(),
     config=IdempotencyConfig(expires_after_seconds=3600),
 )
-def _explain(*, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - it is the key
+def _explain(*, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - the idempotency key
     _asked_model.append(True)
     return ANSWER
 
@@ -39,7 +39,7 @@ def _explain(*, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001 - it i
 @_logger.inject_lambda_context
 @_metrics.log_metrics
 def handler(event: Any, _context: Any) -> dict[str, Any]:
-    """Answer from the table, else write the answer there."""
+    """Return the cached answer, or cache the constant one."""
     _asked_model.clear()
     reasoning = _explain(asked=fields(event))
     status = "MISS" if _asked_model else "HIT"

@@ -1,7 +1,7 @@
-"""``python -m bench.peers.probe MODULE COUNT FIRST``: send questions to a handler, count its CPU.
+"""``python -m bench.peers.probe MODULE COUNT FIRST``: measure the CPU time of a handler.
 
-Prints processor seconds for each question and the peak memory of this process in MB. Ends with 1
-unless every question was a hit; with ``fill`` as a fourth argument any answer will do.
+Prints the CPU seconds for each question and the peak memory of this process in MB. Exits with 1
+unless every question was a hit or, with ``fill`` as a fourth argument, was answered at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _WARM_UP = 20
 
 
 class Context:
-    """Lambda's context object, as far as the handlers use it."""
+    """The attributes of Lambda's context object that the handlers use."""
 
     aws_request_id = "bench"
     function_name = "co2-analysis-bench-reasoning-function"
@@ -23,7 +23,7 @@ class Context:
     memory_limit_in_mb = 512
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return a whole invocation's time."""
+        """Return the timeout of an invocation."""
         return 28_000
 
 
@@ -43,8 +43,8 @@ def question(number: int) -> dict[str, Any]:
 
 
 def peak_megabytes() -> float:
-    """Return the peak memory, which getrusage would mix with the parent's."""
-    # Not pathlib: what this program imports would count in every handler's cold start.
+    """Return the peak memory; getrusage would include the parent's before exec."""
+    # Not pathlib: imports of this program add to every handler's cold start.
     with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123
         (line,) = (line for line in status if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1024

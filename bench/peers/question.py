@@ -1,4 +1,4 @@
-"""What every peer needs: the fields of a request, the key, and the response."""
+"""The fields of a request, its key, and the response, shared by all peers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def cache_key(asked: Mapping[str, Any]) -> str:
 
 
 def response(status: str, reasoning: Any) -> dict[str, Any]:
-    """Return an HTTP response that says where the answer came from."""
+    """Return an HTTP response with the cache status."""
     return {
         "statusCode": 200,
         "headers": {"Content-Type": "application/json", "X-Cache": status},

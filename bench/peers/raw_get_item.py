@@ -1,4 +1,4 @@
-"""The least that a GetItem costs: http.client on a kept connection, signed by botocore."""
+"""The minimum cost of GetItem: http.client on a persistent connection, signed by botocore."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""The handler that tutorials show: a boto3 resource, the answer as a map, the Gemini SDK on top."""
+"""A handler as in tutorials: a boto3 resource, the answer as a map, and the Gemini SDK."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -18,10 +19,10 @@ _gemini = genai.Client(api_key=os.environ["GEMINI_API_KEY"])
 
 
 def handler(event: Any, _context: Any) -> dict[str, Any]:
-    """Answer from the table, else write the answer there."""
+    """Return the cached answer, or cache the constant one."""
     asked = fields(event)
     key = cache_key(asked)
-    item = _table.get_item(Key={"cache_key": key}).get("Item")
+    item: Mapping[str, Any] | None = _table.get_item(Key={"cache_key": key}).get("Item")
     if item and item["ttl"] > time.time():
         return response("HIT", _plain(item["reasoning_result"]))
     _table.put_item(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 from cdktf import TerraformOutput
 from constructs import Construct
 
 from modules import catalogue
-from modules.catalogue import ALARMS, DATA_BUCKETS, EDGE_REGION, LATENCY, Alarm, Layer, Metric
+from modules.catalogue import DATA_BUCKETS, LATENCY, Alarm, Layer, Metric
 from modules.environments import Environment
 from modules.layers.compute import ComputeOutputs
 from modules.layers.frontend import FrontendOutputs
@@ -101,21 +100,12 @@ class MonitoringLayer(LayerStack):
         TerraformOutput(self, "health_alarm_name", value=health.alarm_name)
 
     def _alarms(self, watched: Watched) -> Iterator[Alarm]:
-        """Yield the catalogue's alarms on what this environment has."""
-        measured = [
-            (bucket.key, watched.storage.buckets[bucket.id].name)
-            for bucket in DATA_BUCKETS
-            if watched.storage.buckets[bucket.id].config.request_metrics
-        ]
-        for resource, alarms in groupby(ALARMS, key=lambda alarm: alarm.resource):
-            rows = list(alarms)
-            if resource == "bucket":
-                yield from (alarm.of(name, key) for key, name in measured for alarm in rows)
-            # CloudFront reports its metrics to us-east-1, and alarms read their own Region only.
-            elif resource in watched.names and (
-                resource != "distribution" or self.region == EDGE_REGION
-            ):
-                yield from (alarm.of(watched.names[resource]) for alarm in rows)
+        """Yield the alarms that the settings enable, on the resources of this environment."""
+        for alarm, bucket in self.settings.alarms:
+            if bucket:
+                yield alarm.of(watched.storage.buckets[bucket.id].name, bucket.key)
+            else:
+                yield alarm.of(watched.names[alarm.resource])
 
 
 def _rows(watched: Watched) -> Iterator[Row]:

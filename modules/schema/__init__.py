@@ -1,1 +1,1 @@
-"""What a settings file may say: its reader, constraints, documentation and JSON Schema."""
+"""Schema of the settings files: their reader, constraints, documentation and JSON Schema."""

@@ -1,32 +1,48 @@
-"""Constraints on a single setting, written beside its type: ``Annotated[int, Between(1, 9)]``."""
+"""Constraints on one setting, declared beside its type: ``Annotated[int, Between(1, 9), ...]``."""
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
-from urllib.parse import urlsplit
+
+_LONGEST_SUMMARY = 32
 
 
 @dataclass(frozen=True)
-class Complaint:
-    """Why a value is refused, and what to write instead."""
+class Violation:
+    """Why a value is rejected, and what to write instead."""
 
     reason: str
     remedy: str
 
 
-@runtime_checkable
-class Constraint(Protocol):
-    """Judges one value that already has the right type."""
+class Constraint(ABC):
+    """Validates one value that already has the right type; of a list, each item."""
 
-    def complaint(self, value: object, /) -> Complaint | None:
-        """Return why ``value`` is refused, or None."""
+    unit: str = ""
+
+    @abstractmethod
+    def violation(self, value: object, /) -> Violation | None:
+        """Return why ``value`` is rejected, or None."""
+
+    @abstractmethod
+    def json_schema(self) -> dict[str, object]:
+        """Return the same constraint in keywords of JSON Schema."""
+
+    def summary(self) -> str:
+        """Return what is allowed in the words of a table's cell; empty if the type says it."""
+        return ""
+
+    def sentence(self) -> str:
+        """Return what the summary leaves out."""
+        return ""
 
 
 @dataclass(frozen=True)
-class Between:
+class Between(Constraint):
     """A number from ``low`` to ``high``, both included; ``source`` names who sets the limits."""
 
     low: int
@@ -34,100 +50,102 @@ class Between:
     unit: str = ""
     source: str = ""
 
-    def complaint(self, value: object, /) -> Complaint | None:
+    def violation(self, value: object, /) -> Violation | None:
         """Return why ``value`` is out of range, or None."""
         if isinstance(value, int) and self.low <= value <= self.high:
             return None
-        limits = f"{self.low} to {self.high}{f' {self.unit}' if self.unit else ''}"
-        because = f" ({self.source})" if self.source else ""
-        return Complaint(f"it is outside {limits}{because}", f"write a number from {limits}")
+        source = f" ({self.source})" if self.source else ""
+        limits = f"{self.summary()} {self.unit}".rstrip()
+        return Violation(f"it is outside {limits}{source}", f"write a number from {limits}")
+
+    def json_schema(self) -> dict[str, object]:
+        """Return the limits."""
+        return {"minimum": self.low, "maximum": self.high}
+
+    def summary(self) -> str:
+        """Return the limits."""
+        return f"{self.low} to {self.high}"
+
+    def sentence(self) -> str:
+        """Return who sets the limits."""
+        return f"Limits: {self.source}." if self.source else ""
 
 
 @dataclass(frozen=True)
-class OneOf:
-    """One of a service's fixed numbers."""
+class OneOf(Constraint):
+    """One of the values that ``source`` accepts. For a single string, ``Literal`` does the same."""
 
-    values: tuple[int, ...]
-    source: str
+    values: tuple[int | str, ...]
+    source: str = ""
 
-    def complaint(self, value: object, /) -> Complaint | None:
-        """Return why ``value`` is none of them, or None."""
+    def violation(self, value: object, /) -> Violation | None:
+        """Return that ``value`` is no choice and which one is nearest, or None."""
         if value in self.values:
             return None
-        listed = ", ".join(map(str, self.values))
-        return Complaint(f"{self.source} takes only certain numbers", f"write one of {listed}")
-
-
-@dataclass(frozen=True)
-class Among:
-    """One of a few words; for a single choice without a list ``Literal`` does."""
-
-    words: tuple[str, ...]
-
-    def complaint(self, value: object, /) -> Complaint | None:
-        """Return why ``value`` is none of them, or None."""
-        if value in self.words:
-            return None
-        near = difflib.get_close_matches(str(value), self.words, n=1)
-        listed = ", ".join(f'"{word}"' for word in self.words)
+        words = [word for word in self.values if isinstance(word, str)]
+        near = difflib.get_close_matches(str(value), words, n=1)
+        reason = f"{self.source} does not accept it" if self.source else "there is no such choice"
+        listed = ", ".join(map(json.dumps, self.values))
         remedy = f'did you mean "{near[0]}"?' if near else f"write one of {listed}"
-        return Complaint("there is no such thing here", remedy)
+        return Violation(reason, remedy)
+
+    def json_schema(self) -> dict[str, object]:
+        """Return the values."""
+        return {"enum": list(self.values)}
+
+    def summary(self) -> str:
+        """Return the values where they are few, else their number."""
+        listed = self._listed()
+        return listed if len(listed) <= _LONGEST_SUMMARY else f"{len(self.values)} values"
+
+    def sentence(self) -> str:
+        """Return the values where they are many."""
+        listed = self._listed()
+        return f"Choices: {listed}." if len(listed) > _LONGEST_SUMMARY else ""
+
+    def _listed(self) -> str:
+        return ", ".join(f"`{value}`" for value in self.values)
 
 
 @dataclass(frozen=True)
-class Matches:
-    """Text that fits ``pattern`` as a whole; ``form`` says it in words, ``example`` shows one."""
+class Matches(Constraint):
+    """A string that ``pattern`` matches as a whole; ``form`` describes it, ``example`` is one.
+
+    ``pattern`` must mean the same to Python, for ASCII, and to ECMAScript, for JSON Schema.
+    """
 
     pattern: str
     form: str
     example: str
 
-    def complaint(self, value: object, /) -> Complaint | None:
-        """Return why ``value`` does not fit, or None."""
-        if isinstance(value, str) and re.fullmatch(self.pattern, value):
+    def violation(self, value: object, /) -> Violation | None:
+        """Return that ``value`` does not match, or None."""
+        if isinstance(value, str) and re.fullmatch(self.pattern, value, re.ASCII):
             return None
-        return Complaint(f"it is not {self.form}", f'write it like "{self.example}"')
+        return Violation(f"it is not {self.form}", f'write it like "{self.example}"')
+
+    def json_schema(self) -> dict[str, object]:
+        """Return the anchored pattern."""
+        return {"pattern": f"^(?:{self.pattern})$"}
+
+    def sentence(self) -> str:
+        """Return the form and the example."""
+        return f"Write {self.form}, like `{self.example}`."
 
 
-@dataclass(frozen=True)
-class HttpsUrl:
-    """An ``https`` address without path, query or user: what browsers call an origin.
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_IPV6 = r"\[([0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}\]"
+_LOOPBACK = r"localhost|127\.0\.0\.1|\[::1\]"
+# Up to 65535.
+_PORT = ":([0-9]{1,4}|[1-5][0-9]{4}|6([0-4][0-9]{3}|5([0-4][0-9]{2}|5([0-2][0-9]|3[0-5]))))"
+_ORIGIN = rf"(https://({_LABEL}(\.{_LABEL})*|{_IPV6})|http://({_LOOPBACK}))({_PORT})?"
 
-    ``star`` allows ``"*"``; plain ``http`` is allowed for loopback hosts, where nothing crosses a
-    network.
+
+def https_origin(*, star: bool = False) -> Matches:
+    """Return the constraint of an ``https`` origin, or with ``star`` of one or ``"*"``.
+
+    Loopback hosts may use plain ``http``, because nothing crosses a network.
     """
-
-    star: bool = False
-
-    def complaint(self, value: object, /) -> Complaint | None:
-        """Return why ``value`` is no such address, or None."""
-        if self.star and value == "*":
-            return None
-        if isinstance(value, str) and _is_origin(value):
-            return None
-        allowed = ', or "*" for any' if self.star else ""
-        return Complaint(
-            "it is no origin URL (scheme and host, no path)",
-            f'write it like "https://app.example.org"{allowed}',
-        )
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a URL's host names this machine itself."""
-    return host in {"localhost", "127.0.0.1", "::1"}
-
-
-def _is_origin(value: str) -> bool:
-    if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", value):
-        return False
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        return False
-    host = parts.hostname
-    if not host or (parts.scheme == "http" and not is_loopback(host)):
-        return False
-    return ":" in host or all(
-        re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?", label) for label in host.split(".")
-    )
+    pattern, other = (rf"\*|{_ORIGIN}", ', or "*" for any') if star else (_ORIGIN, "")
+    form = f"an origin URL (scheme and host, no path){other}"
+    return Matches(pattern, form, "https://app.example.org")

@@ -1,8 +1,8 @@
-"""Turn a parsed TOML document into frozen dataclasses, reporting every mistake at once.
+"""Read a parsed TOML document into frozen dataclasses, reporting every mistake at once.
 
-The common validators stop at the first layer of mistakes: a misspelt key hides a contradiction
-between two other settings. Here a wrong field gets a placeholder, so that the rest is still built
-and judged; judgements that rest on a placeholder are dropped.
+Most validators stop at the first layer of mistakes: a misspelt key hides two settings that exclude
+each other. Here an invalid field gets a placeholder, so that cross-field validation still runs;
+cross-field errors that depend on an invalid field are suppressed.
 """
 
 from __future__ import annotations
@@ -10,163 +10,134 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TypeVar
 
 from modules.problems import Problem
-from modules.schema.constraints import Constraint
-from modules.schema.hints import Hint, has_default
+from modules.schema.constraints import OneOf, Violation
+from modules.schema.fields import Field, fields
 
 T = TypeVar("T")
 
+_EXPECTED: Mapping[type, str] = {
+    bool: "true or false",
+    int: "an integer",
+    str: 'a string in "quotes"',
+    tuple: 'a list of strings, like ["one", "two"]',
+}
+
 
 def structure(kind: type[T], document: Mapping[str, object]) -> tuple[T, list[Problem]]:
-    """Build ``kind`` from ``document``; with problems, the value holds placeholders."""
+    """Return ``document`` as ``kind``, with placeholders where there are problems."""
     reader = _Reader()
     value = reader.section(kind, document, "")
-    wrong = {problem.field for problem in reader.problems} | reader.doubtful
-    contradictions = [
+    invalid = {problem.field for problem in reader.problems} | reader.misspelt
+    cross_field = [
         problem
-        for problem in _contradictions(value, "")
-        if not any(_touches(field, wrong) for field in (problem.field, *problem.involves))
+        for problem in _cross_field(value, "")
+        if not any(
+            _overlap(field, other)
+            for field in (problem.field, *problem.involves)
+            for other in invalid
+        )
     ]
-    return value, reader.problems + contradictions
+    return value, reader.problems + cross_field
 
 
 class _Reader:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
-        # Fields that a misspelt key was probably meant for; their default is not what was wanted.
-        self.doubtful: set[str] = set()
+        # Fields that a misspelt key probably meant: their default is not what was intended.
+        self.misspelt: set[str] = set()
 
     def section(self, kind: type[T], document: Mapping[str, object], at: str) -> T:
-        assert dataclasses.is_dataclass(kind)  # noqa: S101 - a mistake in settings, not in a file
-        hints = get_type_hints(kind, include_extras=True)
-        fields = {field.name: field for field in dataclasses.fields(kind)}
-        for key in document.keys() - fields.keys():
-            self._unknown(key, document[key], list(fields), at)
+        known = {field.name: field for field in fields(kind)}
+        for key in document:
+            if key not in known:
+                self._unknown(key, document[key], list(known), at)
         values: dict[str, object] = {}
-        for name, field in fields.items():
+        for name, field in known.items():
             path = _join(at, name)
             if name in document:
-                values[name] = self._value(hints[name], document[name], path)
-            elif not has_default(field):
-                self._missing(hints[name], path)
-                values[name] = _placeholder(hints[name])
+                values[name] = self._value(field, document[name], path)
+            elif field.required:
+                self._report(path, None, _missing(field, path))
+                values[name] = _placeholder(field)
         return kind(**values)
 
-    def _value(self, annotation: object, raw: object, path: str) -> object:
-        hint = Hint.of(annotation)
-        found = self._typed(hint.kind, raw, path)
-        if found is _WRONG:
-            return _placeholder(hint.kind)
-        # mypy would have a Protocol taken for an abstract class here.
-        for constraint in hint.of_type(Constraint):  # type: ignore[type-abstract]
-            for position, item in _items(found, path):
-                complaint = constraint.complaint(item)
-                if complaint:
-                    self._report(position, item, complaint.reason, complaint.remedy)
-        return found
-
-    def _typed(self, kind: object, raw: object, path: str) -> object:
-        """Return ``raw`` as ``kind``, or report why not and return ``_WRONG``."""
-        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-            if isinstance(raw, dict):
-                return self.section(kind, raw, path)
-            self._report(path, raw, "it is a section, not a value", f"write a table [{path}]")
-        elif get_origin(kind) is Literal:
-            choices = get_args(kind)
-            if isinstance(raw, str) and raw in choices:
-                return raw
-            near = _nearest(raw, choices)
-            remedy = f'did you mean "{near}"?' if near else f"write one of {_list(choices)}"
-            self._report(path, raw, "it is no known choice", remedy)
-        elif get_origin(kind) is tuple:
-            if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
-                return tuple(raw)
-            self._report(path, raw, "it is not a list of texts", 'write it like ["one", "two"]')
-        elif type(raw) is kind:  # not isinstance: a bool is an int in Python, not in a file
-            return raw
-        else:
-            want = _IN_WORDS[kind]
-            self._report(path, raw, f"it is not {want}", f"write {want}")
-        return _WRONG
+    def _value(self, field: Field, raw: object, path: str) -> object:
+        if field.is_section and isinstance(raw, dict):
+            return self.section(field.kind, raw, path)
+        wrong_type = _wrong_type(field, raw, path)
+        if wrong_type:
+            self._report(path, raw, wrong_type)
+            return _placeholder(field)
+        for position, item in _items(raw, path):
+            violation = field.constraint and field.constraint.violation(item)
+            if violation:
+                self._report(position, item, violation)
+        return tuple(raw) if isinstance(raw, list) else raw
 
     def _unknown(self, key: str, value: object, known: list[str], at: str) -> None:
-        near = _nearest(key, known)
-        if near:
-            self.doubtful.add(_join(at, near))
-        remedy = f'did you mean "{near}"?' if near else f"remove it; known here: {', '.join(known)}"
-        self._report(_join(at, key), value, "there is no such setting", remedy)
+        near = difflib.get_close_matches(key, known, n=1)
+        self.misspelt.update(_join(at, name) for name in near)
+        remedy = (
+            f'did you mean "{near[0]}"?' if near else f"remove it; known here: {', '.join(known)}"
+        )
+        self._report(_join(at, key), value, Violation("there is no such setting", remedy))
 
-    def _missing(self, hint: object, path: str) -> None:
-        kind = Hint.of(hint).kind
-        if get_origin(kind) is Literal:
-            remedy = f"add it as one of {_list(get_args(kind))}"
-        elif dataclasses.is_dataclass(kind):
-            remedy = f"add a table [{path}]"
-        else:
-            remedy = f"add a line `{path.rpartition('.')[2]} = ...`"
-        self._report(path, None, "it is required and missing", remedy)
-
-    def _report(self, field: str, value: object, reason: str, remedy: str) -> None:
-        self.problems.append(Problem(field=field, value=value, reason=reason, remedy=remedy))
+    def _report(self, field: str, value: object, violation: Violation) -> None:
+        self.problems.append(
+            Problem(field=field, value=value, reason=violation.reason, remedy=violation.remedy)
+        )
 
 
-_WRONG = object()
-_IN_WORDS: Mapping[object, str] = {
-    str: 'a text in "quotes"',
-    int: "a whole number",
-    bool: "true or false",
-}
+def _wrong_type(field: Field, raw: object, path: str) -> Violation | None:
+    if field.is_section:
+        return Violation("it is a table, not a value", f"write a table [{path}]")
+    if isinstance(raw, list):
+        valid = field.kind is tuple and all(isinstance(item, str) for item in raw)
+        if valid and field.required and not raw:
+            return Violation("it must not be empty", "list at least one")
+    else:
+        valid = type(raw) is field.kind  # not isinstance: in Python a bool is an int
+    expected = _EXPECTED[field.kind]
+    return None if valid else Violation(f"it is not {expected}", f"write {expected}")
 
 
-def _placeholder(hint: object) -> object:
-    kind = Hint.of(hint).kind
-    if get_origin(kind) is Literal:
-        return get_args(kind)[0]
-    if get_origin(kind) is tuple:
-        return ()
-    assert isinstance(kind, type)  # noqa: S101 - a mistake in settings, not in a file
-    if dataclasses.is_dataclass(kind):
-        hints = get_type_hints(kind, include_extras=True)
-        required = [field.name for field in dataclasses.fields(kind) if not has_default(field)]
-        return kind(**{name: _placeholder(hints[name]) for name in required})
-    return kind()
+def _missing(field: Field, path: str) -> Violation:
+    remedy = f"add a table [{path}]" if field.is_section else f"add a line `{field.name} = ...`"
+    if isinstance(field.constraint, OneOf):
+        remedy = f"{remedy} with one of {field.allowed}"
+    return Violation("it is required and missing", remedy)
 
 
-def _contradictions(section: object, at: str) -> Iterator[Problem]:
+def _placeholder(field: Field) -> object:
+    if not field.is_section:
+        return field.kind()
+    return field.kind(**{one.name: _placeholder(one) for one in fields(field.kind) if one.required})
+
+
+def _cross_field(section: object, at: str) -> Iterator[Problem]:
     assert dataclasses.is_dataclass(section)  # noqa: S101 - called with sections only
-    judge = getattr(section, "problems", None)
-    if judge is not None:
-        yield from judge(at)
+    validate = getattr(section, "problems", None)
+    if validate is not None:
+        yield from validate(at)
     for field in dataclasses.fields(section):
         value = getattr(section, field.name)
         if dataclasses.is_dataclass(value):
-            yield from _contradictions(value, _join(at, field.name))
+            yield from _cross_field(value, _join(at, field.name))
 
 
 def _items(value: object, path: str) -> list[tuple[str, object]]:
-    if isinstance(value, tuple):
+    if isinstance(value, list):
         return [(f"{path}[{index}]", item) for index, item in enumerate(value)]
     return [(path, value)]
 
 
-def _touches(field: str, wrong: set[str]) -> bool:
-    """Whether ``field`` is, holds or lies in a field that is itself wrong."""
-    return any(
-        field == other
-        or field.startswith((f"{other}.", f"{other}["))
-        or other.startswith((f"{field}.", f"{field}["))
-        for other in wrong
-    )
-
-
-def _nearest(value: object, known: list[str] | tuple[str, ...]) -> str | None:
-    return next(iter(difflib.get_close_matches(str(value), known, n=1, cutoff=0.6)), None)
-
-
-def _list(choices: tuple[str, ...]) -> str:
-    return ", ".join(f'"{choice}"' for choice in choices)
+def _overlap(one: str, other: str) -> bool:
+    """Whether two fields are the same, or one of them contains the other."""
+    outer, inner = sorted((one, other), key=len)
+    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
 
 
 def _join(at: str, name: str) -> str:

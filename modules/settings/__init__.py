@@ -1,15 +1,17 @@
-"""What an environment can choose: frozen, typed, checked. Constructs see these, never a name.
+"""The settings of an environment: frozen and typed. Constructs see these, never a name.
 
-The files in ``environments/`` hold the choices. A section that is absent is off. Limits and
-defaults come from the AWS service quotas and API references named beside them.
+The files in ``environments/`` set them; an absent section is disabled. Limits and defaults come
+from the AWS service quotas and API references.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Annotated, Literal
 
+from modules.catalogue import ALARMS, DATA_BUCKETS, EDGE_REGION, Alarm, Bucket
 from modules.problems import Problem
 from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
@@ -57,71 +59,86 @@ class Settings:
     region: Annotated[
         str,
         REGION,
-        Doc("Region of everything but CloudFront; changing it builds all anew, without the data."),
+        Doc("Region of all but CloudFront; changing it recreates everything, without the data."),
     ]
     retain: Annotated[
         bool,
         Doc(
-            "Keeps data when a stack is destroyed: AWS and Terraform refuse to delete table and "
-            "buckets; a deleted secret can be brought back for 30 days."
+            "Protects the data from a destroy: AWS and Terraform refuse to delete the table and "
+            "the buckets, and a deleted secret can be restored for 30 days."
         ),
     ]
-    state: Annotated[StateSettings, Doc("Where Terraform keeps its state: one of three places.")]
-    table: Annotated[TableSettings, Doc("The DynamoDB table of the cached answers.")]
+    state: Annotated[StateSettings, Doc("Backend of the Terraform state: exactly one of three.")]
+    table: Annotated[TableSettings, Doc("The DynamoDB table of cached answers.")]
     account_id: Annotated[
         str | None,
         Matches(r"\d{12}", "12 digits", "123456789012"),
-        Doc("Terraform refuses every other account; without it any credentials will do."),
+        Doc("The only account that Terraform accepts; unset, it accepts any credentials."),
     ] = None
     origin_access: Annotated[
         Literal["oai", "oac"],
         Doc(
-            "How CloudFront reads the buckets: its origin access identity (AWS calls it legacy) "
-            "or an origin access control. Both are granted, so it can be switched without a gap."
+            "How CloudFront reads the buckets: by origin access identity (legacy) or by origin "
+            "access control. The bucket policies allow both, so switching causes no outage."
         ),
     ] = "oai"
     origin_identity: Annotated[
-        bool, Doc("`false` drops the identity, once nothing uses it; only with `oac`.")
+        bool, Doc("`false` deletes the identity once nothing uses it; requires `oac`.")
     ] = True
     buckets: Annotated[BucketSettings, Doc("The static website and GeoJSON buckets.")] = field(
         default_factory=BucketSettings
     )
-    cache: Annotated[CacheSettings, Doc("What the function keeps of its answers.")] = field(
+    cache: Annotated[CacheSettings, Doc("How answers are cached.")] = field(
         default_factory=CacheSettings
     )
     gemini: Annotated[
-        GeminiSettings, Doc("Which model answers, where, and how long the function waits for it.")
+        GeminiSettings, Doc("The Gemini model, its endpoint and the timeout of a call.")
     ] = field(default_factory=GeminiSettings)
-    function: Annotated[FunctionSettings, Doc("The cache Lambda.")] = field(
+    function: Annotated[FunctionSettings, Doc("The cache Lambda function.")] = field(
         default_factory=FunctionSettings
     )
     frontend: Annotated[
         FrontendSettings | None,
-        Doc("The CloudFront distribution; without it there is no frontend layer."),
+        Doc("The CloudFront distribution; without this section there is no frontend layer."),
     ] = None
     monitoring: Annotated[
         MonitoringSettings | None,
-        Doc("Alarms, dashboard and budget; without it there is no monitoring layer."),
+        Doc("Alarms, dashboard, budget; without this section there is no monitoring layer."),
     ] = None
     adopt: Annotated[
         AdoptSettings,
         Doc(
-            "What exists already and is taken over, not created; remove it after the apply. "
-            "See [adoption](adoption.md)."
+            "Existing resources that are imported instead of created; remove the section after "
+            "the apply. See [adoption](adoption.md)."
         ),
     ] = field(default_factory=AdoptSettings)
     local_aws: Annotated[
         LocalAws | None,
-        Doc("An emulator on this machine instead of AWS; no AWS account is touched."),
+        Doc("An emulator on this machine instead of AWS; no AWS account is used."),
     ] = None
 
+    @property
+    def alarms(self) -> Iterator[tuple[Alarm, Bucket | None]]:
+        """The alarms of the catalogue that these settings enable, each with its bucket if any."""
+        if self.monitoring is None:
+            return
+        # CloudFront reports its metrics to one Region, and alarms read their own Region only.
+        distribution = self.frontend is not None and self.region == EDGE_REGION
+        for resource, rows in groupby(ALARMS, key=lambda alarm: alarm.resource):
+            alarms = list(rows)
+            if resource == "bucket":
+                measured = [b for b in DATA_BUCKETS if b.measured and self.buckets.request_metrics]
+                yield from ((alarm, bucket) for bucket in measured for alarm in alarms)
+            elif resource != "distribution" or distribution:
+                yield from ((alarm, None) for alarm in alarms)
+
     def problems(self, at: str) -> Iterator[Problem]:  # noqa: ARG002 - the root has no path
-        """Yield what contradicts itself across sections."""
+        """Yield contradictions between sections."""
         if self.retain and not self.table.point_in_time_recovery:
             yield Problem(
                 field="table.point_in_time_recovery",
                 value=False,
-                reason="retain = true promises to keep the data, and without recovery nothing can",
+                reason="retain = true protects the data, which cannot be restored without recovery",
                 remedy="set point_in_time_recovery = true, or retain = false",
                 involves=("retain",),
             )
@@ -129,7 +146,7 @@ class Settings:
             yield Problem(
                 field="buckets.versioning",
                 value=False,
-                reason="retain = true promises to keep the data, and overwriting would lose it",
+                reason="retain = true protects the data, which an overwrite loses without versions",
                 remedy="set versioning = true, or retain = false",
                 involves=("retain",),
             )
@@ -137,11 +154,11 @@ class Settings:
             yield Problem(
                 field="buckets.object_lock",
                 value=self.buckets.object_lock.mode,
-                reason="retain = false promises to empty the buckets, and locked versions stay",
+                reason="retain = false empties the buckets, which locked versions prevent",
                 remedy="set retain = true, or remove the table [buckets.object_lock]",
                 involves=("retain",),
             )
-        yield from self._elsewhere()
+        yield from self._replicas()
         if (
             self.monitoring
             and self.monitoring.slow_function_seconds >= self.function.timeout_seconds
@@ -150,17 +167,17 @@ class Settings:
                 field="monitoring.slow_function_seconds",
                 value=self.monitoring.slow_function_seconds,
                 reason=(
-                    "no call ever takes that long: "
+                    "no call takes that long: "
                     f"function.timeout_seconds = {self.function.timeout_seconds}"
                 ),
-                remedy="make it shorter than the function's limit",
+                remedy="make it shorter than the function's timeout",
                 involves=("function.timeout_seconds",),
             )
         if self.origin_access == "oai" and not self.origin_identity:
             yield Problem(
                 field="origin_identity",
                 value=False,
-                reason='origin_access = "oai" needs the identity',
+                reason='origin_access = "oai" requires the identity',
                 remedy='set origin_access = "oac", or remove origin_identity',
                 involves=("origin_access",),
             )
@@ -169,9 +186,9 @@ class Settings:
                 field="gemini.timeout_seconds",
                 value=self.gemini.timeout_seconds,
                 reason=(
-                    "the function ends after "
-                    f"function.timeout_seconds = {self.function.timeout_seconds}, so it could "
-                    "neither store the answer nor report the time-out"
+                    "the function is stopped at "
+                    f"function.timeout_seconds = {self.function.timeout_seconds}, before it could "
+                    "store a late answer or report the timeout"
                 ),
                 remedy="make it at least one second shorter",
                 involves=("function.timeout_seconds",),
@@ -180,14 +197,14 @@ class Settings:
             self.buckets, identity=self.origin_identity, alias=self.function.alias
         )
 
-    def _elsewhere(self) -> Iterator[Problem]:
-        """Yield a problem where a copy would lie in the environment's own Region, or twice."""
+    def _replicas(self) -> Iterator[Problem]:
+        """Yield a problem for a replica in the environment's own Region, or twice in one."""
         replication = self.buckets.replication
         if replication and replication.region == self.region:
             yield Problem(
                 field="buckets.replication.region",
                 value=replication.region,
-                reason="the buckets themselves are in that Region",
+                reason="the source buckets are in that Region",
                 remedy="choose another Region",
                 involves=("region",),
             )
@@ -196,7 +213,7 @@ class Settings:
             yield Problem(
                 field="table.replicas",
                 value=list(replicas),
-                reason="a Region holds one copy of the table, and the environment's holds it",
+                reason="a Region holds one replica, and the environment's holds the table itself",
                 remedy="list each other Region once",
                 involves=("region",),
             )

@@ -1,4 +1,4 @@
-"""What exists already and shall be taken over instead of being created."""
+"""Existing resources that Terraform imports instead of creating them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from modules.catalogue import ACCESS_LOGS, BUCKETS, DATA_BUCKETS, Bucket
 from modules.problems import Problem
-from modules.schema.constraints import Among, Matches
+from modules.schema.constraints import Matches, OneOf
 from modules.schema.setting_docs import Doc
 from modules.settings.buckets import BucketSettings
 
-_CLOUDFRONT_ID = Matches(r"E[0-9A-Z]{5,30}", "an id that CloudFront gave", "E2QWRUHAPOMQZL")
+_CLOUDFRONT_ID = Matches(r"E[0-9A-Z]{5,30}", "an id from CloudFront", "E2QWRUHAPOMQZL")
 _SECRET = Matches(
     r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}",
     "the ARN of a secret",
@@ -26,8 +26,8 @@ _PARAMETER = Matches(
 
 
 def _parts_field(bucket: Bucket) -> tuple[str, object, object]:
-    doc = Doc("Imports the listed parts of the bucket; what is not listed is written over.")
-    return bucket.adopt, Annotated[tuple[str, ...], Among(bucket.parts), doc], field(default=())
+    doc = Doc("Imports the listed parts of the bucket; parts that are not listed are overwritten.")
+    return bucket.adopt, Annotated[tuple[str, ...], OneOf(bucket.parts), doc], field(default=())
 
 
 if TYPE_CHECKING:  # a type checker does not follow a dynamic base class
@@ -46,36 +46,36 @@ else:
 
 @dataclass(frozen=True, kw_only=True)
 class AdoptSettings(_AdoptedBuckets):
-    """What Terraform takes over; each has the name that this environment would give it."""
+    """What to import; each resource must have the name that this environment gives it."""
 
     cache_table: Annotated[
-        bool, Doc("Imports the table; a plan that replaces it says that its keys differ.")
+        bool, Doc("Imports the table; if the plan replaces it, its keys differ.")
     ] = False
     origin_access_control: Annotated[
-        str | None, _CLOUDFRONT_ID, Doc("Imports CloudFront's access to the buckets.")
+        str | None, _CLOUDFRONT_ID, Doc("Imports the origin access control of the buckets.")
     ] = None
     origin_access_identity: Annotated[
         str | None,
         _CLOUDFRONT_ID,
-        Doc("Imports the identity that a distribution uses already; else a second one is made."),
+        Doc("Imports the identity of an existing distribution; unset, a new one is created."),
     ] = None
     parameters: Annotated[
         tuple[str, ...],
         _PARAMETER,
-        Doc("Writes over the listed ones; one that exists and is not listed fails the apply."),
+        Doc("Overwrites the listed ones; one that exists and is not listed fails the apply."),
     ] = ()
     gemini_secret: Annotated[
-        str | None, _SECRET, Doc("Imports the secret's container; its value stays as it is.")
+        str | None, _SECRET, Doc("Imports the secret, and does not change its value.")
     ] = None
     execution_role: Annotated[
-        bool, Doc("Imports the function's role; its inline policy is written over.")
+        bool, Doc("Imports the function's role; its inline policy is overwritten.")
     ] = False
-    log_group: Annotated[
-        bool, Doc("Imports the function's log group; its retention becomes the chosen one.")
-    ] = False
-    function: Annotated[bool, Doc("Imports the function; its code becomes this project's.")] = False
+    log_group: Annotated[bool, Doc("Imports the function's log group and sets its retention.")] = (
+        False
+    )
+    function: Annotated[bool, Doc("Imports the function and replaces its code.")] = False
     function_url: Annotated[
-        bool, Doc("Imports the function's URL; callers must sign from then on.")
+        bool, Doc("Imports the function's URL; requests must then be signed.")
     ] = False
 
     def parts(self, bucket: Bucket) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ class AdoptSettings(_AdoptedBuckets):
     def contradictions(
         self, buckets: BucketSettings, *, identity: bool, alias: str | None
     ) -> Iterator[Problem]:
-        """Yield what is to be adopted though no layer has it."""
+        """Yield a problem for each resource that no layer has."""
         switches = {
             "versioning": ("buckets.versioning", buckets.versioning),
             "lifecycle": ("buckets.lifecycle", buckets.lifecycle is not None),
@@ -103,8 +103,8 @@ class AdoptSettings(_AdoptedBuckets):
             yield Problem(
                 field="adopt.function_url",
                 value=True,
-                reason=f'the URL that exists calls the function, and "{alias}" gets its own',
-                remedy="adopt it without function.alias, and set the alias later",
+                reason=f'the existing URL calls the function, and "{alias}" gets another',
+                remedy="adopt it without function.alias and set the alias later",
                 involves=("function.alias",),
             )
         if self.origin_access_identity and not identity:
@@ -113,22 +113,22 @@ class AdoptSettings(_AdoptedBuckets):
             )
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield parts of a bucket without the bucket, and what belongs to no function."""
+        """Yield parts without their bucket, and a URL without its function."""
         for bucket in BUCKETS:
             parts = self.parts(bucket)
             if parts and "bucket" not in parts:
                 yield Problem(
                     field=f"{at}.{bucket.adopt}",
                     value=list(parts),
-                    reason="parts of a bucket exist only where the bucket does",
+                    reason="the parts belong to a bucket that is not adopted",
                     remedy='add "bucket" to the list',
                 )
         if self.function_url and not self.function:
             yield Problem(
                 field=f"{at}.function_url",
                 value=True,
-                reason="a URL exists only where the function does",
-                remedy="set function = true, too",
+                reason="the URL belongs to a function that is not adopted",
+                remedy="set function = true as well",
             )
 
 
@@ -136,7 +136,7 @@ def _absent(field: str, value: object, switch: str) -> Problem:
     return Problem(
         field=field,
         value=value,
-        reason=f"without {switch} no layer has it, so there is nothing to import it into",
-        remedy=f"set {switch}, or leave it out here; Terraform then does not touch it",
+        reason=f"without {switch} no layer has it to import it into",
+        remedy=f"set {switch}, or remove it here, so that Terraform does not touch it",
         involves=(switch,),
     )

@@ -1,4 +1,4 @@
-"""Forms of text that more than one section takes."""
+"""Constraints that more than one section uses."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ REGION = Matches(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS Region code", "eu-central-1")
 
 
 def star_beside_origins(at: str, origins: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem where "*" stands beside named origins."""
+    """Yield a problem if "*" is listed together with origins."""
     if "*" in origins and len(origins) > 1:
         yield Problem(
             field=at,
             value=list(origins),
-            reason='"*" already allows every origin; the others only look like a limit',
-            remedy='keep "*" alone, or name the origins without it',
+            reason='"*" already allows every origin, so the others have no effect',
+            remedy='keep only "*", or only the origins',
         )

@@ -13,12 +13,12 @@ from modules.schema.setting_docs import Doc
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """The site's own names, and the certificate for them, which CloudFront wants in us-east-1."""
+    """Custom host names and their certificate, which CloudFront requires in us-east-1."""
 
     names: Annotated[
         tuple[str, ...],
         Matches(r"(\*\.)?([a-z0-9-]+\.)+[a-z]{2,}", "a host name", "co2.example.org"),
-        Doc("Host names that the site answers to; your DNS must point them at the distribution."),
+        Doc("Host names of the site; your DNS must point them to the distribution."),
     ]
     certificate_arn: Annotated[
         str,
@@ -27,59 +27,39 @@ class Domain:
             "the ARN of an ACM certificate in us-east-1",
             "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab",
         ),
-        Doc("Certificate that must cover all of them; browsers then need TLS 1.2."),
+        Doc("Certificate that covers all of them; TLS 1.2 is then the minimum."),
     ]
-
-    def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a problem where there is a certificate and no name."""
-        if not self.names:
-            yield Problem(
-                field=f"{at}.names",
-                value=[],
-                reason="a domain needs at least one name",
-                remedy=f"list the names, or remove the table [{at}]",
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Countries:
-    """Where the site can be read."""
+    """Geographic restriction of the site."""
 
     rule: Annotated[
         Literal["only", "except"],
-        Doc("Serves `only` the listed countries, or every one `except` them; others get a 403."),
+        Doc("Serves `only` the listed countries, or all `except` them; others get a 403."),
     ]
     codes: Annotated[
         tuple[str, ...],
         Matches(r"[A-Z]{2}", "an ISO 3166 country code", "DE"),
-        Doc("The countries; CloudFront judges by the visitor's address."),
+        Doc("Countries, which CloudFront derives from the viewer's IP address."),
     ]
-
-    def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a problem where no country is listed."""
-        if not self.codes:
-            yield Problem(
-                field=f"{at}.codes",
-                value=[],
-                reason="it would let in no one, or keep out no one",
-                remedy=f"list the countries, or remove the table [{at}]",
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Firewall:
-    """A web ACL (AWS WAF) of the site's own, in us-east-1, where CloudFront looks for it."""
+    """AWS WAF web ACL of the site, in us-east-1, where CloudFront requires it."""
 
     rate_limit: Annotated[
         int,
         Between(10, 2_000_000_000, "requests in 5 minutes", "AWS WAF"),
-        Doc("Addresses with more requests are blocked until they have calmed down."),
+        Doc("IP addresses with more requests are blocked until their rate falls below it."),
     ] = 2000
     managed_rules: Annotated[
         bool,
         Doc(
-            "Also blocks what AWS knows as attacks and bad addresses.",
-            cost="$3 for three rule groups, beside $5 for the ACL, $1 for the rate rule and "
+            "Adds AWS managed rule groups: known attacks, and IP addresses of bad reputation.",
+            cost="$3 for three rule groups, besides $5 for the ACL, $1 for the rate rule and "
             "$0.60 per million requests",
         ),
     ] = True
@@ -92,40 +72,40 @@ class FrontendSettings:
     domain: Annotated[
         Domain | None,
         Doc(
-            "Names of your own. Without it the site is at a CloudFront name, whose certificate "
-            "still lets browsers use TLS 1.0."
+            "Custom host names; unset, the site has a CloudFront host name, whose certificate "
+            "still allows TLS 1.0."
         ),
     ] = None
     countries: Annotated[
-        Countries | None, Doc("Limits who can read the site; without it the whole world can.")
+        Countries | None, Doc("Restricts the site to countries; unset, it is available worldwide.")
     ] = None
     firewall: Annotated[
-        Firewall | None, Doc("Puts a web ACL in front of the site; none without it.")
+        Firewall | None, Doc("Creates a web ACL for the site; unset, there is none.")
     ] = None
     web_acl_arn: Annotated[
         str | None,
         Matches(
             r"arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global/webacl/[\w-]+/[0-9a-f-]+",
-            "the ARN of a web ACL for CloudFront, which lies in us-east-1",
+            "the ARN of a web ACL for CloudFront in us-east-1",
             "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/1234abcd-12ab-34cd-56ef-"
             "1234567890ab",
         ),
-        Doc("A web ACL that exists already, instead of a firewall of the site's own."),
+        Doc("Existing web ACL to use instead of `[frontend.firewall]`."),
     ] = None
     price_class: Annotated[
         Literal["PriceClass_100", "PriceClass_200", "PriceClass_All"],
         Doc(
-            "Edge locations that answer: 100 is North America, Europe and Israel, All is "
-            "everywhere; farther visitors wait longer.",
-            cost="$0.085 for each GB in North America after the first TB, more in farther places",
+            "Edge locations in use: 100 is North America, Europe and Israel, All is worldwide; "
+            "distant viewers see a higher latency.",
+            cost="$0.085 per GB in North America after the first TB, more elsewhere",
         ),
     ] = "PriceClass_100"
     content_security_policy: Annotated[
         str,
-        Matches(r"[\x20-\x7e]{1,1000}", "a header's value", "default-src 'self'"),
+        Matches(r"[\x20-\x7e]{1,1000}", "a header value", "default-src 'self'"),
         Doc(
-            "What browsers let the pages load; too strict breaks the map's tiles, too wide lets "
-            "injected scripts run."
+            "`Content-Security-Policy` header of the pages; too strict blocks the map's tiles, "
+            "too loose allows injected scripts."
         ),
     ] = (
         "default-src 'self'; img-src 'self' data: https:; object-src 'none'; "
@@ -133,12 +113,12 @@ class FrontendSettings:
     )
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a problem where there are two web ACLs; a distribution has one."""
+        """Yield a problem if there are two web ACLs."""
         if self.firewall and self.web_acl_arn:
             yield Problem(
                 field=f"{at}.web_acl_arn",
                 value=self.web_acl_arn,
-                reason=f"a distribution has one web ACL, and [{at}.firewall] makes one",
+                reason=f"a distribution has one web ACL, and [{at}.firewall] creates one",
                 remedy=f"keep one of web_acl_arn and [{at}.firewall]",
                 involves=(f"{at}.firewall",),
             )

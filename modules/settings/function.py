@@ -1,4 +1,4 @@
-"""The cache Lambda, the model that it asks, and how long it serves an answer."""
+"""The cache Lambda function, the Gemini model, and how answers are cached."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from modules.problems import Problem
-from modules.schema.constraints import Between, HttpsUrl, Matches, OneOf
+from modules.schema.constraints import Between, Matches, OneOf, https_origin
 from modules.schema.setting_docs import Doc
 from modules.settings.forms import star_beside_origins
 
-# What Lambda never lets a function reserve: docs.aws.amazon.com/lambda, "reserved concurrency".
+# Concurrency that Lambda keeps unreserved: docs.aws.amazon.com/lambda, "reserved concurrency".
 _UNRESERVED = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class CacheSettings:
-    """What the function keeps of its answers."""
+    """How answers are cached."""
 
     ttl_days: Annotated[
         int,
         Between(1, 3650, "days"),
         Doc(
-            "Days that an answer is served; answers that are stored already keep their date.",
-            cost="$0.25 for each GB of table and again of index; a shorter time asks Gemini more",
+            "Time that an answer is served; stored answers keep their expiry date.",
+            cost="$0.25 per GB of the table, index again; a shorter time calls Gemini more",
         ),
     ] = 90
 
@@ -32,8 +32,8 @@ class CacheSettings:
         str | None,
         Matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "letters, digits, '.', '_' and '-'", "2026-11"),
         Doc(
-            "Part of every cache key: another one empties the cache in one step. Without it the "
-            "parameter starts as `1` and belongs to the operators: Terraform keeps their changes.",
+            "Part of every cache key: a new value empties the cache at once. Unset, Terraform "
+            "creates the parameter with `1` and keeps the operators' changes.",
         ),
     ] = None
 
@@ -45,86 +45,81 @@ class CacheSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class GeminiSettings:
-    """Which model answers, where, and how long the function waits for it."""
+    """The Gemini model, its endpoint and the timeout of a call."""
 
     model: Annotated[
         str,
         Matches(r"[a-z0-9][a-z0-9.-]{2,63}", "a model code", "gemini-3.8-flash"),
         Doc(
-            "Model that explains an anomaly; cached answers of another model are not served.",
-            cost="Google's price of the model, for each answer that is not cached",
+            "Model that explains anomalies; cached answers of other models are not served.",
+            cost="Google's price of the model, per answer that is not cached",
         ),
     ] = "gemini-3.8-flash"
     endpoint: Annotated[
         str,
-        HttpsUrl(),
-        Doc("Where the API is; it gets the key and the questions. A local AWS has its stand-in."),
+        https_origin(),
+        Doc("URL of the Gemini API. A local AWS always uses its stand-in."),
     ] = "https://generativelanguage.googleapis.com"
     timeout_seconds: Annotated[
         int,
         Between(1, 28, "seconds"),
         Doc(
-            "Longest wait for the model; whoever asked gets a 504 then.",
-            cost="the function is paid while it waits",
+            "Timeout of a Gemini call; the caller then gets a 503.",
+            cost="the function is billed while it waits",
         ),
     ] = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
-    """The cache Lambda. CloudFront gives up after 30 seconds, so the function ends before."""
+    """The cache Lambda function, which must end before CloudFront's timeout of 30 seconds."""
 
     memory_mb: Annotated[
         int,
         Between(128, 10_240, "MB", "AWS Lambda"),
         Doc(
-            "More memory brings more CPU, so that cold starts are shorter.",
-            cost="$0.0067 for each 1,000 seconds with 512 MB, in proportion",
+            "Memory and, in proportion, CPU; more of it shortens cold starts.",
+            cost="$0.0067 per 1,000 seconds with 512 MB, in proportion",
         ),
     ] = 512
     timeout_seconds: Annotated[
         int,
-        Between(2, 29, "seconds", "CloudFront waits 30"),
-        Doc("The function is stopped after it; it must exceed the longest wait for Gemini."),
+        Between(2, 29, "seconds", "CloudFront's timeout is 30"),
+        Doc("Timeout of the function; must exceed `gemini.timeout_seconds`."),
     ] = 28
     cors_origins: Annotated[
         tuple[str, ...],
-        HttpsUrl(star=True),
-        Doc("Other sites whose pages may ask the function; the site's own need no entry."),
+        https_origin(star=True),
+        Doc("Other origins whose pages may call the API; the site's own needs no entry."),
     ] = ()
     alias: Annotated[
         str | None,
-        Matches(r"(?!\d+$)[A-Za-z0-9_-]{1,128}", "a name that is not only digits", "live"),
+        Matches(r"(?!\d+$)[A-Za-z0-9_-]{1,128}", "a name of not only digits", "live"),
         Doc(
-            "Publishes a version for each change and points this alias, and the URL, at it: "
-            "the way back is to point it at the version before."
+            "Publishes a version for each change and points this alias and the URL to it; to "
+            "roll back, point it to the previous version."
         ),
     ] = None
     provisioned_concurrency: Annotated[
         int | None,
-        Between(1, 900),
+        Between(1, 900, "instances"),
         Doc(
-            "Instances that are kept warm, so that no one waits for a cold start.",
-            unit="instances",
-            cost="about $4.40 for each with 512 MB, used or not",
+            "Instances that are initialized in advance, without cold starts; requires `alias`.",
+            cost="about $4.40 per instance with 512 MB, used or not",
         ),
     ] = None
     reserved_concurrency: Annotated[
         int | None,
-        Between(1, 100_000),
+        Between(1, 100_000, "calls"),
         Doc(
-            "The most calls at a time, set aside for this function; more are throttled. Without "
-            "it the function shares the account's.",
-            unit="calls",
+            "Maximum of concurrent calls, reserved for this function; more are throttled. Unset, "
+            "it shares the account's."
         ),
     ] = None
     account_concurrency: Annotated[
         int,
-        Between(10, 100_000),
-        Doc(
-            "The account's quota of calls at a time in the Region; only checks what is reserved.",
-            unit="calls",
-        ),
+        Between(10, 100_000, "calls"),
+        Doc("The account's concurrency quota; used to validate `reserved_concurrency` only."),
     ] = 1000
     log_retention_days: Annotated[
         int,
@@ -134,15 +129,14 @@ class FunctionSettings:
             "CloudWatch Logs",
         ),
         Doc(
-            "Log lines are deleted after it.",
-            unit="days",
-            cost="$0.03 for each GB that is kept; writing it costs $0.50 once",
+            "Days that log events are kept.",
+            cost="$0.03 per GB stored, and $0.50 per GB once for ingestion",
         ),
     ] = 7  # fmt: skip
     tracing: Annotated[
         bool,
         Doc(
-            "Sends traces of sampled calls to X-Ray, and lets the function's role do so.",
+            "Sends X-Ray traces of sampled calls, and allows the function's role to.",
             cost="$5 per million traces after the first 100,000",
         ),
     ] = False
@@ -153,13 +147,13 @@ class FunctionSettings:
         return ",".join(self.cors_origins)
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield what Lambda would refuse, and origins that contradict each other."""
+        """Yield what Lambda would reject, and contradictory origins."""
         yield from star_beside_origins(f"{at}.cors_origins", self.cors_origins)
         if self.provisioned_concurrency and self.alias is None:
             yield Problem(
                 field=f"{at}.provisioned_concurrency",
                 value=self.provisioned_concurrency,
-                reason="Lambda keeps instances of a published version warm, and there is none",
+                reason="it applies to a published version, and only an alias publishes one",
                 remedy=f'set {at}.alias, for example to "live"',
                 involves=(f"{at}.alias",),
             )
@@ -171,9 +165,9 @@ class FunctionSettings:
                 value=reserved,
                 reason=(
                     f"Lambda keeps {_UNRESERVED} of the account's {self.account_concurrency} "
-                    "for all other functions"
+                    "concurrent calls unreserved"
                 ),
-                remedy=f"reserve at most {max(most, 0)}, or have the account's quota raised",
+                remedy=f"reserve at most {max(most, 0)}, or request a higher quota",
                 involves=(f"{at}.account_concurrency",),
             )
         warm = self.provisioned_concurrency
@@ -181,7 +175,7 @@ class FunctionSettings:
             yield Problem(
                 field=f"{at}.provisioned_concurrency",
                 value=warm,
-                reason=f"only {reserved} calls at a time are reserved for the function",
-                remedy="keep fewer warm, or reserve more",
+                reason=f"only {reserved} concurrent calls are reserved for the function",
+                remedy="provision fewer, or reserve more",
                 involves=(f"{at}.reserved_concurrency",),
             )

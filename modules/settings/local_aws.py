@@ -1,4 +1,4 @@
-"""The emulator that an environment may live in instead of AWS."""
+"""The local AWS of an environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modules.schema.setting_docs import Doc
 
 @dataclass(frozen=True, kw_only=True)
 class LocalAws:
-    """An emulator on this machine instead of AWS; the next port is the Gemini stand-in's."""
+    """An emulator on this machine instead of AWS; the Gemini stand-in uses the next port."""
 
     port: Annotated[
         int,
@@ -21,10 +21,10 @@ class LocalAws:
 
     @property
     def endpoint(self) -> str:
-        """The emulator's address; loopback by construction, so no setting can aim it elsewhere."""
+        """URL of the emulator: always loopback, so that no setting can point it elsewhere."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def gemini_endpoint(self) -> str:
-        """The address of the stand-in for Gemini."""
+        """URL of the Gemini stand-in."""
         return f"http://127.0.0.1:{self.port + 1}"

@@ -15,66 +15,65 @@ _EMAIL = Matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address", "operators@ex
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringSettings:
-    """Who is told about what. Counts are over five minutes; an alarm costs $0.10 a month."""
+    """Alarm thresholds and recipients. Counts are over five minutes; an alarm costs $0.10."""
 
     emails: Annotated[
         tuple[str, ...],
         _EMAIL,
-        Doc("Get the alarms, each once its owner has confirmed the mail that AWS sends."),
+        Doc("Recipients of alarms; each must confirm the e-mail that AWS sends."),
     ] = ()
     dashboard: Annotated[
-        bool, Doc("Adds a dashboard of traffic, hits, latency, errors and costs.", cost="$3")
+        bool, Doc("Creates a dashboard of traffic, hits, latency, errors and costs.", cost="$3")
     ] = True
     monthly_budget_usd: Annotated[
         int | None,
-        Between(1, 1_000_000),
+        Between(1, 1_000_000, "US dollars"),
         Doc(
-            "Warns at 80 percent of it, and when the month's forecast exceeds it. Needs the tag "
-            "`Project` as a cost allocation tag; no budget without it.",
-            unit="US dollars",
+            "Budget that warns at 80 percent, and when the month's forecast exceeds it. Requires "
+            "the tag `Project` as a cost allocation tag."
         ),
     ] = None
     throttled_requests: Annotated[
         int,
-        Between(0, 1_000_000),
-        Doc("Alarm when DynamoDB refuses more, of the table or of its index.", unit="requests"),
+        Between(0, 1_000_000, "requests"),
+        Doc("Alarm when DynamoDB throttles more, of the table or of its index."),
     ] = 10
     slow_table_ms: Annotated[
         int,
         Between(1, 10_000, "milliseconds"),
-        Doc("Alarm when 1 in 100 requests to DynamoDB takes longer, for a quarter of an hour."),
+        Doc("Alarm when the p99 latency of DynamoDB is higher for 15 minutes."),
     ] = 100
     refused_percent: Annotated[
         int,
         Between(1, 100, "percent"),
-        Doc("Alarm when S3 answers more with a 4xx; needs `buckets.request_metrics`."),
+        Doc("Alarm when S3 returns more 4xx errors; requires `buckets.request_metrics`."),
     ] = 5
     function_errors: Annotated[
         int,
-        Between(0, 1_000_000),
-        Doc("Alarm when more calls of the function end without an answer.", unit="calls"),
+        Between(0, 1_000_000, "calls"),
+        Doc("Alarm when more calls of the function fail."),
     ] = 5
     slow_function_seconds: Annotated[
         int,
         Between(1, 29, "seconds"),
-        Doc("Alarm when 1 in 20 calls takes longer; below the function's own limit."),
+        Doc("Alarm when the p95 duration is longer; must be below `function.timeout_seconds`."),
     ] = 25
     upstream_errors: Annotated[
         int,
-        Between(0, 1_000_000),
-        Doc("Alarm when more calls of Gemini fail.", unit="calls"),
+        Between(0, 1_000_000, "calls"),
+        Doc("Alarm when more calls of Gemini fail."),
     ] = 5
     cache_failures: Annotated[
         int,
-        Between(0, 1_000_000),
-        Doc("Alarm when more reads and writes of the cache fail.", unit="requests"),
+        Between(0, 1_000_000, "requests"),
+        Doc("Alarm when more reads and writes of the cache fail."),
     ] = 5
     failing_site_percent: Annotated[
         int,
         Between(1, 100, "percent"),
         Doc(
-            "Alarm when CloudFront answers more with a 5xx, for ten minutes; only where the "
-            "Region is us-east-1, since only alarms there see CloudFront."
+            "Alarm when CloudFront returns more 5xx errors for ten minutes; only in us-east-1, "
+            "the Region of CloudFront's metrics."
         ),
     ] = 5
 
@@ -89,12 +88,12 @@ class MonitoringSettings:
         return self.slow_function_seconds * 1000
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a problem where the budget warns nobody."""
+        """Yield a problem if the budget has no recipients."""
         if self.monthly_budget_usd and not self.emails:
             yield Problem(
                 field=f"{at}.monthly_budget_usd",
                 value=self.monthly_budget_usd,
-                reason="nobody would be told",
+                reason="the budget has no recipients",
                 remedy=f"add {at}.emails, or remove the budget",
                 involves=(f"{at}.emails",),
             )

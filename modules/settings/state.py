@@ -1,4 +1,4 @@
-"""Where Terraform keeps its state."""
+"""The backend of the Terraform state."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _BUCKET = Matches(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", _BUCKET_FORM, "my-team-ter
 
 @dataclass(frozen=True, kw_only=True)
 class S3State:
-    """State in a bucket, locked by S3 itself (Terraform 1.10 or newer; no lock table)."""
+    """State in an S3 bucket with S3-native locking (Terraform 1.10 or newer; no lock table)."""
 
     bucket: Annotated[
         str | None,
         _BUCKET,
         Doc(
-            "Names the bucket, which must exist; without it "
-            "`co2-analysis-<environment>-terraform-state`. Changing it moves the state: "
-            "`terraform init -migrate-state`."
+            "Bucket of the state, which must exist; by default "
+            "`co2-analysis-{env}-terraform-state`, followed by `-` and `buckets.suffix` if that "
+            "is set. Changing it moves the state: `terraform init -migrate-state`."
         ),
     ] = None
     region: Annotated[
-        str | None, REGION, Doc("Region of that bucket; without it the environment's.")
+        str | None, REGION, Doc("Region of that bucket; by default the environment's.")
     ] = None
 
 
@@ -39,18 +39,18 @@ class HcpState:
 
     organization: Annotated[
         str,
-        Matches(r"[A-Za-z0-9][A-Za-z0-9_-]{2,39}", "an organization's name", "my-company"),
+        Matches(r"[A-Za-z0-9][A-Za-z0-9_-]{2,39}", "an organization name", "my-company"),
         Doc("Organization that owns the workspaces."),
     ]
     project: Annotated[
         str | None,
-        Matches(r"[A-Za-z0-9 _-]{3,40}", "a project's name", "co2-analysis"),
-        Doc("Project that new workspaces are put into; without it the organization's default."),
+        Matches(r"[A-Za-z0-9 _-]{3,40}", "a project name", "co2-analysis"),
+        Doc("Project of new workspaces; by default the organization's."),
     ] = None
     hostname: Annotated[
         str,
         Matches(r"[a-z0-9.-]+\.[a-z]{2,}", "a host name", "app.terraform.io"),
-        Doc("Where the workspaces are; name your own host for Terraform Enterprise."),
+        Doc("Host of HCP Terraform, or of your Terraform Enterprise."),
     ] = "app.terraform.io"
 
 
@@ -61,32 +61,30 @@ class LocalState:
     directory: Annotated[
         str,
         Matches(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", "a relative path", ".local/state"),
-        Doc("Folder of the files, relative to the checkout; whoever loses it loses the state."),
+        Doc("Directory of the files, relative to the checkout; losing it loses the state."),
     ] = ".local/state"
 
 
 @dataclass(frozen=True, kw_only=True)
 class StateSettings:
-    """Where Terraform keeps its state: exactly one of the three."""
+    """The backend of the Terraform state: exactly one of the three."""
 
     s3: Annotated[
         S3State | None,
-        Doc("Keeps the state in a bucket, locked by S3 itself: for teams without HCP Terraform."),
+        Doc("State in an S3 bucket with S3-native locking, for teams without HCP Terraform."),
     ] = None
-    hcp: Annotated[
-        HcpState | None, Doc("Keeps the state in HCP Terraform: a workspace for each layer.")
-    ] = None
-    local: Annotated[
-        LocalState | None, Doc("Keeps the state in files on this machine: for trials.")
-    ] = None
+    hcp: Annotated[HcpState | None, Doc("State in HCP Terraform, in one workspace per layer.")] = (
+        None
+    )
+    local: Annotated[LocalState | None, Doc("State in files on this machine, for trials.")] = None
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a problem unless exactly one place is chosen."""
+        """Yield a problem unless exactly one backend is chosen."""
         chosen = [name for name in ("s3", "hcp", "local") if getattr(self, name) is not None]
         if len(chosen) != 1:
             yield Problem(
                 field=at,
                 value=chosen,
-                reason="state lives in exactly one place",
+                reason="there must be exactly one backend",
                 remedy=f"keep one of the tables [{at}.s3], [{at}.hcp], [{at}.local]",
             )

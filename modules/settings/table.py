@@ -1,4 +1,4 @@
-"""The cache table: how it is billed, how it grows, whether it can be restored."""
+"""The cache table: billing, scaling, recovery and replicas."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ from modules.schema.setting_docs import Doc
 from modules.settings.forms import REGION
 
 _UNITS = Between(1, 40_000, "capacity units", "the default quota of a DynamoDB table")
-_REQUESTS = Between(1, 40_000, "request units a second", "the default quota of a DynamoDB table")
+_REQUESTS = Between(1, 40_000, "request units per second", "the default quota of a DynamoDB table")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """Provisioned units per second, for the table and again for its index."""
+    """Provisioned capacity of the table, and again of its index."""
 
     read: Annotated[
         int,
         _UNITS,
         Doc(
-            "One unit reads 4 KB a second, or 8 KB where stale data will do; more is throttled.",
-            cost="about $0.19 for each unit, table and index together",
+            "A unit is one strongly consistent read of 4 KB per second, or two eventually "
+            "consistent ones; more are throttled.",
+            cost="about $0.19 per unit, table and index together",
         ),
     ]
     write: Annotated[
         int,
         _UNITS,
         Doc(
-            "One unit writes 1 KB a second; more is throttled, and the answer is not cached.",
-            cost="about $0.95 for each unit, table and index together",
+            "A unit is one write of 1 KB per second; more are throttled, and their answers are "
+            "not cached.",
+            cost="about $0.95 per unit, table and index together",
         ),
     ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OnDemandLimit:
-    """The most that an on-demand table serves, so that a runaway client costs no more."""
+    """Maximum throughput of an on-demand table, which caps the cost of a runaway client."""
 
     read: Annotated[
         int,
         _REQUESTS,
         Doc(
-            "Reads above it are throttled; queries of the index are not counted.",
-            cost="at most $0.33 for each unit, were it used all month",
+            "Reads above it are throttled; queries of the index do not count.",
+            cost="at most $0.33 per unit, if used all month",
         ),
     ]
     write: Annotated[
@@ -54,21 +56,21 @@ class OnDemandLimit:
         _REQUESTS,
         Doc(
             "Writes above it are throttled, and their answers are not cached.",
-            cost="at most $3.29 for each unit, index included, were it used all month",
+            cost="at most $3.29 per unit including the index, if used all month",
         ),
     ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Autoscaling:
-    """Application Auto Scaling of reads and writes, table and index alike."""
+    """Application Auto Scaling of reads and writes, of table and index."""
 
     minimum: Annotated[
         int,
         _UNITS,
         Doc(
-            "Capacity never falls below it, so it is paid at night, too.",
-            cost="about $1.14 for each unit of reads and writes",
+            "Capacity never falls below it, even when idle.",
+            cost="about $1.14 per unit of reads and writes",
         ),
     ]
     maximum: Annotated[
@@ -76,20 +78,20 @@ class Autoscaling:
         _UNITS,
         Doc(
             "Capacity never rises above it; more is throttled.",
-            cost="about $1.14 for each unit while it is reached",
+            cost="about $1.14 per unit while it is reached",
         ),
     ]
     target_percent: Annotated[
         int,
         Between(20, 90, "percent", "the target tracking policy"),
         Doc(
-            "Used share of the capacity that scaling aims at; lower leaves more room for bursts.",
-            cost="paid capacity is about the used one divided by this share",
+            "Target utilization; a lower one leaves more headroom for bursts.",
+            cost="billed capacity is about the used capacity divided by it",
         ),
     ] = 70
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a problem where the range is upside down."""
+        """Yield a problem if the minimum is above the maximum."""
         if self.minimum > self.maximum:
             yield Problem(
                 field=f"{at}.minimum",
@@ -107,27 +109,27 @@ class TableSettings:
     billing: Annotated[
         Literal["on-demand", "provisioned"],
         Doc(
-            "Pays for each request, or for capacity by the hour; AWS allows a change to on-demand "
-            "four times a day.",
+            "Billing per request, or for provisioned capacity by the hour; AWS allows a switch to "
+            "on-demand four times a day.",
             cost="on-demand: $0.125 per million reads and $0.625 per million writes, index again",
         ),
     ]
     capacity: Annotated[
-        Capacity | None, Doc("Units that provisioned billing starts with, and needs.")
+        Capacity | None, Doc("Initial capacity, required by provisioned billing.")
     ] = None
     autoscaling: Annotated[
         Autoscaling | None,
-        Doc("Moves provisioned capacity with the load; changes of the index are ignored then."),
+        Doc("Scales provisioned capacity; Terraform then ignores changes of the index."),
     ] = None
     on_demand_limit: Annotated[
         OnDemandLimit | None,
-        Doc("Caps on-demand billing; without it only the account's quota does."),
+        Doc("Limits on-demand throughput; unset, only the account's quota does."),
     ] = None
     point_in_time_recovery: Annotated[
         bool,
         Doc(
-            "Lets the table be restored as it was at any second of the last 35 days.",
-            cost="$0.20 for each GB of the table",
+            "Allows restoring the table as of any second of the last 35 days.",
+            cost="$0.20 per GB of the table",
         ),
     ] = False
 
@@ -135,20 +137,19 @@ class TableSettings:
         tuple[str, ...],
         REGION,
         Doc(
-            "Regions with a replica that answers and takes writes (a global table); none without.",
-            cost="the table's storage again in each, and each write is paid in every Region",
+            "Regions of replicas, which accept reads and writes (a global table).",
+            cost="storage and writes are billed in every Region",
         ),
     ] = ()
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield what does not go with the billing mode."""
+        """Yield contradictions with the billing mode."""
         if self.replicas and self.billing == "provisioned" and self.autoscaling is None:
             yield Problem(
                 field=f"{at}.replicas",
                 value=list(self.replicas),
                 reason=(
-                    "DynamoDB takes a provisioned table into a global one only where its "
-                    "writes are scaled"
+                    "DynamoDB accepts replicas of a provisioned table only with autoscaled writes"
                 ),
                 remedy=f'add [{at}.autoscaling], or set billing = "on-demand"',
                 involves=(f"{at}.autoscaling", f"{at}.billing"),
@@ -158,7 +159,7 @@ class TableSettings:
             yield Problem(
                 field=f"{at}.capacity",
                 value=None,
-                reason="provisioned billing needs a capacity",
+                reason="provisioned billing requires a capacity",
                 remedy=f'add [{at}.capacity] with read and write, or set billing = "on-demand"',
                 involves=(billing,),
             )
@@ -170,8 +171,8 @@ class TableSettings:
                 yield Problem(
                     field=f"{at}.{name}",
                     value=getattr(self, name),
-                    reason=f'it has no meaning with billing = "{self.billing}"',
-                    remedy="remove the table, or change the billing",
+                    reason=f'it does not apply to billing = "{self.billing}"',
+                    remedy="remove the table, or change the billing mode",
                     involves=(billing,),
                 )
         scaled = self.autoscaling
@@ -183,9 +184,9 @@ class TableSettings:
                         field=f"{at}.capacity.{name}",
                         value=units,
                         reason=(
-                            f"autoscaling would move it into {scaled.minimum} to "
-                            f"{scaled.maximum} at once"
+                            f"autoscaling would change it to {scaled.minimum} to "
+                            f"{scaled.maximum} immediately"
                         ),
-                        remedy="start inside that range",
+                        remedy="choose a value in that range",
                         involves=(f"{at}.autoscaling",),
                     )

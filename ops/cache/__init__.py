@@ -1,1 +1,1 @@
-"""The cached answers, as operators handle them."""
+"""The cached answers."""

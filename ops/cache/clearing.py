@@ -1,30 +1,32 @@
-"""Deleting what is older than a time, without touching what is written meanwhile.
+"""Deletes the items that are older than a time, without losing concurrent writes.
 
-Every delete carries the condition that the item is still the one that was read: a writer that has
-replaced it since wins. BatchWriteItem knows no conditions, so the batches are PartiQL statements;
-like BatchWriteItem's they are 25 to a request and are throttled one by one.
+Every delete is conditional on the item being the one that was read: an item that a writer has
+replaced since is kept.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+from ops.cache.backoff import Backoff
 from ops.cache.items import CACHED_AT, KEY, Item
-from ops.cache.pace import Pace
-from ops.cache.segments import read_all
-from ops.cache.statements import BATCH, Kind, Statement, execute
-from ops.common.aws import Client
-from ops.common.output import Counter
-from ops.common.times import text
+from ops.cache.reading import scan_all
+from ops.cache.statements import BATCH, StatementKind, execute
+from ops.common.output import Progress
+from ops.common.times import format_time
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import BatchStatementRequestTypeDef, ScanInputTypeDef
 
 
 @dataclass(kw_only=True)
-class Cleared:
-    """What a clear did: items deleted, and items that a writer had replaced meanwhile."""
+class ClearResult:
+    """Numbers of items deleted, of items kept because a writer replaced them, and of retries."""
 
     deleted: int = 0
     changed: int = 0
@@ -32,24 +34,28 @@ class Cleared:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Older:
-    """Which items: cached before ``before``; ``undated`` adds those without a time."""
+class OlderThan:
+    """Selects items cached before ``before``; ``undated`` adds those without a time."""
 
     before: dt.datetime
     undated: bool
 
-    def filter(self) -> dict[str, Any]:
-        """Return the parameters of a Scan that finds them."""
+    def scan(self, table: str, attributes: str) -> ScanInputTypeDef:
+        """Return the Scan that finds them."""
         older = f"{CACHED_AT} < :before"
         return {
+            "TableName": table,
+            "ProjectionExpression": attributes,
             "FilterExpression": f"{older} OR attribute_not_exists({CACHED_AT})"
             if self.undated
             else older,
-            "ExpressionAttributeValues": {":before": {"S": text(self.before)}},
+            "ExpressionAttributeValues": {":before": {"S": format_time(self.before)}},
         }
 
 
-def count(dynamodb: Client, table: str, older: Older, *, parallel: int, counter: Counter) -> int:
+def count(
+    dynamodb: DynamoDBClient, table: str, older: OlderThan, *, parallel: int, progress: Progress
+) -> int:
     """Return how many items a clear would delete now; this reads the whole table."""
     lock = threading.Lock()
     found = 0
@@ -58,62 +64,50 @@ def count(dynamodb: Client, table: str, older: Older, *, parallel: int, counter:
         nonlocal found
         with lock:
             found += len(items)
-        counter.add(len(items))
+        progress.add(len(items))
 
-    read_all(
-        dynamodb, table, add, parallel=parallel, pace=Pace(),
-        ProjectionExpression=KEY, **older.filter(),
-    )  # fmt: skip
+    scan_all(dynamodb, older.scan(table, KEY), add, parallel=parallel, backoff=Backoff())
     return found
 
 
 def clear(
-    dynamodb: Client, table: str, older: Older, *, parallel: int, counter: Counter
-) -> Cleared:
-    """Delete the items and return what was done.
-
-    A clear that was stopped can be run again: it deletes what is left.
+    dynamodb: DynamoDBClient, table: str, older: OlderThan, *, parallel: int, progress: Progress
+) -> ClearResult:
+    """Delete the items; idempotent, so a clear that was stopped can be run again.
 
     Raises:
-        OperatorError: AWS refuses a delete, or throttles everything for two minutes.
+        OperatorError: AWS refused a delete, or throttled every request for two minutes.
 
     """
-    done = Cleared()
+    result = ClearResult()
     lock = threading.Lock()
-    pace = Pace()
+    backoff = Backoff()
 
-    kind = Kind(
-        spell=lambda item: _statement(table, item),
+    def build_statement(item: Item) -> BatchStatementRequestTypeDef:
+        seen = item.get(CACHED_AT)
+        condition = f"{CACHED_AT} = ?" if seen else f"{CACHED_AT} IS MISSING"
+        return {
+            "Statement": f'DELETE FROM "{table}" WHERE {KEY} = ? AND {condition}',  # noqa: S608
+            "Parameters": [item[KEY], *([seen] if seen else [])],
+        }
+
+    kind = StatementKind(
+        build_statement=build_statement,
         condition_failed="ConditionalCheckFailed",
         verb="delete",
-        right="dynamodb:PartiQLDelete",
+        permission="dynamodb:PartiQLDelete",
     )
 
     def delete(items: Sequence[Item]) -> None:
-        for batch in _batches(items):
-            deleted, changed = execute(dynamodb, table, batch, kind, pace)
+        for start in range(0, len(items), BATCH):
+            batch = items[start : start + BATCH]
+            deleted, changed = execute(dynamodb, table, batch, kind, backoff)
             with lock:
-                done.deleted += deleted
-                done.changed += changed
-            counter.add(len(batch))
+                result.deleted += deleted
+                result.changed += changed
+            progress.add(len(batch))
 
-    read_all(
-        dynamodb, table, delete, parallel=parallel, pace=pace,
-        ProjectionExpression=f"{KEY}, {CACHED_AT}", **older.filter(),
-    )  # fmt: skip
-    done.throttled_requests = pace.throttled_requests
-    return done
-
-
-def _statement(table: str, item: Item) -> Statement:
-    seen = item.get(CACHED_AT)
-    condition = f"{CACHED_AT} = ?" if seen else f"{CACHED_AT} IS MISSING"
-    return {
-        "Statement": f'DELETE FROM "{table}" WHERE {KEY} = ? AND {condition}',  # noqa: S608
-        "Parameters": [item[KEY], *([seen] if seen else [])],
-    }
-
-
-def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]
+    request = older.scan(table, f"{KEY}, {CACHED_AT}")
+    scan_all(dynamodb, request, delete, parallel=parallel, backoff=backoff)
+    result.throttled_requests = backoff.throttled_requests
+    return result

@@ -1,4 +1,4 @@
-"""Writing exported items into a table."""
+"""Writes exported items into a table."""
 
 from __future__ import annotations
 
@@ -6,75 +6,82 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
+from modules.catalogue import TTL_ATTRIBUTE
+from ops.cache.backoff import Backoff
 from ops.cache.items import KEY, Item
-from ops.cache.pace import Pace
-from ops.cache.statements import BATCH, Kind, Statement, execute
-from ops.common.aws import Client
-from ops.common.output import Counter
+from ops.cache.statements import BATCH, StatementKind, execute
+from ops.common.output import Progress
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        BatchStatementRequestTypeDef,
+        WriteRequestUnionTypeDef,
+    )
 
 _BATCH_BYTES = 4_000_000
 
 
 @dataclass(kw_only=True)
-class Imported:
-    """What an import did: written, left alone because the key is taken, and out of date."""
+class ImportResult:
+    """Numbers of items written, kept because their key existed, and skipped as expired."""
 
     written: int = 0
     kept: int = 0
     expired: int = 0
 
 
-def live(items: Iterable[Item], done: Imported) -> Iterator[Item]:
-    """Yield the items that would still be served, and count the others."""
+def unexpired(items: Iterable[Item], result: ImportResult) -> Iterator[Item]:
+    """Yield the items whose TTL is in the future, and count the others."""
     now = time.time()
     for item in items:
-        seconds = str(item.get("ttl", {}).get("N", ""))
+        seconds = item.get(TTL_ATTRIBUTE, {}).get("N", "")
         if seconds.isdigit() and int(seconds) <= now:
-            done.expired += 1
+            result.expired += 1
         else:
             yield item
 
 
 def write(
-    dynamodb: Client,
+    dynamodb: DynamoDBClient,
     table: str,
     items: Iterable[Item],
-    done: Imported,
+    result: ImportResult,
     *,
     overwrite: bool,
-    counter: Counter,
+    progress: Progress,
 ) -> None:
-    """Write the items; what is in the table already stays as it is, unless ``overwrite``.
+    """Write the items; an existing item is kept unless ``overwrite``.
 
-    An import that was stopped can be run again.
+    Idempotent: an import that was stopped can be run again.
 
     Raises:
-        OperatorError: AWS refuses an item, or throttles everything for two minutes.
+        OperatorError: AWS refused an item, or throttled every request for two minutes.
 
     """
-    pace = Pace()
-    kind = Kind(
-        spell=lambda item: _statement(table, item),
+    backoff = Backoff()
+    kind = StatementKind(
+        build_statement=lambda item: _insert(table, item),
         condition_failed="DuplicateItem",
         verb="insert",
-        right="dynamodb:PartiQLInsert",
+        permission="dynamodb:PartiQLInsert",
     )
     iterator = iter(items)
-    while batch := _batch(iterator):
+    while batch := _next_batch(iterator):
         if overwrite:
-            _put(dynamodb, table, batch, pace)
-            done.written += len(batch)
+            _put(dynamodb, table, batch, backoff)
+            result.written += len(batch)
         else:
-            written, kept = execute(dynamodb, table, batch, kind, pace)
-            done.written += written
-            done.kept += kept
-        counter.add(len(batch))
+            written, kept = execute(dynamodb, table, batch, kind, backoff)
+            result.written += written
+            result.kept += kept
+        progress.add(len(batch))
 
 
-def _batch(items: Iterator[Item]) -> list[Item]:
-    """Return the next items; a key stands only once in a request, the last one wins."""
+def _next_batch(items: Iterator[Item]) -> list[Item]:
+    """Return the next items; of several with one key the last, as a request takes only one."""
     batch: dict[str, Item] = {}
     size = 0
     for item in islice(items, BATCH):
@@ -85,17 +92,16 @@ def _batch(items: Iterator[Item]) -> list[Item]:
     return list(batch.values())
 
 
-def _put(dynamodb: Client, table: str, items: Sequence[Item], pace: Pace) -> None:
-    waiting: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
-    while waiting:
-        answer = pace.call(lambda: dynamodb.batch_write_item(RequestItems={table: waiting}))  # noqa: B023
-        again = answer.get("UnprocessedItems", {}).get(table, [])
-        if again:
-            pace.throttled(partly=len(again) < len(waiting))
-        waiting = again
+def _put(dynamodb: DynamoDBClient, table: str, items: Sequence[Item], backoff: Backoff) -> None:
+    def send(requests: Sequence[WriteRequestUnionTypeDef]) -> list[WriteRequestUnionTypeDef]:
+        answer = backoff.call(lambda: dynamodb.batch_write_item(RequestItems={table: requests}))
+        return [*answer["UnprocessedItems"].get(table, [])]
+
+    requests: list[WriteRequestUnionTypeDef] = [{"PutRequest": {"Item": item}} for item in items]
+    backoff.drain(requests, send)
 
 
-def _statement(table: str, item: Item) -> Statement:
+def _insert(table: str, item: Item) -> BatchStatementRequestTypeDef:
     names = ", ".join("'" + name.replace("'", "''") + "': ?" for name in item)
     return {
         "Statement": f'INSERT INTO "{table}" VALUE {{{names}}}',

@@ -1,27 +1,29 @@
-"""Items of the cache table in DynamoDB's own notation, and what of them is shown."""
+"""Items of the cache table in DynamoDB JSON, and the part of them that is listed."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
-from ops.common.times import now, text
+from modules.catalogue import INDEX_HASH_KEY, INDEX_RANGE_KEY, TABLE_KEY, TTL_ATTRIBUTE
+from ops.common.times import format_time, now
 
-Value = Mapping[str, Any]
-Item = Mapping[str, Value]
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-KEY = "cache_key"
-CACHED_AT = "cached_at"
-CACHED_DATE = "cached_date"
-INDEX = "cached-at-index"
+Item: TypeAlias = "Mapping[str, AttributeValueTypeDef]"
+
+KEY = TABLE_KEY
+CACHED_AT = INDEX_RANGE_KEY
+CACHED_DATE = INDEX_HASH_KEY
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """An item as it is listed; ``query`` is the question, or the text that is no JSON."""
+    """An item as it is listed; ``query`` is the question, or the stored text if it is not JSON."""
 
     cache_key: str
     cached_at: str | None
@@ -30,42 +32,31 @@ class Entry:
     model: str | None
     query: object
 
-    def document(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return asdict(self)
-
 
 def entry(item: Item) -> Entry:
-    """Return what of an item is listed; whatever is missing or odd is shown as it is."""
-    seconds = str(item.get("ttl", {}).get("N", ""))
+    """Return the listed part of an item; missing or malformed attributes are tolerated."""
+    seconds = item.get(TTL_ATTRIBUTE, {}).get("N", "")
     expires = int(seconds) if seconds.isdigit() else None
     return Entry(
-        cache_key=str(item[KEY]["S"]),
-        cached_at=_text(item, CACHED_AT),
-        expires_at=_time(expires),
+        cache_key=item[KEY]["S"],
+        cached_at=item.get(CACHED_AT, {}).get("S"),
+        expires_at=_time(expires) if expires is not None else None,
         expired=expires is not None and expires <= now().timestamp(),
-        model=_text(item, "model"),
-        query=parsed(_text(item, "query_params")),
+        model=item.get("model", {}).get("S"),
+        query=parsed(item.get("query_params", {}).get("S")),
     )
 
 
 def parsed(value: str | None) -> object:
-    """Return a text as the JSON that it holds, or as it is."""
+    """Return the value of a JSON text, or the text itself if it is not JSON."""
     try:
         return json.loads(value) if value else None
     except ValueError:
         return value
 
 
-def _text(item: Item, name: str) -> str | None:
-    value = item.get(name, {}).get("S")
-    return str(value) if value is not None else None
-
-
-def _time(seconds: int | None) -> str | None:
-    if seconds is None:
-        return None
+def _time(seconds: int) -> str:
     try:
-        return text(dt.datetime.fromtimestamp(seconds, dt.UTC))
+        return format_time(dt.datetime.fromtimestamp(seconds, dt.UTC))
     except (ValueError, OverflowError, OSError):
         return str(seconds)

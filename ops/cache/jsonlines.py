@@ -1,4 +1,4 @@
-"""Items as JSON Lines, one ``{"Item": ...}`` each, as DynamoDB's own exports have them."""
+"""Items as JSON Lines, one ``{"Item": ...}`` each: the format of DynamoDB's exports to S3."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from ops.cache.items import KEY, Item
 from ops.common.errors import BadInputError
@@ -24,11 +24,13 @@ _LONGEST_KEY = 2048
 
 @contextmanager
 def writer(path: str) -> Iterator[Callable[[Item], None]]:
-    """Yield what writes an item to ``path``: compressed for ``.gz``, ``-`` is stdout.
+    """Yield a function that writes an item to ``path``; ``-`` is stdout, ``.gz`` compresses.
 
-    The file appears when it is complete; after a failure there is none.
+    The file appears when it is complete; after a failure it does not exist.
 
-    Raises OSError if it cannot be written.
+    Raises:
+        OSError: The file cannot be written.
+
     """
     if path == "-":
         yield lambda item: _write(sys.stdout, item)
@@ -45,7 +47,7 @@ def writer(path: str) -> Iterator[Callable[[Item], None]]:
 
 @contextmanager
 def _opened(path: Path, *, compressed: bool) -> Iterator[IO[str]]:
-    # What is exported are questions and answers of people; others on the machine need not read it.
+    # Readable by the owner only: the items hold users' questions and answers.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as raw:
         if not compressed:
@@ -67,7 +69,7 @@ def read(path: Path) -> Iterator[Item]:
     """Yield the items of a file, compressed or not.
 
     Raises:
-        BadInputError: A line is not an item; the message names line and reason.
+        BadInputError: A line is not an item; the message gives its number and the reason.
 
     """
     with path.open("rb") as raw:
@@ -90,18 +92,18 @@ def _item(line: bytes, place: str) -> Item:
     try:
         document = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _bad(place, "it is no JSON") from error
+        raise _bad(place, "not valid JSON") from error
     item = document.get("Item") if isinstance(document, dict) else None
     if not isinstance(item, dict):
-        raise _bad(place, 'it is no object with an "Item"')
+        raise _bad(place, 'not an object with an "Item"')
     for name, value in item.items():
         if not (isinstance(value, dict) and len(value) == 1 and next(iter(value)) in _TYPES):
-            raise _bad(place, f"{name!r} is not in DynamoDB's notation, like {{'S': 'text'}}")
-    key: Any = item.get(KEY, {}).get("S")
+            raise _bad(place, f"{name!r} is not DynamoDB JSON like {{'S': 'text'}}")
+    key = item.get(KEY, {}).get("S")
     if not isinstance(key, str) or not 0 < len(key.encode(errors="replace")) <= _LONGEST_KEY:
-        raise _bad(place, f"it has no {KEY} that can be a key")
+        raise _bad(place, f"it has no valid {KEY}")
     return item
 
 
 def _bad(place: str, reason: str) -> BadInputError:
-    return BadInputError(f"{place}: {reason}", remedy="take a file that `cache export` wrote")
+    return BadInputError(f"{place}: {reason}", remedy="use a file that `cache export` wrote")

@@ -1,23 +1,23 @@
-"""What the cache commands print."""
+"""Output of the cache commands."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import asdict
 
 from ops.cache.items import Item, entry, parsed
 from ops.cache.recent import Page, Span
 from ops.cache.stats import Stats
-from ops.cache.warming import Warmed
-from ops.common.output import size, table
-from ops.common.times import text
+from ops.cache.warming import WarmResult
+from ops.common.output import format_bytes, table
+from ops.common.times import format_time
 
 _BAR = 40
 _MOST_FAILURES = 10
 
 
 def stats_lines(found: Stats) -> list[str]:
-    """Return the statistics with the ages as bars."""
+    """Return the statistics, with the ages as bars."""
     largest = max(found.by_age.values(), default=0) or 1
     hits = (
         f"{found.hit_percent} % of the questions were answered without Gemini"
@@ -26,8 +26,8 @@ def stats_lines(found: Stats) -> list[str]:
     )
     return [
         f"{found.table}: {found.status.lower()}",
-        f"{found.items:,} items, {size(found.bytes)} (as AWS counted some six hours ago)",
-        f"{size(found.index_bytes)} in the index",
+        f"{found.items:,} items, {format_bytes(found.bytes)} (updated about every six hours)",
+        f"{format_bytes(found.index_bytes)} in the index",
         "",
         *table(
             ("cached", "items", ""),
@@ -42,21 +42,21 @@ def stats_lines(found: Stats) -> list[str]:
     ]
 
 
-def recent_document(page: Page, span: Span) -> dict[str, Any]:
+def recent_document(page: Page, span: Span) -> dict[str, object]:
     """Return a page for JSON."""
     return {
-        "from": text(span.begin),
-        "to": text(span.end),
-        "items": [entry(item).document() for item in page.items],
+        "from": format_time(span.begin),
+        "to": format_time(span.end),
+        "items": [asdict(entry(item)) for item in page.items],
         "next": page.next,
     }
 
 
 def recent_lines(page: Page, span: Span) -> list[str]:
-    """Return a page as a table; keys stand in full, so that they can be copied."""
+    """Return a page as a table; keys are not shortened, so that they can be copied."""
     entries = [entry(item) for item in page.items]
     if not entries:
-        return [f"nothing was cached from {text(span.begin)} to {text(span.end)}"]
+        return [f"nothing was cached from {format_time(span.begin)} to {format_time(span.end)}"]
     rows = [
         (
             one.cached_at or "",
@@ -70,22 +70,17 @@ def recent_lines(page: Page, span: Span) -> list[str]:
     return [*table(("cached at", "cache key", "", "question"), rows), *more]
 
 
-def item_document(item: Item) -> dict[str, Any]:
-    """Return an item for JSON, question and answer as objects."""
+def item_document(item: Item) -> dict[str, object]:
+    """Return an item for JSON, with question and answer as objects."""
     answer = item.get("reasoning_result", {}).get("S")
-    return {**entry(item).document(), "answer": parsed(answer)}
+    return {**asdict(entry(item)), "answer": parsed(answer)}
 
 
-def item_lines(item: Item) -> list[str]:
-    """Return an item as indented JSON, which is how its answer reads best."""
-    return json.dumps(item_document(item), indent=2).splitlines()
-
-
-def warm_lines(done: Warmed) -> list[str]:
-    """Return where the answers came from, and the first failures."""
-    more = len(done.failures) - _MOST_FAILURES
+def warm_lines(result: WarmResult) -> list[str]:
+    """Return the number of answers by cache status, and the first failures."""
+    more = len(result.failures) - _MOST_FAILURES
     return [
-        *table(("cache", "answers"), sorted(done.answers.items())),
-        *done.failures[:_MOST_FAILURES],
+        *table(("cache", "answers"), sorted(result.answers.items())),
+        *result.failures[:_MOST_FAILURES],
         *([f"and {more:,} more failures"] if more > 0 else []),
     ]

@@ -1,63 +1,73 @@
-"""Batches of PartiQL statements, each of which succeeds or fails on its own."""
+"""Batches of conditional PartiQL statements, each of which succeeds or fails on its own.
+
+BatchWriteItem takes no conditions; BatchExecuteStatement does, with the same 25 to a request.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from ops.cache.backoff import THROTTLED, Backoff
 from ops.cache.items import KEY, Item
-from ops.cache.pace import THROTTLED, Pace
-from ops.common.aws import Client
 from ops.common.errors import OperatorError
 
-BATCH = 25
-"""Most statements that DynamoDB takes in one request."""
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import BatchStatementRequestTypeDef
 
-Statement = Mapping[str, object]
+BATCH = 25
+"""Maximum number of statements in a request."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
-    """What the statements do: how one is spelled, how DynamoDB says that its condition failed."""
+class StatementKind:
+    """How to build a statement, and the error code by which DynamoDB reports a failed condition."""
 
-    spell: Callable[[Item], Statement]
+    build_statement: Callable[[Item], BatchStatementRequestTypeDef]
     condition_failed: str
     verb: str
-    right: str
+    permission: str
 
 
 def execute(
-    dynamodb: Client, table: str, items: Sequence[Item], kind: Kind, pace: Pace
+    dynamodb: DynamoDBClient,
+    table: str,
+    items: Sequence[Item],
+    kind: StatementKind,
+    backoff: Backoff,
 ) -> tuple[int, int]:
-    """Run a statement for each of at most ``BATCH`` items, until none is throttled any more.
+    """Run a statement for each of at most ``BATCH`` items, and retry the throttled ones.
 
-    Returns how many succeeded, and how many were left out because their condition failed.
+    Returns the number of items that succeeded, and of those whose condition failed.
 
     Raises:
-        OperatorError: AWS refuses a statement, or throttles everything for two minutes.
+        OperatorError: AWS refused a statement, or throttled every request for two minutes.
 
     """
-    succeeded = left_out = 0
-    waiting = list(items)
-    while waiting:
-        statements = [kind.spell(item) for item in waiting]
-        answer = pace.call(lambda: dynamodb.batch_execute_statement(Statements=statements))  # noqa: B023
-        again: list[Item] = []
+    succeeded = failed = 0
+
+    def send(waiting: Sequence[Item]) -> list[Item]:
+        nonlocal succeeded, failed
+        statements = [kind.build_statement(item) for item in waiting]
+        answer = backoff.call(lambda: dynamodb.batch_execute_statement(Statements=statements))
+        throttled: list[Item] = []
         for item, response in zip(waiting, answer["Responses"], strict=True):
             error = response.get("Error")
             if error is None:
                 succeeded += 1
             elif error.get("Code") == kind.condition_failed:
-                left_out += 1
+                failed += 1
             elif error.get("Code") in THROTTLED:
-                again.append(item)
+                throttled.append(item)
             else:
                 raise OperatorError(
                     f"{table} refuses to {kind.verb} the item {item[KEY]['S']!r}: "
                     f"{error.get('Code')}, {error.get('Message')}",
-                    remedy=f"for AccessDenied ask for {kind.right} on the table",
+                    remedy=f"for AccessDenied request {kind.permission} on the table",
                 )
-        if again:
-            pace.throttled(partly=len(again) < len(waiting))
-        waiting = again
-    return succeeded, left_out
+        return throttled
+
+    backoff.drain(items, send)
+    return succeeded, failed

@@ -1,1 +1,1 @@
-"""What every command that talks to an environment stands on."""
+"""Shared by the command groups: environment, AWS clients, options, prompt, output, errors."""

@@ -1,43 +1,45 @@
-"""What AWS and its library say, as a message and a remedy for the operator."""
+"""Errors of AWS and botocore, translated into a message and a remedy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from ops.common.errors import OperatorError
+from ops.common.errors import AccessError, MissingError, OperatorError
 from ops.common.output import printable
 
-
-class AccessError(OperatorError):
-    """AWS did not let the operator in, or could not be reached."""
-
-    exit_code = 6
-
-
-class MissingError(OperatorError):
-    """What the command works on does not exist."""
-
-    exit_code = 7
+Response = TypeVar("Response")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Known:
+class _Translation:
     kind: type[OperatorError]
     message: str
     remedy: str
 
 
 _LOGIN = "log in again (aws sso login), or choose a profile: AWS_PROFILE=... python -m ops ..."
-_APPLY = "apply the environment's layers, or choose another --env; `python -m ops doctor` compares"
-_EXPIRED = _Known(kind=AccessError, message="the credentials have expired", remedy=_LOGIN)
-_WRONG = _Known(kind=AccessError, message="AWS does not accept these credentials", remedy=_LOGIN)
-_THROTTLED = _Known(
-    kind=OperatorError, message="AWS throttles", remedy="wait a minute and run it again"
+_EXPIRED = _Translation(kind=AccessError, message="the credentials have expired", remedy=_LOGIN)
+_REJECTED = _Translation(kind=AccessError, message="AWS rejects these credentials", remedy=_LOGIN)
+_THROTTLED = _Translation(
+    kind=OperatorError, message="AWS throttles the requests", remedy="wait a minute and retry"
 )
-_DENIED = _Known(
+_DENIED = _Translation(
     kind=AccessError,
-    message="not allowed",
-    remedy="ask for the right that the message names, or choose another profile",
+    message="access denied",
+    remedy="request the permission that the message names, or choose another profile",
+)
+_UNREACHABLE = _Translation(
+    kind=AccessError,
+    message="AWS cannot be reached",
+    remedy="check the network and the proxy; for --env local: make status",
+)
+_MISSING = _Translation(
+    kind=MissingError,
+    message="the resource does not exist",
+    remedy="deploy the environment's layers, or choose another --env; "
+    "`python -m ops doctor` shows what is missing",
 )
 
 _BY_CODE = {
@@ -45,7 +47,7 @@ _BY_CODE = {
     **dict.fromkeys(
         ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId",
          "SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"),
-        _WRONG,
+        _REJECTED,
     ),
     **dict.fromkeys(("AccessDenied", "AccessDeniedException", "Forbidden", "403"), _DENIED),
     **dict.fromkeys(
@@ -54,52 +56,66 @@ _BY_CODE = {
         _THROTTLED,
     ),
     **dict.fromkeys(
-        ("ResourceNotFoundException", "TableNotFoundException", "NoSuchBucket",
-         "ParameterNotFound"),
-        _Known(kind=MissingError, message="it does not exist", remedy=_APPLY),
+        ("ResourceNotFoundException", "TableNotFoundException", "NoSuchBucket", "NoSuchKey",
+         "ParameterNotFound", "NotFound", "404"),
+        _MISSING,
     ),
 }  # fmt: skip
 
+# By class name, because importing botocore's classes would slow every command down.
 _BY_EXCEPTION = {
-    "NoCredentialsError": _Known(
-        kind=AccessError, message="there are no AWS credentials", remedy=_LOGIN
+    "NoCredentialsError": _Translation(
+        kind=AccessError, message="no AWS credentials were found", remedy=_LOGIN
     ),
-    "PartialCredentialsError": _Known(
+    "PartialCredentialsError": _Translation(
         kind=AccessError, message="the AWS credentials are incomplete", remedy=_LOGIN
+    ),
+    "ProfileNotFound": _Translation(
+        kind=AccessError,
+        message="the AWS profile does not exist",
+        remedy="list the profiles: aws configure list-profiles",
     ),
     **dict.fromkeys(
         ("TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSOTokenError",
          "CredentialRetrievalError"),
         _EXPIRED,
     ),
-    "ProfileNotFound": _Known(
-        kind=AccessError, message="there is no such profile", remedy="aws configure list-profiles"
-    ),
     **dict.fromkeys(
         ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError",
          "ConnectionClosedError", "ProxyConnectionError"),
-        _Known(
-            kind=AccessError,
-            message="AWS does not answer",
-            remedy="check the network and the proxy; for --env local: make status",
-        ),
+        _UNREACHABLE,
     ),
 }  # fmt: skip
 
 
-def explained(error: Exception) -> OperatorError | None:
-    """Return the operator's error for one of AWS or its library, None for any other."""
+def translate(error: Exception) -> OperatorError | None:
+    """Return the OperatorError for an error of AWS or its SDK, None for any other error."""
     if not type(error).__module__.startswith(("botocore.", "boto3.", "s3transfer.")):
         return None
-    code, said = _code_and_message(error)
+    code, message = _code_and_message(error)
     known = _BY_CODE.get(code) if code else _BY_EXCEPTION.get(type(error).__name__)
     if known is None:
-        return OperatorError(f"AWS answers {code or type(error).__name__}: {_flat(said)}")
-    return known.kind(f"{known.message}: {_flat(said)}", remedy=known.remedy)
+        return OperatorError(f"AWS answers {code or type(error).__name__}: {message}")
+    return known.kind(f"{known.message}: {message}", remedy=known.remedy)
 
 
-def code_of(error: Exception) -> str:
-    """Return the error code that AWS sent, "" if it sent none."""
+def if_exists(request: Callable[[], Response]) -> Response | None:
+    """Return the response of a request, None if the resource does not exist.
+
+    Raises:
+        Exception: The request failed for another reason.
+
+    """
+    try:
+        return request()
+    except Exception as error:
+        if _BY_CODE.get(error_code(error)) is _MISSING:
+            return None
+        raise
+
+
+def error_code(error: Exception) -> str:
+    """Return the error code that AWS sent, "" without one."""
     return _code_and_message(error)[0]
 
 
@@ -107,9 +123,5 @@ def _code_and_message(error: Exception) -> tuple[str, str]:
     response = getattr(error, "response", None)
     details = response.get("Error", {}) if isinstance(response, dict) else {}
     operation = getattr(error, "operation_name", "")
-    said = str(details.get("Message") or error)
-    return str(details.get("Code", "")), f"{operation}: {said}" if operation else said
-
-
-def _flat(text: str) -> str:
-    return printable(" ".join(text.split()))
+    message = printable(" ".join(str(details.get("Message") or error).split()))
+    return str(details.get("Code", "")), f"{operation}: {message}" if operation else message

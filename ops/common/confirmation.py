@@ -1,4 +1,4 @@
-"""Asking before anything is written or deleted."""
+"""The prompt before anything is written or deleted."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ import sys
 from dataclasses import dataclass
 
 from ops.common.errors import BadInputError, RefusedError
+from ops.common.options import Confirm, DryRun, Yes
 from ops.common.target import Target
 
 
 @dataclass(frozen=True, kw_only=True)
 class Consent:
-    """What the options say about asking."""
+    """The options that answer the prompt in advance."""
 
-    dry_run: bool = False
-    yes: bool = False
-    confirm: str | None = None
+    dry_run: DryRun = False
+    yes: Yes = False
+    confirm: Confirm = None
 
 
-def require(target: Target, consent: Consent, *, what: str) -> None:
-    """Return if the operator agrees to ``what``, a short sentence in the infinitive.
+def require_confirmation(target: Target, consent: Consent, *, what: str) -> None:
+    """Prompt for confirmation of ``what`` unless the options give it.
 
-    Where data is retained, only the environment's name counts: typed, or in ``confirm``.
+    An environment that retains its data wants its name: typed, or as ``confirm``.
 
     Raises:
         BadInputError: ``confirm`` names another environment.
-        RefusedError: The operator said no, or there is no one to ask.
+        RefusedError: The operator declined, or stdin is not a terminal.
 
     """
     if consent.confirm is not None:
         if consent.confirm != target.name:
             raise BadInputError(
-                f"--confirm {consent.confirm} is not this environment, {target.name}",
+                f"--confirm {consent.confirm} does not name this environment, {target.name}",
                 remedy="check --env; nothing was changed",
             )
         return
@@ -43,16 +44,16 @@ def require(target: Target, consent: Consent, *, what: str) -> None:
             remedy=f"add --confirm {target.name}" if target.guarded else "add --yes",
         )
     if target.guarded:
-        answer = _ask(f"{what}\nThis is {target.name}. Type its name to go on: ")
-        agreed = answer == target.name
+        confirmed = _answer(f"{what}\nType the environment's name, {target.name}, to continue: ")
+        accepted = {target.name}
     else:
-        answer = _ask(f"{what}\nGo on? [y/N] ")
-        agreed = answer.lower() in {"y", "yes"}
-    if not agreed:
+        confirmed = _answer(f"{what}\nContinue? [y/N] ").lower()
+        accepted = {"y", "yes"}
+    if confirmed not in accepted:
         raise RefusedError("not confirmed; nothing was changed")
 
 
-def _ask(question: str) -> str:
-    sys.stderr.write(question)
+def _answer(prompt: str) -> str:
+    sys.stderr.write(prompt)
     sys.stderr.flush()
     return sys.stdin.readline().strip()

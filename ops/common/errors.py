@@ -1,4 +1,14 @@
-"""Failures that an operator can expect: a message, a remedy, and the exit code."""
+"""Errors that an operator can expect: a message, a remedy and an exit code.
+
+OperatorError          1
+├── BadInputError      2
+├── MissingToolError   3
+├── BusyError          4
+├── RefusedError       5
+├── AccessError        6
+├── MissingError       7
+└── StoppedError       128 + the signal's number
+"""
 
 from __future__ import annotations
 
@@ -10,7 +20,7 @@ import typer
 
 
 class OperatorError(Exception):
-    """Something went wrong that the operator can mend; ``str()`` is the message to show."""
+    """The command failed; ``str()`` is the message, ``remedy`` what the operator can do."""
 
     exit_code = 1
 
@@ -20,31 +30,43 @@ class OperatorError(Exception):
 
 
 class BadInputError(OperatorError):
-    """An option or a setting is wrong."""
+    """An option, a setting or a file is invalid; nothing was changed."""
 
     exit_code = 2
 
 
 class MissingToolError(OperatorError):
-    """A program that this command runs is missing or too old."""
+    """A required program is missing or too old."""
 
     exit_code = 3
 
 
 class BusyError(OperatorError):
-    """A port or the local AWS itself is in use."""
+    """A port or the local AWS is in use."""
 
     exit_code = 4
 
 
 class RefusedError(OperatorError):
-    """Going on could have touched something that is not local."""
+    """Refused for safety: wrong account or Region, not confirmed, or not provably local."""
 
     exit_code = 5
 
 
+class AccessError(OperatorError):
+    """AWS denied access or could not be reached."""
+
+    exit_code = 6
+
+
+class MissingError(OperatorError):
+    """The resource that the command works on does not exist."""
+
+    exit_code = 7
+
+
 class StoppedError(OperatorError):
-    """The operator stopped the command with a signal."""
+    """A signal stopped the command."""
 
     def __init__(self, message: str, *, signal_number: int, remedy: str | None = None) -> None:
         super().__init__(message, remedy=remedy)
@@ -53,9 +75,11 @@ class StoppedError(OperatorError):
 
 @contextmanager
 def reported(*, debug: bool) -> Iterator[None]:
-    """Turn an OperatorError into its message and exit code; with ``debug`` let it through.
+    """Print an OperatorError and exit with its code; with ``debug`` re-raise it.
 
-    Raises typer.Exit with the error's exit code.
+    Raises:
+        typer.Exit: The block raised an OperatorError.
+
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Results on stdout, progress on stderr; colour and moving lines only on a terminal."""
+"""Results on stdout, progress on stderr; colour and live lines only on a terminal."""
 
 from __future__ import annotations
 
@@ -7,25 +7,22 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from typing import Protocol
 
 _PLAIN_EVERY_SECONDS = 5.0
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _THOUSAND = 1000
 
 
-class Counter(Protocol):
-    """Something that shows how far the work has come."""
+class Progress(Protocol):
+    """Shows how many items are done."""
 
     def add(self, count: int) -> None:
-        """Count ``count`` more."""
+        """Add ``count`` items."""
 
 
 class Output:
-    """Where a command writes to."""
+    """Writes a command's result: lines for people, or one JSON document with ``--json``."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -38,27 +35,27 @@ class Output:
             self.lines(lines)
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Print lines for people; with ``--json`` they go to stderr."""
+        """Print lines to stdout; with ``--json`` to stderr."""
         stream = sys.stderr if self.as_json else sys.stdout
         for line in lines:
             stream.write(f"{printable(line)}\n")
 
     def note(self, line: str) -> None:
-        """Print a line beside the result."""
+        """Print a line to stderr."""
         sys.stderr.write(f"{line}\n")
 
     @contextmanager
-    def counting(self, what: str, total: int | None = None) -> Iterator[Counter]:
-        """Show progress of work that may take longer than two seconds."""
+    def progress(self, what: str, total: int | None = None) -> Iterator[Progress]:
+        """Show the progress of the block."""
         if sys.stderr.isatty():
-            with _moving(what, total) as counter:
-                yield counter
+            with _live_progress(what, total) as progress:
+                yield progress
         else:
-            yield _PlainCounter(what)
+            yield _PlainProgress(what)
 
 
-class _PlainCounter:
-    """One line now and then, for logs."""
+class _PlainProgress:
+    """Prints a line every few seconds, for logs."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -73,76 +70,58 @@ class _PlainCounter:
 
 
 @contextmanager
-def _moving(what: str, total: int | None) -> Iterator[Counter]:
-    # Imported late: half of what a command costs before it does anything.
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=_stderr(), transient=True) as progress:
-        task = progress.add_task(what, total=total)
-
-        class Moving:
-            def add(self, count: int) -> None:
-                progress.advance(task, count)
-
-        yield Moving()
-
-
-def _stderr() -> Console:
+def _live_progress(what: str, total: int | None) -> Iterator[Progress]:
+    # Imported late: rich is half of a command's start-up time.
+    from rich import progress  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
 
-    return Console(stderr=True)
+    columns = (
+        progress.TextColumn(what),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        task = display.add_task(what, total=total)
+
+        class Live:
+            def add(self, count: int) -> None:
+                display.advance(task, count)
+
+        yield Live()
 
 
 def printable(text: str) -> str:
-    """Return a text that cannot drive the terminal, whatever a bucket or table had in it."""
+    """Return a text without control characters, so that stored data cannot drive the terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Return aligned columns; numbers to the right."""
-    cells = [
-        [str(cell) for cell in header],
-        *([printable(_shown(cell)) for cell in row] for row in rows),
-    ]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(header))]
-    right = [
-        len(cells) > 1 and all(_is_number(row[index]) for row in cells[1:])
-        for index in range(len(header))
-    ]
-    return [
-        "  ".join(
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
+    """Return the lines of a table; columns of numbers are right-aligned."""
+    cells = [[printable(_cell(value)) for value in row] for row in rows]
+    aligned = []
+    for title, *column in zip(header, *cells, strict=True):
+        width = max(map(len, (title, *column)))
+        to_right = bool(column) and all(map(_is_number, column))
+        aligned.append(
+            [text.rjust(width) if to_right else text.ljust(width) for text in (title, *column)]
+        )
+    return ["  ".join(row).rstrip() for row in zip(*aligned, strict=True)]
 
 
-def size(count: float) -> str:
+def format_bytes(count: float) -> str:
     """Return a number of bytes in decimal units, as AWS bills them."""
-    for unit in _UNITS:
-        if count < _THOUSAND or unit == _UNITS[-1]:
+    for unit in _UNITS[:-1]:
+        if count < _THOUSAND:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= _THOUSAND
-    raise AssertionError("the last unit returns")
+    return f"{count:.1f} {_UNITS[-1]}"
 
 
-def _shown(cell: object) -> str:
-    if isinstance(cell, int) and not isinstance(cell, bool):
-        return f"{cell:,}"
-    return str(cell)
+def _cell(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
 
 
 def _is_number(text: str) -> bool:

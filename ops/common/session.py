@@ -1,4 +1,4 @@
-"""A command's surroundings: the environment, its AWS, where to write, and errors made readable."""
+"""What a command works with: the environment, its AWS clients and its output."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from modules.catalogue import CACHE_TABLE_NAME, PARAMETERS, Bucket
 from ops.common.aws import Aws
-from ops.common.aws_errors import code_of, explained
-from ops.common.confirmation import Consent, require
+from ops.common.aws_errors import if_exists, translate
+from ops.common.confirmation import Consent, require_confirmation
 from ops.common.errors import OperatorError, StoppedError, reported
+from ops.common.options import Debug, Env, Json
 from ops.common.output import Output
 from ops.common.target import Target, find
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What a command works with."""
+    """A command's dependencies."""
 
     target: Target
     aws: Aws
@@ -26,68 +28,91 @@ class Session:
 
     @property
     def table(self) -> str:
-        """Name of the cache table: what Parameter Store says, else what the naming says.
+        """Name of the cache table.
 
-        After a restore it can be another table than the one that was built first.
+        Parameter Store has priority over the naming: after a restore it can be another table.
         """
         naming = self.target.naming
-        path = naming.storage_parameter("dynamodb", "cache-table-name")
-        return self.parameter(path) or naming.cache_table
+        return self.parameter(naming.parameter(CACHE_TABLE_NAME)) or naming.cache_table
+
+    def bucket(self, bucket: Bucket) -> str:
+        """Return the name of a bucket of the storage layer, Parameter Store before the naming."""
+        naming = self.target.naming
+        published = f"{{buckets[{bucket.id}].name}}"
+        row = next(row for row in PARAMETERS if row.value == published)
+        return self.parameter(naming.parameter(row)) or naming.bucket(bucket)
 
     def parameter(self, path: str) -> str | None:
-        """Return the value of a parameter, None where there is none."""
-        try:
-            found = self.aws.client("ssm").get_parameter(Name=path)
-        except Exception as error:
-            if code_of(error) == "ParameterNotFound":
-                return None
-            raise
-        return str(found["Parameter"]["Value"])
+        """Return the value of a parameter, None if it does not exist."""
+        answer = if_exists(lambda: self.aws.client("ssm").get_parameter(Name=path))
+        return answer["Parameter"]["Value"] if answer else None
 
-    def agree(self, consent: Consent, what: str) -> None:
-        """Check the account, then ask; see `confirmation.require`."""
+    def confirmed(self, consent: Consent, what: str) -> bool:
+        """Return False on a dry run; otherwise check the account and prompt for confirmation.
+
+        Raises:
+            RefusedError: Wrong account, or the operator declined.
+
+        """
+        if consent.dry_run:
+            return False
         account = self.aws.account
-        require(self.target, consent, what=f"{what} (account {account})")
+        require_confirmation(self.target, consent, what=f"{what} (account {account})")
+        return True
 
 
 @contextmanager
-def session(env: str | None, *, json: bool = False, debug: bool = False) -> Iterator[Session]:
-    """Yield a command's surroundings, and report what goes wrong in one line and a remedy.
-
-    Raises typer.Exit with the error's exit code; with ``debug`` the error itself.
-    """
-    with reported(debug=debug), explaining():
-        target = find(env)
-        found = Session(target=target, aws=Aws(target), out=Output(as_json=json))
-        if target.settings.account_id:
-            _ = found.aws.account
-        yield found
-
-
-@contextmanager
-def explaining() -> Iterator[None]:
-    """Turn what AWS, files and Ctrl-C raise into an OperatorError.
+def output(*, json: Json = False, debug: Debug = False) -> Iterator[Output]:
+    """Yield the output of a command without an environment, and report its errors.
 
     Raises:
-        OperatorError: Something went wrong; ``__cause__`` is what.
-        SystemExit: The reader of the output has gone.
+        typer.Exit: The block raised an error that an operator can expect.
+
+    """
+    with reported(debug=debug), translated_errors():
+        yield Output(as_json=json)
+
+
+@contextmanager
+def session(env: Env = None, *, json: Json = False, debug: Debug = False) -> Iterator[Session]:
+    """Yield the session of a command on an environment, and report its errors.
+
+    Raises:
+        typer.Exit: The block raised an error that an operator can expect.
+
+    """
+    with output(json=json, debug=debug) as out:
+        target = find(env)
+        aws = Aws(target)
+        if target.settings.account_id:
+            _ = aws.account
+        yield Session(target=target, aws=aws, out=out)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Translate errors of AWS and of files, and Ctrl-C, into an OperatorError.
+
+    Raises:
+        OperatorError: The translated error; ``__cause__`` is the original.
+        SystemExit: The reader of stdout closed it.
 
     """
     try:
         yield
     except KeyboardInterrupt as error:
         raise StoppedError(
-            "stopped", signal_number=signal.SIGINT, remedy="run it again; it goes on from here"
+            "stopped", signal_number=signal.SIGINT, remedy="run it again; it resumes"
         ) from error
     except BrokenPipeError:
-        # Whoever read the output has read enough; there is nothing left to say it to.
+        # Python flushes stdout at exit, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(128 + signal.SIGPIPE) from None
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         raise OperatorError(f"{name}{error.strerror or error}") from error
     except Exception as error:
-        known = explained(error)
+        known = translate(error)
         if known is None:
             raise
         raise known from error

@@ -2,175 +2,162 @@
 
 from __future__ import annotations
 
-import json as json_
+import json
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from modules.catalogue import GEOJSON
+from ops.common.command import command
 from ops.common.confirmation import Consent
-from ops.common.errors import BadInputError, reported
-from ops.common.options import Confirm, Debug, DryRun, Env, Json, Yes, epilog
-from ops.common.output import Output, size, table
-from ops.common.session import Session, explaining, session
-from ops.common.times import text
-from ops.data import layout, listing, sample, uploading
-from ops.data.validation import Verdict, judge
+from ops.common.errors import BadInputError
+from ops.common.options import DryRun, command_group
+from ops.common.output import Output, format_bytes, table
+from ops.common.session import Session, output
+from ops.common.times import format_time
+from ops.data import layout, sample, uploading
+from ops.data.validation import Verdict, validate
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="The observations in the GeoJSON bucket.",
-)
+app = command_group()
 
-Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Files of GeoJSON.")]
+Files = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="GeoJSON files.")]
 Month = Annotated[str | None, typer.Option(help="Month of the observations: 2025-11.")]
 
 
-@app.command("validate", epilog=epilog("data validate 2025-11/*.geojson"))
-def validate_command(files: Files, *, json: Json = False, debug: Debug = False) -> None:
-    """Judge files by RFC 7946: structure, coordinates, closed rings, size.
+@command(app, "validate", "data validate 2025-11/*.geojson", context=output)
+def validate_files(out: Output, files: Files) -> None:
+    """Validate files against RFC 7946: structure, coordinates, closed rings, size.
 
-    It needs no environment. The exit code is 2 where a file is wrong.
+    It needs no environment. The exit code is 2 if a file is invalid.
     """
-    with reported(debug=debug), explaining():
-        out = Output(as_json=json)
-        verdicts = _judged(out, files)
-        out.result([one.document() for one in verdicts], _lines(verdicts))
-        _refuse_invalid(verdicts, told=True)
+    verdicts = _validated(out, files)
+    out.result([one.document() for one in verdicts], _lines(verdicts))
+    if any(not one.valid for one in verdicts):
+        raise BadInputError(_count_invalid(verdicts), remedy="fix the files")
 
 
-@app.command(
+@command(
+    app,
     "upload",
-    epilog=epilog(
-        "data upload --env dev 2025-11/*.geojson --dry-run",
-        "data upload --env dev map.geojson --month 2025-11 --yes",
-    ),
+    "data upload --env dev 2025-11/*.geojson --dry-run",
+    "data upload --env dev map.geojson --month 2025-11 --yes",
 )
-def upload_command(
-    files: Files,
-    env: Env = None,
-    *,
-    month: Month = None,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    confirm: Confirm = None,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
+def upload(ops: Session, consent: Consent, files: Files, month: Month = None) -> None:
     """Upload observations to observations/YYYY/MM/ in the GeoJSON bucket.
 
-    Every file is judged first; if one is wrong, none is uploaded. What is there already, byte for
-    byte, is skipped. Without --month the features' `date` tells it. Stopped and run again it
-    uploads what is left.
+    All files are validated first; if one is invalid, none is uploaded. A file that is already
+    there, byte for byte, is skipped. Without --month it is taken from the `date` of the features.
+    Stopped and run again, it resumes.
     """
-    with session(env, json=json, debug=debug) as ops:
-        verdicts = _judged(ops.out, files)
-        _refuse_invalid(verdicts)
-        keys = [layout.key(verdict, month) for verdict in verdicts]
-        if len(set(keys)) < len(keys):
-            raise BadInputError(
-                "two files would get the same key", remedy="rename one of them, or use --month"
-            )
-        s3, bucket = ops.aws.client("s3"), _bucket(ops)
-        plans = [
-            uploading.plan(s3, bucket, verdict.path, key)
-            for verdict, key in zip(verdicts, keys, strict=True)
-        ]
-        needed = [plan for plan in plans if plan.needed]
-        if needed and not dry_run:
-            replaced = sum(plan.action == "replace" for plan in needed)
-            what = f"upload {len(needed):,} files to {bucket}, {replaced:,} of them over others"
-            ops.agree(Consent(yes=yes, confirm=confirm), what)
-            with ops.out.counting("files uploaded", len(needed)) as counter:
-                for plan in needed:
-                    uploading.send(s3, bucket, plan)
-                    counter.add(1)
-        rows = [(plan.action, plan.key, size(plan.bytes)) for plan in plans]
-        ops.out.result(
-            {
-                "dry_run": dry_run,
-                "bucket": bucket,
-                "uploaded": 0 if dry_run else len(needed),
-                "files": [plan.document() for plan in plans],
-            },
-            [
-                *table(("would be" if dry_run else "", "key", "size"), rows),
-                f"{'would upload' if dry_run else 'uploaded'} {len(needed):,} of {len(plans):,}",
-            ],
+    verdicts = _validated(ops.out, files)
+    if wrong := [one for one in verdicts if not one.valid]:
+        raise BadInputError(
+            f"{_count_invalid(verdicts)}: {wrong[0].path}, {wrong[0].faults[0]}",
+            remedy=f"list every fault: python -m ops data validate {wrong[0].path}",
         )
+    keys = [layout.key(verdict, month) for verdict in verdicts]
+    if len(set(keys)) < len(keys):
+        raise BadInputError(
+            "two files would get the same key", remedy="rename one of them, or use --month"
+        )
+    s3, bucket = ops.aws.client("s3"), ops.bucket(GEOJSON)
+    plans = [
+        uploading.plan(s3, bucket, verdict.path, key)
+        for verdict, key in zip(verdicts, keys, strict=True)
+    ]
+    needed = [plan for plan in plans if plan.needed]
+    replaced = sum(plan.action == "replace" for plan in needed)
+    what = f"upload {len(needed):,} files to {bucket}, {replaced:,} of them over existing ones"
+    if needed and ops.confirmed(consent, what):
+        with ops.out.progress("files uploaded", len(needed)) as progress:
+            for plan in needed:
+                uploading.send(s3, bucket, plan)
+                progress.add(1)
+    dry_run = consent.dry_run
+    rows = [(plan.action, plan.key, format_bytes(plan.bytes)) for plan in plans]
+    ops.out.result(
+        {
+            "dry_run": dry_run,
+            "bucket": bucket,
+            "uploaded": 0 if dry_run else len(needed),
+            "files": [plan.document() for plan in plans],
+        },
+        [
+            *table(("action", "key", "size"), rows),
+            f"{'would upload' if dry_run else 'uploaded'} {len(needed):,} of {len(plans):,}",
+        ],
+    )
 
 
-@app.command("list", epilog=epilog("data list --env dev", "data list --env dev --month 2025-11"))
-def list_command(
-    env: Env = None,
-    *,
+@command(app, "list", "data list --env dev", "data list --env dev --month 2025-11")
+def list_objects(
+    ops: Session,
     month: Month = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Objects to list.")] = 1000,
-    json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """List the observations in the bucket."""
-    with session(env, json=json, debug=debug) as ops:
-        bucket, prefix = _bucket(ops), layout.prefix(month)
-        found = list(islice(listing.objects(ops.aws.client("s3"), bucket, prefix), limit + 1))
-        more = len(found) > limit
-        shown = found[:limit]
-        rows = [(one.key, size(one.bytes), text(one.modified)) for one in shown]
-        ops.out.result(
-            {
-                "bucket": bucket,
-                "prefix": prefix,
-                "more": more,
-                "objects": [
-                    {"key": one.key, "bytes": one.bytes, "modified": text(one.modified)}
-                    for one in shown
-                ],
-            },
-            [
-                *(table(("key", "size", "modified"), rows) if rows else []),
-                f"{len(shown):,} objects below {bucket}/{prefix}",
-                *(["there are more: raise --limit"] if more else []),
+    bucket, prefix = ops.bucket(GEOJSON), layout.prefix(month)
+    pages = (
+        ops.aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    )
+    found = (one for page in pages for one in page.get("Contents", []))
+    listed = list(islice(found, limit))
+    more = next(found, None) is not None
+    rows = [(one["Key"], one["Size"], format_time(one["LastModified"])) for one in listed]
+    ops.out.result(
+        {
+            "bucket": bucket,
+            "prefix": prefix,
+            "more": more,
+            "objects": [
+                {"key": key, "bytes": bytes_, "modified": modified}
+                for key, bytes_, modified in rows
             ],
-        )
+        },
+        [
+            *table(
+                ("key", "size", "modified"),
+                [(key, format_bytes(bytes_), modified) for key, bytes_, modified in rows],
+            ),
+            f"{len(rows):,} objects below {bucket}/{prefix}",
+            *(["there are more: raise --limit"] if more else []),
+        ],
+    )
 
 
-@app.command("sample", epilog=epilog("data sample observations-sample"))
-def sample_command(
+@command(app, "sample", "data sample observations-sample", context=output)
+def write_sample(
+    out: Output,
     folder: Annotated[Path, typer.Argument(file_okay=False, help="Folder to write to.")],
     *,
     dry_run: DryRun = False,
-    json: Json = False,
-    debug: Debug = False,
 ) -> None:
     """Write a small real data set as GeoJSON: monthly CO2 at Mauna Loa, 2023 and 2024.
 
     One file for each month, with its source, ready for `data upload`. It needs no environment.
     """
-    with reported(debug=debug), explaining():
-        files = {folder / f"mauna-loa-{one.month}.geojson": one for one in sample.months()}
-        there = [path for path in files if path.exists()]
-        if there:
-            raise BadInputError(f"{there[0]} is there already", remedy="name another folder")
-        if not dry_run:
-            folder.mkdir(parents=True, exist_ok=True)
-            for path, one in files.items():
-                path.write_text(json_.dumps(one.document, indent=2) + "\n", encoding="utf-8")
-        verb = "would write" if dry_run else "wrote"
-        Output(as_json=json).result(
-            {"dry_run": dry_run, "files": [str(path) for path in files]},
-            [f"{verb} {len(files)} files to {folder}; their source is in each of them"],
-        )
+    files = {folder / f"mauna-loa-{one.month}.geojson": one for one in sample.months()}
+    if existing := next((path for path in files if path.exists()), None):
+        raise BadInputError(f"{existing} already exists", remedy="choose another folder")
+    if not dry_run:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, one in files.items():
+            path.write_text(json.dumps(one.document, indent=2) + "\n", encoding="utf-8")
+    verb = "would write" if dry_run else "wrote"
+    out.result(
+        {"dry_run": dry_run, "files": [str(path) for path in files]},
+        [f"{verb} {len(files)} files to {folder}; each names its source"],
+    )
 
 
-def _judged(out: Output, files: list[Path]) -> list[Verdict]:
+def _validated(out: Output, files: list[Path]) -> list[Verdict]:
     verdicts = []
-    with out.counting("files judged", len(files)) as counter:
+    with out.progress("files validated", len(files)) as progress:
         for path in files:
-            verdicts.append(judge(path))
-            counter.add(1)
+            verdicts.append(validate(path))
+            progress.add(1)
     return verdicts
 
 
@@ -178,26 +165,12 @@ def _lines(verdicts: list[Verdict]) -> list[str]:
     lines = []
     for one in verdicts:
         state = "valid" if one.valid else "WRONG"
-        lines.append(f"{state}  {one.path}: {one.features:,} features, {size(one.bytes)}")
+        lines.append(f"{state}  {one.path}: {one.features:,} features, {format_bytes(one.bytes)}")
         lines += [f"       {fault}" for fault in one.faults]
         lines += [f"       note: {note}" for note in one.notes]
     return lines
 
 
-def _refuse_invalid(verdicts: list[Verdict], *, told: bool = False) -> None:
-    wrong = [one for one in verdicts if not one.valid]
-    if wrong:
-        first = "" if told else f": {wrong[0].path}, {wrong[0].faults[0]}"
-        count = f"{len(wrong):,} of {len(verdicts):,} files {'is' if len(wrong) == 1 else 'are'}"
-        raise BadInputError(
-            f"{count} no valid GeoJSON{first}",
-            remedy="mend the file"
-            if told
-            else f"python -m ops data validate {wrong[0].path} lists every fault",
-        )
-
-
-def _bucket(ops: Session) -> str:
-    naming = ops.target.naming
-    path = naming.storage_parameter("s3", "geojson-bucket-name")
-    return ops.parameter(path) or naming.geojson_bucket
+def _count_invalid(verdicts: list[Verdict]) -> str:
+    wrong = sum(not one.valid for one in verdicts)
+    return f"{wrong:,} of {len(verdicts):,} files {'is' if wrong == 1 else 'are'} not valid GeoJSON"

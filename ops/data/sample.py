@@ -1,12 +1,13 @@
 """A small real data set as GeoJSON: monthly CO2 at Mauna Loa, one file for each month.
 
 The figures are NOAA's monthly means (NOAA Global Monitoring Laboratory, "Trends in Atmospheric
-Carbon Dioxide", https://gml.noaa.gov/ccgg/trends/), as the open data package core/co2-ppm had them
-in October 2024 (https://github.com/datasets/co2-ppm, Public Domain Dedication and License 1.0). The
-last year of that series is still subject to change. The station's place, to a tenth of a degree,
-and its elevation are those that the Scripps CO2 Program states: 19.5 N, 155.6 W, 3397 m.
+Carbon Dioxide", https://gml.noaa.gov/ccgg/trends/), from the open data package core/co2-ppm of
+October 2024 (https://github.com/datasets/co2-ppm, Public Domain Dedication and License 1.0). The
+last year of that series is preliminary. The station's position, to a tenth of a degree, and its
+elevation are those that the Scripps CO2 Program states: 19.5 N, 155.6 W, 3397 m.
 
-They begin in August 2023: until July 2023 the instruments stood on Maunakea, after an eruption.
+The data set starts in August 2023: until July 2023, after an eruption, the instruments were on
+Maunakea.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 FIGURES = Path(__file__).with_name("mauna_loa.csv")
 _LONGITUDE, _LATITUDE, _ELEVATION = -155.6, 19.5, 3397
@@ -27,14 +27,14 @@ class Month:
     """A month, ``YYYY-MM``, and its observation as a feature collection."""
 
     month: str
-    document: dict[str, Any]
+    document: dict[str, object]
 
 
 def months() -> Iterator[Month]:
     """Yield the months of the data set in order.
 
-    ``co2`` is the monthly mean in ppm, ``deviation`` what it is above (or below) the mean without
-    the season, also in ppm, ``uncertainty`` that of the mean.
+    ``co2`` is the monthly mean in ppm, ``uncertainty`` its uncertainty in ppm, ``deviation`` its
+    difference from the deseasonalized mean in ppm.
     """
     with FIGURES.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

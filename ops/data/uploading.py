@@ -1,4 +1,4 @@
-"""Uploading observations: compressed, checked on the way, and only what has changed."""
+"""Uploads observations: compressed, with a checksum, and only what has changed."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import hashlib
 import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ops.common.aws import Client
-from ops.common.aws_errors import code_of
+from ops.common.aws_errors import if_exists
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 CONTENT_TYPE = "application/geo+json"
 CACHE_CONTROL = "public, max-age=3600"
 DIGEST = "content-sha256"
 """Name of the metadata that holds the SHA-256 of the file before compression."""
 
-_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 _PART_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """A file, where it goes, and what is there: nothing, the same, or something else."""
+    """A file, its key, and the action: new, replace or unchanged."""
 
     path: Path
     key: str
@@ -33,16 +34,21 @@ class Upload:
 
     @property
     def needed(self) -> bool:
-        """Whether there is anything to send."""
+        """Whether the file must be sent."""
         return self.action != "unchanged"
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it for JSON."""
         return {**asdict(self), "path": str(self.path)}
 
 
-def plan(s3: Client, bucket: str, path: Path, key: str) -> Upload:
-    """Return what uploading a file would do; raises OSError if it is unreadable."""
+def plan(s3: S3Client, bucket: str, path: Path, key: str) -> Upload:
+    """Return what uploading a file would do.
+
+    Raises:
+        OSError: The file is unreadable.
+
+    """
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     return Upload(
@@ -54,17 +60,15 @@ def plan(s3: Client, bucket: str, path: Path, key: str) -> Upload:
     )
 
 
-def send(s3: Client, bucket: str, upload: Upload) -> None:
-    """Upload a file.
+def send(s3: S3Client, bucket: str, upload: Upload) -> None:
+    """Upload a file, in parts above 8 MB; S3 verifies the SHA-256 of what arrives.
 
-    It is compressed, because browsers decompress it, and CloudFront does not compress what is
-    above 10 MB. S3 checks the SHA-256 of what arrives; above 8 MB it is sent in parts.
+    It is compressed here, because CloudFront does not compress objects above 10 MB.
     """
     from boto3.s3.transfer import TransferConfig  # noqa: PLC0415
 
-    packed = gzip.compress(upload.path.read_bytes(), mtime=0)
     s3.upload_fileobj(
-        io.BytesIO(packed),
+        io.BytesIO(gzip.compress(upload.path.read_bytes(), mtime=0)),
         bucket,
         upload.key,
         ExtraArgs={
@@ -78,15 +82,12 @@ def send(s3: Client, bucket: str, upload: Upload) -> None:
     )
 
 
-def _action(s3: Client, bucket: str, key: str, digest: str) -> str:
-    try:
-        found = s3.head_object(Bucket=bucket, Key=key)
-    except Exception as error:
-        if code_of(error) in _ABSENT:
-            return "new"
-        raise
+def _action(s3: S3Client, bucket: str, key: str, digest: str) -> str:
+    found = if_exists(lambda: s3.head_object(Bucket=bucket, Key=key))
+    if found is None:
+        return "new"
     same = (
-        found.get("Metadata", {}).get(DIGEST) == digest
+        found["Metadata"].get(DIGEST) == digest
         and found.get("ContentType") == CONTENT_TYPE
         and found.get("CacheControl") == CACHE_CONTROL
     )

@@ -1,8 +1,8 @@
-"""Judging GeoJSON by RFC 7946.
+"""Validates GeoJSON against RFC 7946.
 
-Structure, closed rings and bounding boxes are geojson-pydantic's judgement. What it leaves open is
-added here: the range of longitude and latitude (section 4) and the ban of ``crs`` (section 4). The
-order of a ring's points (section 3.1.6) is a note only, because the RFC tells readers to accept it.
+geojson-pydantic checks structure, closed rings and bounding boxes. Added here: the range of
+longitude and latitude, and that ``crs`` is absent (both section 4). The winding order of a ring
+(section 3.1.6) is only noted, because the RFC tells parsers to accept either.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ MOST_BYTES = 50_000_000
 _MOST_FAULTS = 20
 _LONGITUDE, _LATITUDE = 180, 90
 _MONTH = re.compile(r"([0-9]{4}-(?:0[1-9]|1[0-2]))-[0-9]{2}")
-# Where a position may have two or three numbers, both attempts are reported.
-_ATTEMPTS = ("Position2D", "Position3D")
+# A position may have two or three numbers; pydantic reports the error of each alternative.
+_ALTERNATIVES = ("Position2D", "Position3D")
 
 
 @dataclass(kw_only=True)
 class Verdict:
-    """What a file holds and what is wrong with it; ``months`` are those of ``date`` properties."""
+    """The result for a file; ``months`` are those of the features' ``date`` properties."""
 
     path: Path
     bytes: int
@@ -39,10 +39,10 @@ class Verdict:
 
     @property
     def valid(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the file has no faults."""
         return not self.faults
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it for JSON."""
         return {
             "file": str(self.path),
@@ -54,37 +54,44 @@ class Verdict:
         }
 
 
-def judge(path: Path) -> Verdict:
-    """Return what is wrong with a file, feature by feature; raises OSError if it is unreadable."""
+def validate(path: Path) -> Verdict:
+    """Validate a file, feature by feature.
+
+    Raises:
+        OSError: The file is unreadable.
+
+    """
     verdict = Verdict(path=path, bytes=path.stat().st_size)
     if verdict.bytes > MOST_BYTES:
         verdict.faults.append(
-            f"it has {verdict.bytes:,} bytes, more than the {MOST_BYTES:,} that a browser can "
-            "be asked to load: split it"
+            f"{verdict.bytes:,} bytes exceed the {MOST_BYTES:,} that a browser can load: split it"
         )
         return verdict
     try:
-        document = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_number)
+        document = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
-        verdict.faults.append(f"it is no JSON in UTF-8: {error}")
+        verdict.faults.append(f"not JSON in UTF-8: {error}")
         return verdict
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or document.get("type") != "FeatureCollection":
-        verdict.faults.append('it is no FeatureCollection: "type" and "features" are needed (3.3)')
+        verdict.faults.append(
+            'not a FeatureCollection: "type" and "features" are required (section 3.3)'
+        )
         return verdict
     if "crs" in document:
         verdict.faults.append('"crs" is not allowed: coordinates are WGS 84 (section 4)')
     verdict.features = len(features)
     for number, feature in enumerate(features):
-        _judge_feature(number, feature, verdict)
+        _validate_feature(number, feature, verdict)
         if len(verdict.faults) >= _MOST_FAULTS:
-            verdict.faults.append("and perhaps more; these are the first")
+            verdict.faults.append(f"stopped after {_MOST_FAULTS} faults")
             break
     return verdict
 
 
-def _judge_feature(number: int, feature: Any, verdict: Verdict) -> None:
-    from geojson_pydantic import Feature  # noqa: PLC0415  a fifth of a second to import
+def _validate_feature(number: int, feature: Any, verdict: Verdict) -> None:
+    # Imported late: pydantic takes a fifth of a second.
+    from geojson_pydantic import Feature  # noqa: PLC0415
     from pydantic import ValidationError  # noqa: PLC0415
 
     where = f"feature {number}"
@@ -102,22 +109,22 @@ def _judge_feature(number: int, feature: Any, verdict: Verdict) -> None:
                 swapped = abs(latitude) <= _LONGITUDE and abs(longitude) <= _LATITUDE
                 hint = "; longitude comes first" if swapped else ""
                 verdict.faults.append(
-                    f"{where}: [{longitude}, {latitude}] is no longitude and latitude "
+                    f"{where}: [{longitude}, {latitude}] is not a longitude and latitude "
                     f"in degrees (section 4){hint}"
                 )
                 return
-        if any(_wound_wrongly(polygon) for polygon in _polygons(geometry)):
+        if any(_has_wrong_winding(polygon) for polygon in _polygons(geometry)):
             verdict.notes.append(
-                f"{where}: outer rings should run counterclockwise, holes clockwise (3.1.6)"
+                f"{where}: outer rings should run counterclockwise, holes clockwise (section 3.1.6)"
             )
 
 
 def _rule(error: ValidationError) -> str:
-    """Return the one fault that tells most, with its place in the feature."""
+    """Return the most specific error, with its place in the feature."""
     faults = error.errors(include_url=False, include_context=False)
-    told = max(faults, key=lambda fault: fault["type"] == "value_error")
-    place = ".".join(str(part) for part in told["loc"] if part not in _ATTEMPTS)
-    return f"{place}: {told['msg'].removeprefix('Value error, ')}" if place else told["msg"]
+    fault = max(faults, key=lambda one: one["type"] == "value_error")
+    place = ".".join(str(part) for part in fault["loc"] if part not in _ALTERNATIVES)
+    return f"{place}: {fault['msg'].removeprefix('Value error, ')}" if place else fault["msg"]
 
 
 def _geometries(geometry: Any) -> Iterator[Any]:
@@ -144,15 +151,15 @@ def _polygons(geometry: Any) -> list[Any]:
     return list(geometry["coordinates"]) if geometry["type"] == "MultiPolygon" else []
 
 
-def _wound_wrongly(rings: Any) -> bool:
+def _has_wrong_winding(rings: Any) -> bool:
     areas = [_signed_area(ring) for ring in rings]
     return any(area < 0 for area in areas[:1]) or any(area > 0 for area in areas[1:])
 
 
 def _signed_area(ring: Any) -> float:
-    """Return twice the area that a ring encloses, positive if it runs counterclockwise."""
+    """Return twice the area of a ring, positive if it is counterclockwise."""
     return float(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(ring)))
 
 
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number in JSON")
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number in JSON")

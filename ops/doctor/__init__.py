@@ -1,1 +1,1 @@
-"""What is wrong with an environment, and what mends it."""
+"""Diagnoses an environment."""

@@ -3,195 +3,204 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
+from types import SimpleNamespace
 
-from modules.catalogue import Layer
-from ops.common.aws_errors import code_of
+from modules.catalogue import (
+    ACCESS_LOGS,
+    BUCKETS,
+    DATA_BUCKETS,
+    PARAMETERS,
+    Layer,
+    bucket_arn,
+)
+from ops.common.aws_errors import if_exists
 from ops.common.session import Session
-from ops.doctor.finding import Finding
-from ops.local.tools import find_tools
-from ops.table.condition import differences, read
+from ops.doctor import alarms
+from ops.doctor.finding import Check, Finding
+from ops.local.terraform.tools import find_tools
+from ops.table import table_status
 
-_ABSENT_BUCKET = frozenset({"404", "NoSuchBucket", "NotFound"})
+
+def _tools(_: Session) -> Iterator[Finding]:
+    """Find the programs that a deployment needs."""
+    tools = find_tools(os.environ)
+    yield Finding(found=f"Terraform {tools.terraform_version}, Node {tools.node_version}")
 
 
-class Checks:
-    """The checks of one environment."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._target = session.target
-        self._naming = session.target.naming
-        self._settings = session.target.settings
-
-    def tools(self) -> Iterator[Finding]:
-        """Look for the programs that deploying needs."""
-        found = find_tools(os.environ)
-        told = f"Terraform {found.terraform_version}, Node {found.node_version}"
-        yield Finding(what="tools", found=told)
-
-    def account(self) -> Iterator[Finding]:
-        """Compare the credentials' account with the settings'."""
-        account = self._session.aws.account
-        region = self._settings.region
-        if self._target.endpoint:
-            where = f"the local AWS at {self._target.endpoint}"
-            yield Finding(what="account", found=where)
-        elif self._settings.account_id:
-            yield Finding(what="account", found=f"{account} in {region}, as the settings say")
-        else:
-            yield Finding(
-                what="account",
-                found=f"{account} in {region}; the settings name no account",
-                remedy=f'write account_id = "{account}" into environments/{self._target.name}.toml'
-                " if it is the right one",
-            )
-
-    def state(self) -> Iterator[Finding]:
-        """Look at where Terraform keeps its state."""
-        state = self._settings.state
-        if state.s3 is None:
-            where = "HCP Terraform" if state.hcp else "local files"
-            yield Finding(what="state", found=f"in {where}")
-            return
-        bucket = state.s3.bucket or self._naming.state_bucket
-        s3 = self._session.aws.client("s3")
-        if not self._exists(bucket):
-            yield Finding(
-                what="state",
-                found=f"there is no bucket {bucket}, or it is not yours",
-                remedy="create it: README.md, Give the state a bucket",
-            )
-            return
-        versioning = s3.get_bucket_versioning(Bucket=bucket).get("Status")
+def _account(ops: Session) -> Iterator[Finding]:
+    """Compare the credentials' account with the settings."""
+    account, region = ops.aws.account, ops.target.settings.region
+    if ops.target.endpoint:
+        yield Finding(found=f"the local AWS at {ops.target.endpoint}")
+    elif ops.target.settings.account_id:
+        yield Finding(found=f"{account} in {region}, as in the settings")
+    else:
         yield Finding(
-            what="state",
-            found=f"{bucket}, versioning {versioning or 'off'}".lower(),
-            remedy=None
-            if versioning == "Enabled"
-            else f"aws s3api put-bucket-versioning --bucket {bucket} "
-            "--versioning-configuration Status=Enabled",
+            found=f"{account} in {region}; the settings have no account_id",
+            remedy=f'if it is the right one, set account_id = "{account}" in '
+            f"environments/{ops.target.name}.toml",
         )
 
-    def configuration(self) -> Iterator[Finding]:
-        """Compare the function's parameters with the settings."""
-        gemini = self._settings.gemini
-        wanted = {
-            ("gemini", "model"): gemini.model,
-            ("gemini", "endpoint"): gemini.endpoint,
-            ("gemini", "timeout-seconds"): str(gemini.timeout_seconds),
-            ("cache", "ttl-days"): str(self._settings.cache.ttl_days),
-        }
-        paths = {self._naming.config_parameter(*key): value for key, value in wanted.items()}
-        yield from self._compared(paths, Layer.BASE, "the settings say")
 
-    def secret(self) -> Iterator[Finding]:
-        """Ask whether the Gemini key has been put; its value is not read."""
-        name = self._naming.gemini_secret
-        described = self._session.aws.client("secretsmanager").describe_secret(SecretId=name)
-        stages = [
-            stage for stages in described.get("VersionIdsToStages", {}).values() for stage in stages
-        ]
-        there = "AWSCURRENT" in stages
+def _state(ops: Session) -> Iterator[Finding]:
+    """Check the backend of the Terraform state."""
+    state = ops.target.settings.state
+    if state.s3 is None:
+        yield Finding(found=f"in {'HCP Terraform' if state.hcp else 'local files'}")
+        return
+    bucket = state.s3.bucket or ops.target.naming.state_bucket
+    if not _exists(ops, bucket):
         yield Finding(
-            what="secret",
-            found=f"{name} {'has a value' if there else 'has no value'}",
-            remedy=None if there else "put it: README.md, Put the Gemini key",
+            found=f"the bucket {bucket} does not exist, or is not yours",
+            remedy="create it: README.md, Create the state bucket",
         )
+        return
+    versioning = _versioning(ops, bucket)
+    yield Finding(
+        found=f"{bucket}, versioning {'on' if versioning else 'off'}",
+        remedy=None
+        if versioning
+        else f"aws s3api put-bucket-versioning --bucket {bucket} "
+        "--versioning-configuration Status=Enabled",
+    )
 
-    def table(self) -> Iterator[Finding]:
-        """Compare the table with the settings and with its parameters."""
-        found = read(self._session.aws.client("dynamodb"), self._session.table)
-        wrong = list(differences(found, self._target))
-        yield Finding(what="table", found=f"{found.name}, {found.status.lower()}")
-        for one in wrong:
-            yield Finding(what="table", found=one, remedy=self._apply(Layer.STORAGE))
-        paths = {
-            "cache-table-name": found.name,
-            "cache-table-arn": found.arn,
-            "stream-arn": found.stream_arn or "",
-        }
-        yield from self._compared(
-            {
-                self._naming.storage_parameter("dynamodb", name): value
-                for name, value in paths.items()
-            },
-            Layer.STORAGE,
-            "the table has",
-        )
 
-    def buckets(self) -> Iterator[Finding]:
-        """Compare the buckets with the settings and with their parameters."""
-        s3 = self._session.aws.client("s3")
-        for bucket, name in (
-            (self._naming.static_website_bucket, "static-website-bucket"),
-            (self._naming.geojson_bucket, "geojson-bucket"),
-        ):
-            if not self._exists(bucket):
-                yield Finding(
-                    what="bucket",
-                    found=f"there is no bucket {bucket}, or it is not yours",
-                    remedy=self._apply(Layer.STORAGE),
-                )
-                continue
-            enabled = s3.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"
-            wanted = self._settings.buckets.versioning
-            yield Finding(
-                what="bucket",
-                found=f"{bucket}, versioning {'on' if enabled else 'off'}",
-                remedy=None if enabled == wanted else self._apply(Layer.STORAGE),
-            )
-            yield from self._compared(
-                {
-                    self._naming.storage_parameter("s3", f"{name}-name"): bucket,
-                    self._naming.storage_parameter("s3", f"{name}-arn"): self._arn(bucket),
-                },
-                Layer.STORAGE,
-                "the bucket has",
-            )
+def _configuration(ops: Session) -> Iterator[Finding]:
+    """Compare the parameters of the base layer with the settings."""
+    return _parameters(ops, Layer.BASE, vars(ops.target.settings))
 
-    def function(self) -> Iterator[Finding]:
-        """Look at the function's state."""
-        found = self._session.aws.client("lambda").get_function_configuration(
-            FunctionName=self._naming.function
-        )
-        state = found.get("State", "Active")
-        reason = f": {found['StateReason']}" if found.get("StateReason") else ""
+
+def _secret(ops: Session) -> Iterator[Finding]:
+    """Check that the Gemini key has a value, without reading it."""
+    name = ops.target.naming.gemini_secret
+    described = ops.aws.client("secretsmanager").describe_secret(SecretId=name)
+    stages = described.get("VersionIdsToStages", {}).values()
+    has_value = any("AWSCURRENT" in one for one in stages)
+    yield Finding(
+        found=f"{name} {'has a value' if has_value else 'has no value'}",
+        remedy=None
+        if has_value
+        else f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://KEY",
+    )
+
+
+def _table(ops: Session) -> Iterator[Finding]:
+    """Compare the cache table with the settings."""
+    found = table_status.read(ops.aws.client("dynamodb"), ops.table)
+    yield Finding(found=f"{found.name}, {found.status.lower()}")
+    for one in table_status.differences(found, ops.target):
+        yield Finding(found=one, remedy=_deploy(ops, Layer.STORAGE))
+
+
+def _buckets(ops: Session) -> Iterator[Finding]:
+    """Compare the buckets with the settings."""
+    settings = ops.target.settings.buckets
+    for bucket in BUCKETS:
+        if bucket is ACCESS_LOGS and not settings.access_logs_days:
+            continue
+        name, remedy = ops.target.naming.bucket(bucket), _deploy(ops, bucket.layer)
+        if not _exists(ops, name):
+            yield Finding(found=f"the bucket {name} does not exist, or is not yours", remedy=remedy)
+            continue
+        versioning = _versioning(ops, name)
+        as_wanted = versioning == (settings.versioning and bucket.versioned)
         yield Finding(
-            what="function",
-            found=f"{self._naming.function}, {state.lower()}{reason}",
-            remedy=None if state in {"Active", "Inactive"} else self._apply(Layer.COMPUTE),
+            found=f"{name}, versioning {'on' if versioning else 'off'}",
+            remedy=None if as_wanted else remedy,
         )
 
-    def _compared(self, wanted: dict[str, str], layer: Layer, whose: str) -> Iterator[Finding]:
-        answer = self._session.aws.client("ssm").get_parameters(Names=list(wanted))
-        found = {one["Name"]: str(one["Value"]) for one in answer["Parameters"]}
-        for path, value in wanted.items():
-            if found.get(path) != value:
-                has = f"is {found[path]!r}" if path in found else "is missing"
-                yield Finding(
-                    what="parameter",
-                    found=f"{path} {has}; {whose} {value!r}",
-                    remedy=self._apply(layer),
-                )
-        if all(found.get(path) == value for path, value in wanted.items()):
-            yield Finding(what="parameter", found=f"{len(wanted)} are as {whose}")
 
-    def _exists(self, bucket: str) -> bool:
+def _locations(ops: Session) -> Iterator[Finding]:
+    """Compare the parameters of the storage layer with the table and the buckets."""
+    target = ops.target
+    buckets = {bucket.id: target.naming.bucket(bucket) for bucket in DATA_BUCKETS}
+    built = {
+        "cache_table": table_status.read(ops.aws.client("dynamodb"), ops.table),
+        "buckets": {
+            id_: SimpleNamespace(name=name, arn=bucket_arn(target.settings.region, name))
+            for id_, name in buckets.items()
+        },
+    }
+    return _parameters(ops, Layer.STORAGE, built)
+
+
+def _function(ops: Session) -> Iterator[Finding]:
+    """Check the state of the cache Lambda."""
+    name = ops.target.naming.function
+    found = ops.aws.client("lambda").get_function_configuration(FunctionName=name)
+    state = found.get("State", "Active")
+    reason = f": {found['StateReason']}" if found.get("StateReason") else ""
+    yield Finding(
+        found=f"{name}, {state.lower()}{reason}",
+        remedy=None if state in {"Active", "Inactive"} else _deploy(ops, Layer.COMPUTE),
+    )
+
+
+def _alarms(ops: Session) -> Iterator[Finding]:
+    """Check that the alarms exist."""
+    missing = alarms.missing(ops.aws.client("cloudwatch"), ops.target)
+    for one in missing:
+        yield Finding(found=one, remedy=_deploy(ops, Layer.MONITORING))
+    if not missing:
+        yield Finding(found=f"{len(alarms.expected(ops.target))} exist")
+
+
+CHECKS: Mapping[str, Check] = {
+    "tools": _tools,
+    "account": _account,
+    "state": _state,
+    "configuration": _configuration,
+    "secret": _secret,
+    "table": _table,
+    "bucket": _buckets,
+    "parameter": _locations,
+    "function": _function,
+    "alarm": _alarms,
+}
+
+
+def _parameters(ops: Session, layer: Layer, values: Mapping[str, object]) -> Iterator[Finding]:
+    """Compare a layer's parameters with ``values``, the fields of the catalogue's templates."""
+    naming = ops.target.naming
+    pages = (
+        ops.aws.client("ssm")
+        .get_paginator("get_parameters_by_path")
+        .paginate(Path=naming.parameters, Recursive=True)
+    )
+    found = {one["Name"]: one["Value"] for page in pages for one in page["Parameters"]}
+    rows = [row for row in PARAMETERS if row.layer is layer]
+    wrong = 0
+    for row in rows:
+        path = naming.parameter(row)
+        operated = row.operated and attrgetter(row.operated)(ops.target.settings) is None
         try:
-            self._session.aws.client("s3").head_bucket(Bucket=bucket)
-        except Exception as error:
-            if code_of(error) in _ABSENT_BUCKET:
-                return False
-            raise
-        return True
+            expected = None if operated else row.value.format(**values)
+        except KeyError:
+            # The value is known to Terraform only.
+            expected = None
+        if path in found and expected in (None, found[path]):
+            continue
+        wrong += 1
+        actual = repr(found[path]) if path in found else "missing"
+        yield Finding(
+            found=f"{path} is {actual}" + (f", not {expected!r}" if expected else ""),
+            remedy=_deploy(ops, layer),
+        )
+    if not wrong:
+        yield Finding(found=f"{len(rows)} are as expected")
 
-    def _arn(self, bucket: str) -> str:
-        region = self._settings.region
-        partition = "aws-cn" if region.startswith("cn-") else "aws"
-        return f"arn:{'aws-us-gov' if region.startswith('us-gov-') else partition}:s3:::{bucket}"
 
-    def _apply(self, layer: Layer) -> str:
-        if self._target.endpoint:
-            return "make up"
-        return f"npx cdktf diff {self._naming.stack(layer)}, then npx cdktf deploy"
+def _exists(ops: Session, bucket: str) -> bool:
+    return if_exists(lambda: ops.aws.client("s3").head_bucket(Bucket=bucket)) is not None
+
+
+def _versioning(ops: Session, bucket: str) -> bool:
+    return ops.aws.client("s3").get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"
+
+
+def _deploy(ops: Session, layer: Layer) -> str:
+    if ops.target.endpoint:
+        return "make up"
+    return f"npx cdktf diff {ops.target.naming.stack(layer)}, then npx cdktf deploy"

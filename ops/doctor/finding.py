@@ -1,34 +1,32 @@
-"""What a check found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ops.common.aws_errors import explained
+from ops.common.aws_errors import translate
 from ops.common.errors import OperatorError
+from ops.common.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One line of the report; a remedy means that something is wrong."""
+    """One line of the report; a remedy marks it as a problem."""
 
-    what: str
     found: str
     remedy: str | None = None
 
 
-Check = Callable[[], Iterator[Finding]]
+Check = Callable[[Session], Iterator[Finding]]
 
 
-def run(what: str, check: Check) -> Iterator[Finding]:
-    """Yield what a check finds; where it cannot even look, that is a finding, too."""
+def run(check: Check, session: Session) -> Iterator[Finding]:
+    """Yield the findings of a check; an error that it raises becomes a finding."""
     try:
-        yield from check()
-    except OperatorError as error:
-        yield Finding(what=what, found=str(error), remedy=error.remedy or "see the message")
+        yield from check(session)
     except Exception as error:
-        known = explained(error)
+        known = error if isinstance(error, OperatorError) else translate(error)
         if known is None:
             raise
-        yield Finding(what=what, found=str(known), remedy=known.remedy or "see the message")
+        yield Finding(found=str(known), remedy=known.remedy or "see the message")

@@ -1,1 +1,1 @@
-"""The local AWS: an emulator, the Terraform layers applied to it, and a stand-in for Gemini."""
+"""The local AWS: an emulator, the Terraform layers applied to it, and a Gemini stand-in."""

@@ -1,4 +1,4 @@
-"""What shows that the local AWS works: a key for the function, and one question asked twice."""
+"""The proof that the local AWS works: a key for the function, and a question asked twice."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
+from modules.naming import Naming
 from ops.common.errors import OperatorError
-from ops.local.client import Response, signed
-from ops.local.ports import Ports
+from ops.local.services.client import Response, signed
+from ops.local.services.ports import Ports
 
 DEMONSTRATION_KEY = "local-demonstration-key"
 
-_LONGEST_TEXT = 72
+_MAX_TEXT = 72
 _LOG_LINES = 3
 _RUNTIME_LINES = ("START ", "END ", "REPORT ")
 _NO_VALUE = "ResourceNotFoundException"
@@ -24,22 +25,44 @@ _NO_VALUE = "ResourceNotFoundException"
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The function's answer to a question: where it came from, how long it took, what it says."""
+    """An answer of the function: its X-Cache header, its latency, and its summary."""
 
     cache: str
     milliseconds: float
     text: str
 
 
-def ensure_key(ports: Ports, secret: str) -> bool:
-    """Give the Gemini secret a demonstration value; return False if it has a value already.
+@dataclass(frozen=True, kw_only=True)
+class Demonstration:
+    """A question, the URL it was sent to, and the two answers."""
+
+    function_url: str
+    question: dict[str, str]
+    answers: list[Answer]
+
+
+def demonstrate(ports: Ports, naming: Naming, function_url: str) -> Demonstration:
+    """Ask the deployed function a new question twice.
 
     Raises:
-        OperatorError: The emulator refuses it.
+        OperatorError: The emulator or the function fails.
+
+    """
+    ensure_key(ports, naming.gemini_secret)
+    asked = question(datetime.datetime.now(datetime.UTC))
+    answers = [ask(ports, function_url, asked, naming.log_group) for _ in range(2)]
+    return Demonstration(function_url=function_url, question=asked, answers=answers)
+
+
+def ensure_key(ports: Ports, secret: str) -> bool:
+    """Put a demonstration value into the Gemini secret; return False if it already has a value.
+
+    Raises:
+        OperatorError: The emulator rejects it.
 
     """
     found = _call(ports, "secretsmanager", "secretsmanager.GetSecretValue", {"SecretId": secret})
-    # AWS refuses to read a secret without a value, the emulator gives none.
+    # For a secret without a value, AWS returns an error and the emulator an empty value.
     empty = found.status == HTTPStatus.BAD_REQUEST and _NO_VALUE in str(found.json().get("__type"))
     if found.status != HTTPStatus.OK and not empty:
         raise _unexpected("reading the Gemini secret", found)
@@ -53,7 +76,7 @@ def ensure_key(ports: Ports, secret: str) -> bool:
 
 
 def question(now: datetime.datetime) -> dict[str, str]:
-    """Return a question that was not asked before: its concentration is made of the time."""
+    """Return a question that is not cached: its concentration is derived from the time of day."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     milliseconds = (now - midnight) // datetime.timedelta(milliseconds=1)
     return {
@@ -68,25 +91,26 @@ def question(now: datetime.datetime) -> dict[str, str]:
 
 
 def ask(ports: Ports, function_url: str, asked: Mapping[str, str], log_group: str) -> Answer:
-    """Ask the deployed function through its URL, as CloudFront does: signed with SigV4.
+    """Send a question to the function's URL, signed with SigV4 as CloudFront does.
 
     Raises:
-        OperatorError: It gives no answer.
+        OperatorError: The response is not 200.
 
     """
     url = f"{function_url}api/reasoning?{urlencode(asked)}"
     response = signed(ports, service="lambda", method="GET", url=url)
     if response.status != HTTPStatus.OK:
-        raise _unexpected("asking the function", response, function_log(ports, log_group))
+        raise _unexpected("asking the function", response, _function_log(ports, log_group))
+    summary = _summary(response.json())
     return Answer(
         cache=response.headers.get("x-cache", "?"),
         milliseconds=round(response.milliseconds, 1),
-        text=_clipped(_summary(response.json())),
+        text=summary if len(summary) <= _MAX_TEXT else f"{summary[: _MAX_TEXT - 1]}…",
     )
 
 
 def curl(ports: Ports, function_url: str, asked: Mapping[str, str]) -> str:
-    """Return a command line that asks the function."""
+    """Return a curl command that sends a question to the function."""
     host = function_url.removeprefix("https://").strip("/")
     return (
         f"curl --aws-sigv4 aws:amz:us-east-1:lambda --user test:test -H 'Host: {host}'"
@@ -94,12 +118,11 @@ def curl(ports: Ports, function_url: str, asked: Mapping[str, str]) -> str:
     )
 
 
-def function_log(ports: Ports, log_group: str) -> list[str]:
-    """Return the last lines that the function itself logged, as far as they can be read."""
+def _function_log(ports: Ports, log_group: str) -> list[str]:
+    """Return the function's last log lines without those of the Lambda runtime, if readable."""
+    group = {"logGroupName": log_group}
     try:
-        found = _call(
-            ports, "logs", "Logs_20140328.FilterLogEvents", {"logGroupName": log_group}
-        ).json()
+        found = _call(ports, "logs", "Logs_20140328.FilterLogEvents", group).json()
         messages = [str(event["message"]).strip() for event in found["events"]]
     except (OperatorError, KeyError, TypeError):
         return []
@@ -118,19 +141,16 @@ def _call(ports: Ports, service: str, target: str, parameters: Mapping[str, str]
 
 
 def _summary(document: Any) -> str:
-    reasoning = document.get("reasoning") if isinstance(document, dict) else None
-    summary = reasoning.get("summary") if isinstance(reasoning, dict) else None
-    return str(summary or document)
+    try:
+        return str(document["reasoning"]["summary"])
+    except (KeyError, TypeError):
+        return str(document)
 
 
-def _clipped(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
-
-
-def _unexpected(doing: str, response: Response, log: Sequence[str] = ()) -> OperatorError:
+def _unexpected(action: str, response: Response, log: Sequence[str] = ()) -> OperatorError:
     shown = response.body[:500].decode(errors="replace")
-    logged = "\nit logged:\n" + "\n".join(f"  {line}" for line in log) if log else ""
+    logged = "\nits log:\n" + "\n".join(f"  {line}" for line in log) if log else ""
     return OperatorError(
-        f"{doing}: HTTP {response.status}: {shown}{logged}",
-        remedy="if that does not say why: .local/logs/emulator.log; down and up start from nothing",
+        f"{action}: HTTP {response.status}: {shown}{logged}",
+        remedy="read .local/logs/emulator.log; to start from scratch, run down, then up",
     )

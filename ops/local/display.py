@@ -1,4 +1,4 @@
-"""Progress for people: live lines on a terminal, one plain line for each ended step elsewhere."""
+"""Progress on stderr: live lines on a terminal, elsewhere one plain line for each finished step."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
 class Step:
-    """A step under way."""
+    """A running step. ``say`` shows its current activity; ``result`` is shown when it ends."""
 
-    def __init__(self, show: Callable[[str], None]) -> None:
-        self.say = show
-        """Show what happens right now, where lines can be rewritten."""
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
         self.result = ""
-        """What came out, shown when the step has ended."""
 
 
 class Display:
-    """Shows steps; several may be under way at once, each in its own thread."""
+    """Shows steps. Several can run at the same time, each in its own thread."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -37,19 +35,19 @@ class Display:
 
     @contextmanager
     def live(self) -> Iterator[None]:
-        """Rewrite lines in place, on a terminal, until this ends."""
+        """Update lines in place until the end of the block, if this is a terminal."""
         with self._progress:
             yield
 
     def say(self, text: str) -> None:
         """Print a line between the steps."""
-        # The terminal may be gone, and that must not keep anyone from clearing up.
+        # The cleanup goes on even if the terminal is gone.
         with suppress(OSError):
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Show a step for as long as it takes; a step that raises is shown as failed."""
+        """Show a step for the length of the block; if the block raises, as not finished."""
         task = self._progress.add_task(escape(name), total=1, text="")
 
         def show(text: str, completed: int = 0) -> None:
@@ -69,4 +67,4 @@ class Display:
 
     def _line(self, name: str, begin: float, text: str) -> None:
         if not self._console.is_terminal:
-            self.say(f"{time.monotonic() - begin:6.1f} s  {name:<14} {text}")
+            self.say(f"{time.monotonic() - begin:6.1f} s  {name:<14} {text}".rstrip())

@@ -1,4 +1,4 @@
-"""``down``: destroy the layers, stop the processes, delete what they left."""
+"""``down``: destroy the layers, stop the processes, delete their files."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.common.errors import OperatorError, StoppedError
-from ops.local import emulator, layers, processes, runfile, safety, stand_in
-from ops.local.layers import LayerResult
-from ops.local.names import state_files
+from ops.local import runfile
+from ops.local.context import LocalContext
 from ops.local.paths import LocalPaths
-from ops.local.plan import provider_source
-from ops.local.processes import ProcessIdentity
 from ops.local.runfile import Run
-from ops.local.stacks import read_state
-from ops.local.surroundings import Surroundings
-from ops.local.synthesis import synthesize
-from ops.local.tools import find_tools
+from ops.local.services import emulator, gemini, processes
+from ops.local.services.processes import ProcessIdentity
+from ops.local.terraform import layers
+from ops.local.terraform.layers import LayerResult
+from ops.local.terraform.stacks import read_state
+from ops.local.terraform.tools import find_tools
 
 
 @dataclass(frozen=True, kw_only=True)
 class DownPlan:
-    """What there is to take down. ``alive`` tells whether Terraform can reach the resources."""
+    """What ``down`` will do. ``alive`` is whether Terraform can reach the resources.
+
+    ``layers`` maps the stacks to their numbers of resources.
+    """
 
     run: Run | None
     alive: bool
@@ -33,15 +35,10 @@ class DownPlan:
     files: list[Path]
     kept: list[Path]
 
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.processes or self.files)
-
 
 @dataclass(frozen=True, kw_only=True)
 class DownReport:
-    """What was taken down. ``problem`` tells why Terraform did not destroy the resources."""
+    """What ``down`` did. ``problem`` is why Terraform did not destroy the resources, if so."""
 
     plan: DownPlan
     layers: list[LayerResult]
@@ -50,13 +47,13 @@ class DownReport:
 
 
 def plan_down(paths: LocalPaths) -> DownPlan:
-    """Return what there is to take down, without changing anything."""
+    """Return the plan, without changing anything."""
     run = runfile.load(paths.run)
     recorded = [process for process in (run and run.stand_in, run and run.emulator) if process]
     files = (paths.run, paths.logs, paths.emulator, paths.terraform_data, paths.state)
     counts = {}
-    for name, file in state_files(paths).items():
-        with contextlib.suppress(OperatorError):  # what cannot be read is deleted all the same
+    for name, file in paths.state_files().items():
+        with contextlib.suppress(OperatorError):  # an unreadable state is deleted too
             counts[name] = read_state(file).resources
     return DownPlan(
         run=run,
@@ -68,61 +65,49 @@ def plan_down(paths: LocalPaths) -> DownPlan:
     )
 
 
-def down(around: Surroundings) -> DownReport:
-    """Take everything down; a Terraform that fails does not keep the rest from being done.
+def down(context: LocalContext) -> DownReport:
+    """Destroy and stop everything. If Terraform fails, the rest is done all the same.
 
     Raises:
-        StoppedError: A signal came; what is left can be taken down by another call.
+        StoppedError: A signal arrived; another ``down`` continues.
 
     """
     begin = time.monotonic()
-    plan = plan_down(around.paths)
+    plan = plan_down(context.paths)
     results: list[LayerResult] = []
     problem = None
     if plan.run and plan.alive and any(plan.layers.values()):
         try:
-            results = _destroy(around, plan.run)
+            results = _destroy(context, plan.run)
         except StoppedError as error:
-            error.remedy = "run down again; the emulator still holds what is not destroyed"
+            error.remedy = "run down again; the emulator still holds the remaining resources"
             raise
         except OperatorError as error:
             problem = error
     for process in plan.processes:
-        with around.display.step("stop") as step:
-            processes.stop(process, grace_seconds=_grace(plan, process))
+        with context.display.step("stop") as step:
+            is_emulator = plan.run is not None and process == plan.run.emulator
+            grace_seconds = emulator.STOP_SECONDS if is_emulator else gemini.STOP_SECONDS
+            processes.stop(process, grace_seconds=grace_seconds)
             step.result = f"process {process.pid}"
-    # Logs are kept where they are needed: to find out why Terraform failed.
-    kept = {around.paths.logs} if problem else set()
-    _delete(around.paths, [file for file in plan.files if file not in kept])
+    # The logs say why Terraform failed.
+    kept = {context.paths.logs} if problem else set()
+    _delete(context.paths, [file for file in plan.files if file not in kept])
     return DownReport(
         plan=plan, layers=results, problem=problem, seconds=round(time.monotonic() - begin, 1)
     )
 
 
-def _destroy(around: Surroundings, run: Run) -> list[LayerResult]:
+def _destroy(context: LocalContext, run: Run) -> list[LayerResult]:
     def watch() -> None:
         if not processes.is_running(run.emulator):
-            raise OperatorError("the emulator ended while Terraform was at work")
+            raise OperatorError("the emulator ended while Terraform was running")
 
-    with around.display.step("synthesis") as step:
-        tools = find_tools(around.user_environment)
-        stacks = synthesize(
-            around.paths,
-            output=around.paths.output,
-            port=run.ports.emulator,
-            user_environment=around.user_environment,
-        )
-        safety.check(stacks, port=run.ports.emulator, state_root=around.paths.state)
-        step.result = ", ".join(stack.name for stack in stacks)
-    source = provider_source(around, tools, stacks)
-    terraform = around.terraform(tools.terraform, run.ports, source)
+    tools = find_tools(context.user_environment)
+    stacks = context.synthesize(context.paths.output, run.ports)
+    terraform = context.terraform(tools.terraform, run.ports, context.provider_source())
     filled = [stack for stack in stacks if read_state(stack.state_file).resources]
-    return layers.destroy(filled, terraform, around.display, watch)
-
-
-def _grace(plan: DownPlan, process: ProcessIdentity) -> float:
-    is_emulator = plan.run is not None and process == plan.run.emulator
-    return emulator.STOP_SECONDS if is_emulator else stand_in.STOP_SECONDS
+    return layers.destroy(filled, terraform, context.display, watch)
 
 
 def _delete(paths: LocalPaths, files: list[Path]) -> None:
@@ -132,5 +117,5 @@ def _delete(paths: LocalPaths, files: list[Path]) -> None:
         else:
             file.unlink(missing_ok=True)
     for folder in (paths.state.parent, paths.home):
-        with contextlib.suppress(OSError):  # it is not empty, or was never there
+        with contextlib.suppress(OSError):  # not empty or missing
             folder.rmdir()

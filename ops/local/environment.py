@@ -1,4 +1,4 @@
-"""The environment of the programs that are started: nothing of the user's AWS reaches them."""
+"""Environment variables of the started programs, without any of the user's AWS settings."""
 
 from __future__ import annotations
 
@@ -6,40 +6,28 @@ from collections.abc import Mapping
 
 from ops.common.local_address import ACCESS_KEY, REGION, SECRET_KEY
 
-_PASSED = frozenset(
+_ALLOWED = frozenset(
     {
-        "PATH",
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "LANG",
-        "LANGUAGE",
-        "TZ",
-        "TMPDIR",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
+        *("SSL_CERT_FILE", "SSL_CERT_DIR"),
     }
 )
-_PASSED_PREFIXES = ("LC_", "XDG_", "JSII_")
-_PROXIES = frozenset(
-    name for proxy in ("http_proxy", "https_proxy", "no_proxy") for name in (proxy, proxy.upper())
-)
+_ALLOWED_PREFIXES = ("LC_", "XDG_", "JSII_")
 
 
 def scrubbed(user: Mapping[str, str]) -> dict[str, str]:
-    """Return what a program needs to run here: names that are known to be harmless."""
+    """Return the allowed variables of the user's environment."""
     return {
         name: value
         for name, value in user.items()
-        if name in _PASSED or name.startswith(_PASSED_PREFIXES)
+        if name in _ALLOWED or name.startswith(_ALLOWED_PREFIXES)
     }
 
 
 def local_aws(user: Mapping[str, str], port: int) -> dict[str, str]:
-    """Return an environment in which every AWS library talks to the emulator on ``port``.
+    """Return an environment in which every AWS SDK talks to the emulator on ``port``.
 
-    The profile and credential files are switched off, too: a library that would ignore the
-    variables finds nothing there.
+    Profiles and credential files are disabled too, for an SDK that ignores the other variables.
     """
     return {
         **scrubbed(user),
@@ -52,8 +40,3 @@ def local_aws(user: Mapping[str, str], port: int) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-
-
-def proxies(user: Mapping[str, str]) -> dict[str, str]:
-    """Return the proxy settings; only what downloads providers gets them."""
-    return {name: value for name, value in user.items() if name in _PROXIES}

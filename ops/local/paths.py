@@ -1,73 +1,48 @@
-"""Where everything of the local AWS lies: below ``.local/`` in the checkout."""
+"""Files and names of the local AWS. Every file is below ``.local/`` in the checkout."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from modules.catalogue import Layer
+from modules.naming import Naming
 from ops.common.local_address import CHECKOUT, ENVIRONMENT
 
+NAMING = Naming(environment=ENVIRONMENT)
 
-@dataclass(frozen=True)
+
 class LocalPaths:
     """The files of the local AWS of one checkout."""
 
-    checkout: Path = CHECKOUT
+    def __init__(self, checkout: Path = CHECKOUT) -> None:
+        self.checkout = checkout
+        self.home = checkout / ".local"
+        # Locked by the command at work.
+        self.lock = self.home / "lock"
+        # Ports and processes of the running local AWS.
+        self.run = self.home / "run.json"
+        self.logs = self.home / "logs"
+        # The emulator's snapshot, objects and temporary files.
+        self.emulator = self.home / "emulator"
+        # Terraform's CLI configuration, if the provider comes from a mirror.
+        self.terraform_config = self.home / "terraform.tfrc"
+        # Downloaded and unpacked providers; `down` keeps them.
+        self.plugin_cache = self.home / "plugin-cache"
+        # Terraform's data directories, one for each stack.
+        self.terraform_data = self.home / "terraform"
+        # Other environments with local state keep theirs beside it.
+        self.state = self.home / "state" / ENVIRONMENT
+        # The relative paths of the states in the stacks depend on the depth of this folder.
+        self.output = checkout / "cdktf.out"
 
-    @property
-    def home(self) -> Path:
-        """Folder of all of it."""
-        return self.checkout / ".local"
-
-    @property
-    def lock(self) -> Path:
-        """File that keeps two commands from working at once."""
-        return self.home / "lock"
-
-    @property
-    def run(self) -> Path:
-        """Ports and processes of the local AWS that runs."""
-        return self.home / "run.json"
-
-    @property
-    def logs(self) -> Path:
-        """Logs of the emulator, the stand-in and every Terraform command."""
-        return self.home / "logs"
-
-    @property
-    def emulator(self) -> Path:
-        """The emulator's snapshot, objects and temporary files."""
-        return self.home / "emulator"
-
-    @property
-    def terraform_config(self) -> Path:
-        """Terraform's CLI configuration, when the provider comes from a folder."""
-        return self.home / "terraform.tfrc"
-
-    @property
-    def plugin_cache(self) -> Path:
-        """Providers that Terraform downloaded or unpacked; kept by ``down``."""
-        return self.home / "plugin-cache"
-
-    @property
-    def terraform_data(self) -> Path:
-        """Terraform's working data, one folder for each stack."""
-        return self.home / "terraform"
-
-    @property
-    def state(self) -> Path:
-        """Folder of the layers' states; other environments may keep theirs beside it."""
-        return self.home / "state" / ENVIRONMENT
-
-    @property
-    def output(self) -> Path:
-        """Where the stacks are synthesized; the paths of their states count on its depth."""
-        return self.checkout / "cdktf.out"
+    def state_files(self) -> dict[str, Path]:
+        """Return the existing state files by stack name, in the layers' order."""
+        files = {
+            NAMING.stack(layer): self.state / Path(NAMING.state_file("", layer)).name
+            for layer in Layer
+        }
+        return {name: file for name, file in files.items() if file.exists()}
 
     def shown(self, path: Path) -> str:
-        """Return ``path`` as one would type it in the checkout."""
-        return (
-            str(path.relative_to(self.checkout))
-            if path.is_relative_to(self.checkout)
-            else str(path)
-        )
+        """Return ``path`` relative to the checkout where possible."""
+        return str(path.relative_to(self.checkout) if path.is_relative_to(self.checkout) else path)

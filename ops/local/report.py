@@ -1,71 +1,62 @@
-"""What the commands print: tables for people, JSON for programs."""
+"""The results of the commands, as lines for people and as documents for programs."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Column, Table
-
+from ops.common.output import table
 from ops.local import demonstration
 from ops.local.down import DownPlan, DownReport
 from ops.local.paths import LocalPaths
-from ops.local.plan import Plan
 from ops.local.status import ServiceStatus, Status
-from ops.local.up import UpReport
+from ops.local.up import Plan, UpReport
 
 
-def print_json(console: Console, document: Any) -> None:
-    """Print a document as JSON, nothing else."""
-    console.out(json.dumps(document, indent=2), highlight=False)
-
-
-def up_json(report: UpReport) -> dict[str, Any]:
-    """Return the report of ``up`` as JSON."""
+def up_document(report: UpReport) -> dict[str, Any]:
+    """Return the JSON document of ``up``."""
+    shown = report.demonstration
     return {
         "endpoint": report.ports.endpoint,
         "port": report.ports.emulator,
         "gemini_stand_in_port": report.ports.stand_in,
-        "function_url": report.function_url,
+        "function_url": shown.function_url,
         "layers": [dataclasses.asdict(layer) for layer in report.layers],
-        "question": report.asked,
-        "answers": [dataclasses.asdict(answer) for answer in report.answers],
+        "question": shown.question,
+        "answers": [dataclasses.asdict(answer) for answer in shown.answers],
         "seconds": report.seconds,
     }
 
 
-def print_up(console: Console, report: UpReport, paths: LocalPaths) -> None:
-    """Print what ``up`` did, what it saw, and what to do with it."""
-    layers = Table("layer", _right("resources"), _right("seconds"), "changes", box=None)
-    for layer in report.layers:
-        layers.add_row(layer.name, str(layer.resources), f"{layer.seconds:.1f}", str(layer.changes))
-    says = Column("answer", no_wrap=True, overflow="ellipsis")
-    answers = Table("asked", "cache", _right("ms"), says, box=None)
-    for when, answer in zip(("first", "again"), report.answers, strict=True):
-        taken = f"{answer.milliseconds:.1f}"
-        answers.add_row(when, _coloured(answer.cache), taken, answer.text)
-    console.print()
-    console.print(layers)
-    console.print()
-    console.print(answers)
-    console.print()
+def up_lines(report: UpReport, paths: LocalPaths) -> Iterator[str]:
+    """Yield what ``up`` did, and what to do next."""
+    shown = report.demonstration
     config = f" TF_CLI_CONFIG_FILE={report.cli_config}" if report.cli_config else ""
-    lines = {
-        "ready in": f"{report.seconds:.1f} s",
-        "ask it": demonstration.curl(report.ports, report.function_url, report.asked),
-        "cdktf": f"export CO2_ENVIRONMENTS=local CO2_LOCAL_PORT={report.ports.emulator}{config}",
-        "": "npx cdktf deploy 'local-*' --skip-provider-lock",
-        "logs": paths.shown(paths.logs),
-        "next": "make status, make down",
-    }
-    for name, text in lines.items():
-        console.print(f"{name:<9} {text}", soft_wrap=True, highlight=False, markup=False)
+    yield ""
+    yield from table(
+        ("layer", "resources", "seconds", "changes"),
+        [(one.name, one.resources, one.seconds, one.changes) for one in report.layers],
+    )
+    yield ""
+    yield from table(
+        ("request", "cache", "ms", "answer"),
+        [
+            (request, answer.cache, answer.milliseconds, answer.text)
+            for request, answer in zip(("first", "second"), shown.answers, strict=True)
+        ],
+    )
+    yield ""
+    yield f"ready in  {report.seconds:.1f} s"
+    yield f"ask it    {demonstration.curl(report.ports, shown.function_url, shown.question)}"
+    yield f"cdktf     export CO2_ENVIRONMENTS=local CO2_LOCAL_PORT={report.ports.emulator}{config}"
+    yield "          npx cdktf deploy 'local-*' --skip-provider-lock"
+    yield f"logs      {paths.shown(paths.logs)}"
+    yield "next      make status, make down"
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """Return the plan of ``up`` as JSON."""
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the JSON document of ``up --dry-run``."""
     return {
         "dry_run": True,
         "terraform": plan.tools.terraform_version,
@@ -77,92 +68,80 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def print_plan(console: Console, plan: Plan) -> None:
-    """Print what ``up`` would do."""
+def plan_lines(plan: Plan) -> list[str]:
+    """Return what ``up`` would do."""
     names = ", ".join(stack.name for stack in plan.stacks)
-    running = plan.run is not None
-    lines = [
-        f"{'keep' if running else 'start'} the emulator on {plan.ports.endpoint}",
-        f"{'keep' if running else 'start'} the Gemini stand-in on port {plan.ports.stand_in}",
-        f"apply {names}, with the provider {plan.source.text}"
-        if plan.source
-        else f"apply nothing: {names} are as the last up left them",
-        "give the Gemini secret a demonstration value, if it has none",
-        "ask the function one question twice",
-    ]
-    _print_lines(console, "dry run; up would:", lines)
+    keep = "keep" if plan.run else "start"
+    return _titled(
+        "dry run; up would:",
+        [
+            f"{keep} the emulator on {plan.ports.endpoint}",
+            f"{keep} the Gemini stand-in on port {plan.ports.stand_in}",
+            f"apply {names}; provider: {plan.source.text}"
+            if plan.source
+            else f"apply nothing: {names} have not changed since the last up",
+            "put a demonstration value into the Gemini secret, if it has no value",
+            "ask the function a question twice",
+        ],
+    )
 
 
-def status_json(status: Status) -> dict[str, Any]:
-    """Return the status as JSON."""
-    return dataclasses.asdict(status)
-
-
-def print_status(console: Console, status: Status) -> None:
-    """Print what runs."""
-    table = Table("what", "state", "where", box=None)
-    table.add_row("emulator", _state(status.emulator), _where(status.emulator))
-    table.add_row("gemini", _state(status.gemini_stand_in), _where(status.gemini_stand_in))
-    held = "" if status.emulator and status.emulator.running else ", gone with the emulator"
-    for layer in status.layers:
-        table.add_row(layer.name, f"{layer.resources} resources{held}", "")
-    console.print(table)
-    if status.running and status.function_url:
-        console.print(f"function: {status.function_url}", soft_wrap=True, highlight=False)
+def status_lines(status: Status) -> Iterator[str]:
+    """Yield what is running."""
+    held = "" if status.emulator and status.emulator.running else ", lost with the emulator"
+    yield from table(
+        ("what", "state", "where"),
+        [
+            ("emulator", *_state(status.emulator)),
+            ("gemini", *_state(status.gemini_stand_in)),
+            *((layer.name, f"{layer.resources} resources{held}", "") for layer in status.layers),
+        ],
+    )
     if not status.running:
-        console.print("start it: make up")
+        yield "start it: make up"
+    elif status.function_url:
+        yield f"function: {status.function_url}"
 
 
-def print_down_plan(console: Console, plan: DownPlan, paths: LocalPaths) -> None:
-    """Print what ``down`` would do."""
+def down_plan_lines(plan: DownPlan, paths: LocalPaths) -> list[str]:
+    """Return what ``down`` would do."""
     counts = ", ".join(f"{count} of {name}" for name, count in plan.layers.items() if count)
-    how = "destroy with Terraform" if plan.alive else "forget, as the emulator does not run,"
+    verb = "destroy" if plan.alive else "forget (the emulator is not running)"
     lines = [
-        *([f"{how} the resources: {counts}"] if counts else []),
+        *([f"{verb} the resources: {counts}"] if counts else []),
         *(f"stop process {process.pid} (python {process.command})" for process in plan.processes),
         *(f"delete {paths.shown(file)}" for file in plan.files),
         *(f"keep {paths.shown(file)}" for file in plan.kept),
     ]
-    _print_lines(console, "dry run; down would:", lines or ["do nothing: nothing runs"])
+    return _titled("dry run; down would:", lines or ["do nothing: nothing is running"])
 
 
-def print_down(console: Console, report: DownReport, paths: LocalPaths) -> None:
-    """Print what ``down`` did."""
-    if report.plan.empty:
-        console.print("Nothing is running.")
-        return
+def down_lines(report: DownReport, paths: LocalPaths) -> list[str]:
+    """Return what ``down`` did."""
+    plan = report.plan
+    if not (plan.processes or plan.files):
+        return ["Nothing is running."]
     destroyed = sum(layer.changes.destroyed for layer in report.layers)
-    dropped = sum(report.plan.layers.values()) - destroyed
-    lines = [
-        *([f"{destroyed} resources destroyed by Terraform"] if destroyed else []),
-        *([f"{dropped} resources gone with the emulator"] if dropped else []),
-        f"{len(report.plan.processes)} processes stopped"
-        if report.plan.processes
-        else "nothing was running; what an earlier run had left is deleted",
-        *(f"kept for the next up: {paths.shown(file)}" for file in report.plan.kept),
-    ]
-    _print_lines(console, f"down in {report.seconds:.1f} s", lines)
+    dropped = sum(plan.layers.values()) - destroyed
+    return _titled(
+        f"down in {report.seconds:.1f} s",
+        [
+            *([f"{destroyed} resources destroyed by Terraform"] if destroyed else []),
+            *([f"{dropped} resources deleted with the emulator"] if dropped else []),
+            f"{len(plan.processes)} processes stopped"
+            if plan.processes
+            else "nothing was running; the files of an earlier run are deleted",
+            *(f"kept for the next up: {paths.shown(file)}" for file in plan.kept),
+        ],
+    )
 
 
-def _print_lines(console: Console, title: str, lines: list[str]) -> None:
-    for line in (title, *(f"  {line}" for line in lines)):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+def _titled(title: str, lines: Sequence[str]) -> list[str]:
+    return [title, *(f"  {line}" for line in lines)]
 
 
-def _right(header: str) -> Column:
-    return Column(header, justify="right")
-
-
-def _coloured(cache: str) -> str:
-    colour = {"HIT": "green", "MISS": "yellow"}.get(cache, "red")
-    return f"[{colour}]{cache}[/]"
-
-
-def _state(service: ServiceStatus | None) -> str:
+def _state(service: ServiceStatus | None) -> tuple[str, str]:
     if service is None or not service.running:
-        return "[red]not running[/]"
-    return "[green]running[/]" if service.healthy else "[red]does not answer[/]"
-
-
-def _where(service: ServiceStatus | None) -> str:
-    return f"{service.url}, process {service.pid}" if service and service.running else ""
+        return "not running", ""
+    state = "running" if service.healthy else "does not answer"
+    return state, f"{service.url}, process {service.pid}"

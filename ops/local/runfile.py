@@ -1,4 +1,4 @@
-"""The record of the local AWS that runs, and the lock that keeps two commands apart."""
+"""The record of the running local AWS, and the lock that admits one command at a time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.common.errors import BusyError
-from ops.local.ports import Ports
-from ops.local.processes import ProcessIdentity
+from ops.local.services.ports import Ports
+from ops.local.services.processes import ProcessIdentity
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A started local AWS. ``applied`` is the digest of what was applied to it last."""
+    """A started local AWS. ``applied`` is the digest of what was last applied to it."""
 
     ports: Ports
     emulator: ProcessIdentity
@@ -27,7 +27,7 @@ class Run:
 
 
 def save(path: Path, run: Run) -> None:
-    """Write the record, all or nothing."""
+    """Write the record atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "port": run.ports.emulator,
@@ -41,7 +41,7 @@ def save(path: Path, run: Run) -> None:
 
 
 def load(path: Path) -> Run | None:
-    """Return the record, or None if there is none that can be read."""
+    """Return the record, or None if it is missing or unreadable."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         stand_in = document["stand_in"]
@@ -57,7 +57,7 @@ def load(path: Path) -> Run | None:
 
 @contextmanager
 def exclusive(lock: Path) -> Iterator[None]:
-    """Hold the lock; the system releases it even if this process is killed.
+    """Hold the lock; the kernel releases it even if this process is killed.
 
     Raises:
         BusyError: Another command holds it.
@@ -70,8 +70,8 @@ def exclusive(lock: Path) -> Iterator[None]:
         except OSError as error:
             file.seek(0)
             raise BusyError(
-                f"another command is working on the local AWS (process {file.read().strip()})",
-                remedy="wait until it has ended, or stop it with Ctrl-C where it runs",
+                f"another command uses the local AWS (process {file.read().strip()})",
+                remedy="wait until it has ended, or stop it with Ctrl-C",
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -1,18 +1,21 @@
-"""``status``: what of the local AWS runs."""
+"""``status``: which parts of the local AWS are running."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from ops.local import emulator, processes, runfile, stand_in
-from ops.local.names import state_files
+from ops.local import runfile
 from ops.local.paths import LocalPaths
-from ops.local.stacks import read_state
+from ops.local.services import emulator, gemini, processes
+from ops.local.services.ports import Ports
+from ops.local.services.processes import ProcessIdentity
+from ops.local.terraform.stacks import function_url, read_states
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceStatus:
-    """Whether a process runs and answers, and where."""
+    """A recorded process; ``healthy`` is whether it answers."""
 
     url: str
     pid: int
@@ -30,7 +33,7 @@ class LayerStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """What runs; without an emulator there is nothing in the layers' resources."""
+    """The local AWS. If the emulator does not run, the layers' resources do not exist."""
 
     running: bool
     emulator: ServiceStatus | None
@@ -40,36 +43,36 @@ class Status:
 
 
 def status(paths: LocalPaths) -> Status:
-    """Return what runs, without changing anything.
+    """Return the status, without changing anything.
 
     Raises:
         OperatorError: A state file cannot be read.
 
     """
     run = runfile.load(paths.run)
-    states = {name: read_state(file) for name, file in state_files(paths).items()}
-    urls = [url for state in states.values() if (url := state.outputs.get("function_url"))]
-    services: list[ServiceStatus | None] = [None, None]
+    states = read_states(paths)
+    aws = stand_in = None
     if run:
-        alive = processes.is_running(run.emulator)
-        services[0] = ServiceStatus(
-            url=run.ports.endpoint,
-            pid=run.emulator.pid,
-            running=alive,
-            healthy=alive and emulator.is_ready(run.ports),
-        )
-    if run and run.stand_in:
-        alive = processes.is_running(run.stand_in)
-        services[1] = ServiceStatus(
-            url=f"http://127.0.0.1:{run.ports.stand_in}",
-            pid=run.stand_in.pid,
-            running=alive,
-            healthy=alive and stand_in.is_ready(run.ports),
-        )
+        aws = _service(run.emulator, run.ports.emulator, run.ports, emulator.is_ready)
+        stand_in = _service(run.stand_in, run.ports.stand_in, run.ports, gemini.is_ready)
     return Status(
-        running=all(service and service.healthy for service in services),
-        emulator=services[0],
-        gemini_stand_in=services[1],
+        running=all(service and service.healthy for service in (aws, stand_in)),
+        emulator=aws,
+        gemini_stand_in=stand_in,
         layers=[LayerStatus(name=name, resources=s.resources) for name, s in states.items()],
-        function_url=urls[0] if urls else None,
+        function_url=function_url(states),
+    )
+
+
+def _service(
+    process: ProcessIdentity | None, port: int, ports: Ports, is_ready: Callable[[Ports], bool]
+) -> ServiceStatus | None:
+    if process is None:
+        return None
+    running = processes.is_running(process)
+    return ServiceStatus(
+        url=f"http://127.0.0.1:{port}",
+        pid=process.pid,
+        running=running,
+        healthy=running and is_ready(ports),
     )

@@ -1,144 +1,200 @@
-"""``up``: from whatever is there to a local AWS with every layer applied, shown to work."""
+"""``up``: start the local AWS, apply every layer, and show that the function answers."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from modules.catalogue import Layer
-from ops.common.errors import OperatorError, StoppedError
-from ops.local import demonstration, emulator, layers, processes, runfile, stand_in
-from ops.local.demonstration import Answer
-from ops.local.layers import LayerResult
-from ops.local.names import NAMING
-from ops.local.plan import Plan, plan_up, provider_source
-from ops.local.ports import Ports
-from ops.local.provider import ProviderSource
+from ops.common.errors import BusyError, OperatorError, StoppedError
+from ops.local import runfile
+from ops.local.context import LocalContext
+from ops.local.demonstration import Demonstration, demonstrate
+from ops.local.paths import NAMING
 from ops.local.runfile import Run
-from ops.local.stacks import Stack, digest, read_state
-from ops.local.surroundings import Surroundings
-from ops.local.terraform import Changes
+from ops.local.services import emulator, gemini, processes
+from ops.local.services.ports import DEFAULT_PORT, Ports, choose, is_free
+from ops.local.terraform import layers
+from ops.local.terraform.layers import LayerResult
+from ops.local.terraform.provider import ProviderSource
+from ops.local.terraform.runner import Changes, Terraform
+from ops.local.terraform.stacks import Stack, digest, function_url, read_state, read_states
+from ops.local.terraform.tools import Tools, find_tools
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What ``up`` will do.
+
+    ``run`` is the running local AWS, None if one has to be started. ``source`` is None if nothing
+    has changed since the last ``up``, so that Terraform is not needed.
+    """
+
+    tools: Tools
+    ports: Ports
+    run: Run | None
+    stacks: list[Stack]
+    source: ProviderSource | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpReport:
-    """What ``up`` did. ``asked`` is the question that both answers are to.
-
-    ``cli_config`` is what Terraform needs to be told where the provider is, if it does.
-    """
+    """What ``up`` did. ``cli_config`` is Terraform's CLI configuration, if one was generated."""
 
     ports: Ports
     layers: list[LayerResult]
-    asked: dict[str, str]
-    answers: list[Answer]
-    function_url: str
+    demonstration: Demonstration
     cli_config: Path | None
     seconds: float
 
 
-def up(
-    around: Surroundings,
-    *,
-    wanted_port: int | None,
-    now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
-) -> UpReport:
-    """Start what does not run, apply what changed, and ask the function one question twice.
-
-    What this call started is stopped again if it is interrupted; the next one goes on from there.
+def plan_up(context: LocalContext, *, wanted_port: int | None, output: Path) -> Plan:
+    """Synthesize the stacks to ``output`` and return the plan, without starting anything.
 
     Raises:
-        StoppedError: A signal came.
+        BadInputError: An option or a setting is wrong.
+        MissingToolError: A program is missing or too old.
+        BusyError: The wanted port is in use.
+        RefusedError: The stacks are not provably local.
+        OperatorError: The stacks could not be synthesized.
+
+    """
+    with context.display.step("tools") as step:
+        tools = find_tools(context.user_environment)
+        step.result = f"Terraform {tools.terraform_version}, Node {tools.node_version}"
+    with context.display.step("ports") as step:
+        recorded = runfile.load(context.paths.run)
+        run = recorded if recorded and processes.is_running(recorded.emulator) else None
+        preferred = recorded.ports.emulator if recorded else DEFAULT_PORT
+        ports = run.ports if run else _free_ports(recorded, preferred, wanted_port)
+        if run and wanted_port not in {None, run.ports.emulator}:
+            raise BusyError(
+                f"the local AWS of this checkout already runs, on port {run.ports.emulator}",
+                remedy="omit --port to use it, or stop it first: python -m ops local down",
+            )
+        step.result = f"{ports.emulator} (AWS), {ports.stand_in} (Gemini)"
+        if ports.emulator not in {preferred, wanted_port}:
+            step.result += f", because {preferred} or {preferred + 1} is in use"
+    stacks = context.synthesize(output, ports)
+    with context.display.step("provider") as step:
+        unchanged = run and run.applied == digest(stacks, emulator=run.emulator.started)
+        source = None if unchanged else context.provider_source()
+        step.result = source.text if source else "not needed: nothing has changed since the last up"
+    return Plan(tools=tools, ports=ports, run=run, stacks=stacks, source=source)
+
+
+def up(
+    context: LocalContext,
+    *,
+    wanted_port: int | None,
+) -> UpReport:
+    """Start what is not running, apply what has changed, and ask the function a question twice.
+
+    If a signal interrupts it, what it started is stopped; the next call continues from there.
+
+    Raises:
+        MissingToolError: A program or the provider is missing; nothing was started.
+        StoppedError: A signal arrived.
         OperatorError: As ``plan_up``; or the emulator, Terraform or the function failed.
 
     """
     begin = time.monotonic()
-    plan = plan_up(around, wanted_port=wanted_port, output=around.paths.output)
+    plan = plan_up(context, wanted_port=wanted_port, output=context.paths.output)
+    terraform = _initialized(context, plan, plan.source) if plan.source else None
     try:
-        run = _with_stand_in(around, _with_emulator(around, plan))
-        results, function_url, asked, answers = _work(around, plan, run, now)
+        run = _started(context, plan)
+        results, shown = _applied(context, plan, run, terraform)
     except StoppedError as error:
         if plan.run is None:
-            _stop_again(around)
-            error.remedy = "what it had started is stopped, too; the next up goes on from here"
+            _stop(context)
+            error.remedy = "what it started is stopped; the next up continues from here"
         raise
-    config = around.paths.terraform_config
+    config = context.paths.terraform_config
     return UpReport(
         ports=plan.ports,
         layers=results,
-        asked=asked,
-        answers=answers,
-        function_url=function_url,
+        demonstration=shown,
         cli_config=config if config.exists() else None,
         seconds=round(time.monotonic() - begin, 1),
     )
 
 
-def _with_emulator(around: Surroundings, plan: Plan) -> Run:
-    with around.display.step("emulator") as step:
-        run = plan.run
+def _free_ports(recorded: Run | None, preferred: int, wanted: int | None) -> Ports:
+    # The stand-in of a run whose emulator was killed will be stopped, so its port counts as free.
+    left = recorded and recorded.stand_in and processes.is_running(recorded.stand_in)
+    ours = recorded.ports.stand_in if recorded and left else None
+    return choose(wanted, preferred=preferred, free=lambda port: port == ours or is_free(port))
+
+
+def _initialized(context: LocalContext, plan: Plan, source: ProviderSource) -> Terraform:
+    """Return Terraform, with the provider installed for the first stack."""
+    terraform = context.terraform(plan.tools.terraform, plan.ports, source)
+    with context.display.step("init"):
+        try:
+            terraform.initialize(plan.stacks[0])
+        except StoppedError:
+            context.children.kill()
+            raise
+    return terraform
+
+
+def _started(context: LocalContext, plan: Plan) -> Run:
+    """Start the emulator and the stand-in, unless they are running, and wait until they answer."""
+    paths, run = context.paths, plan.run
+    with context.display.step("emulator") as step:
         if run is None:
-            left = runfile.load(around.paths.run)
+            left = runfile.load(paths.run)
             if left and left.stand_in:
-                processes.stop(left.stand_in, grace_seconds=stand_in.STOP_SECONDS)
-            with around.stopping.shielded():
-                process = emulator.start(around.paths, plan.ports, around.user_environment)
+                processes.stop(left.stand_in, grace_seconds=gemini.STOP_SECONDS)
+            with context.children.shielded():
+                process = emulator.start(paths, plan.ports, context.user_environment)
                 run = Run(ports=plan.ports, emulator=process)
-                runfile.save(around.paths.run, run)
-        emulator.wait_until_ready(around.paths, run.ports, run.emulator)
+                runfile.save(paths.run, run)
+        emulator.wait_until_ready(paths, run.ports, run.emulator)
         step.result = f"{run.ports.endpoint}, process {run.emulator.pid}"
+    with context.display.step("gemini") as step:
+        stand_in = run.stand_in
+        if stand_in is None or not processes.is_running(stand_in):
+            with context.children.shielded():
+                stand_in = gemini.start(paths, run.ports, context.user_environment)
+                run = dataclasses.replace(run, stand_in=stand_in)
+                runfile.save(paths.run, run)
+        gemini.wait_until_ready(paths, run.ports, stand_in)
+        step.result = f"stand-in on port {run.ports.stand_in}, process {stand_in.pid}"
     return run
 
 
-def _with_stand_in(around: Surroundings, run: Run) -> Run:
-    with around.display.step("gemini") as step:
-        process = run.stand_in
-        if process is None or not processes.is_running(process):
-            with around.stopping.shielded():
-                process = stand_in.start(around.paths, run.ports, around.user_environment)
-                run = dataclasses.replace(run, stand_in=process)
-                runfile.save(around.paths.run, run)
-        stand_in.wait_until_ready(run.ports, process)
-        step.result = f"stand-in on port {run.ports.stand_in}, process {process.pid}"
-    return run
+def _applied(
+    context: LocalContext,
+    plan: Plan,
+    run: Run,
+    terraform: Terraform | None,
+) -> tuple[list[LayerResult], Demonstration]:
+    if terraform is None:
+        try:
+            shown = _demonstrated(context, plan)
+        except StoppedError:
+            raise
+        except OperatorError:
+            # Neither code nor state has changed, so resources were changed in the emulator itself.
+            terraform = _initialized(context, plan, context.provider_source())
+        else:
+            return [_unchanged(stack) for stack in plan.stacks], shown
 
-
-def _work(
-    around: Surroundings, plan: Plan, run: Run, now: Callable[[], datetime.datetime]
-) -> tuple[list[LayerResult], str, dict[str, str], list[Answer]]:
-    if plan.source:
-        results = _apply(around, plan, run, plan.source)
-        return results, *_demonstrate(around, plan, now)
-    results = [_unchanged(stack) for stack in plan.stacks]
-    try:
-        return results, *_demonstrate(around, plan, now)
-    except StoppedError:
-        raise
-    except OperatorError:
-        # Neither code nor states changed, so something was changed in the emulator itself.
-        source = provider_source(around, plan.tools, plan.stacks)
-        results = _apply(around, plan, run, source)
-        return results, *_demonstrate(around, plan, now)
-
-
-def _apply(around: Surroundings, plan: Plan, run: Run, source: ProviderSource) -> list[LayerResult]:
     def watch() -> None:
         if not processes.is_running(run.emulator):
             raise OperatorError(
-                "the emulator ended while Terraform was at work",
-                remedy=f"read {around.paths.shown(emulator.log(around.paths))}, then run up again",
+                "the emulator ended while Terraform was running",
+                remedy=f"read {emulator.log(context.paths)}, then run up again",
             )
 
-    runfile.save(around.paths.run, dataclasses.replace(run, applied=None))
-    terraform = around.terraform(plan.tools.terraform, run.ports, source)
-    results = layers.apply(plan.stacks, terraform, around.display, watch)
+    runfile.save(context.paths.run, dataclasses.replace(run, applied=None))
+    results = layers.apply(plan.stacks, terraform, context.display, watch)
     applied = digest(plan.stacks, emulator=run.emulator.started)
-    runfile.save(around.paths.run, dataclasses.replace(run, applied=applied))
-    return results
+    runfile.save(context.paths.run, dataclasses.replace(run, applied=applied))
+    return results, _demonstrated(context, plan)
 
 
 def _unchanged(stack: Stack) -> LayerResult:
@@ -146,39 +202,23 @@ def _unchanged(stack: Stack) -> LayerResult:
     return LayerResult(name=stack.name, resources=resources, changes=Changes(), seconds=0.0)
 
 
-def _demonstrate(
-    around: Surroundings, plan: Plan, now: Callable[[], datetime.datetime]
-) -> tuple[str, dict[str, str], list[Answer]]:
-    with around.display.step("question") as step:
-        demonstration.ensure_key(plan.ports, NAMING.gemini_secret)
-        url = function_url(plan.stacks)
-        asked = demonstration.question(now())
-        answers = [demonstration.ask(plan.ports, url, asked, NAMING.log_group) for _ in range(2)]
-        step.result = ", then ".join(answer.cache for answer in answers)
-    return url, asked, answers
+def _demonstrated(context: LocalContext, plan: Plan) -> Demonstration:
+    with context.display.step("question") as step:
+        url = function_url(read_states(context.paths))
+        if url is None:
+            raise OperatorError("the state has no function_url", remedy="run down, then up")
+        shown = demonstrate(plan.ports, NAMING, url)
+        step.result = ", then ".join(answer.cache for answer in shown.answers)
+    return shown
 
 
-def function_url(stacks: list[Stack]) -> str:
-    """Return the URL of the deployed function.
-
-    Raises:
-        OperatorError: It is not deployed.
-
-    """
-    for stack in stacks:
-        url = read_state(stack.state_file).outputs.get("function_url")
-        if stack.name == NAMING.stack(Layer.COMPUTE) and url:
-            return str(url)
-    raise OperatorError("the state has no function_url", remedy="down, then up")
-
-
-def _stop_again(around: Surroundings) -> None:
-    with around.stopping.shielded():
-        run = runfile.load(around.paths.run)
+def _stop(context: LocalContext) -> None:
+    with context.children.shielded():
+        run = runfile.load(context.paths.run)
         if run and run.stand_in:
-            processes.stop(run.stand_in, grace_seconds=stand_in.STOP_SECONDS)
+            processes.stop(run.stand_in, grace_seconds=gemini.STOP_SECONDS)
         if run:
             processes.stop(run.emulator, grace_seconds=emulator.STOP_SECONDS)
-        if around.children.killed:
-            # Resources that a killed Terraform could not write down would be in its way.
-            shutil.rmtree(around.paths.emulator, ignore_errors=True)
+        if context.children.killed:
+            # A killed Terraform may have created resources that are in no state.
+            shutil.rmtree(context.paths.emulator, ignore_errors=True)

@@ -10,7 +10,7 @@ _GAP = " "
 
 
 def bars(values: Sequence[float | None], *, unicode: bool = True) -> str:
-    """Return a character for each value, from zero to the largest; a gap where there is none."""
+    """Return a character for each value, scaled from 0 to the largest; a gap for None."""
     alphabet = _BARS if unicode else _ASCII_BARS
     largest = max((value for value in values if value is not None), default=0.0)
     steps = len(alphabet) - 1

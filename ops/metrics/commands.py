@@ -3,75 +3,74 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from modules.catalogue import DATA_BUCKETS, METRICS
 from ops.common import times
+from ops.common.command import command
 from ops.common.errors import BadInputError
-from ops.common.options import Debug, Env, Json, epilog
+from ops.common.options import command_group
 from ops.common.output import table
-from ops.common.session import Session, session
-from ops.metrics.catalogue import CATALOGUE, TOPICS, Metric
+from ops.common.session import Session
 from ops.metrics.chart import bars
 from ops.metrics.reading import Series, read
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = command_group()
 
 _POINTS = 40
-_SUMS = "Sum"
+_TOPICS = list(dict.fromkeys(metric.topic for metric in METRICS))
 
 
-@app.command(epilog=epilog("metrics --env prod --last 6h", "metrics --env prod table --json"))
+@command(app, "metrics", "metrics --env prod --last 6h", "metrics --env prod table --json")
 def metrics(
+    ops: Session,
     topics: Annotated[
-        list[str] | None, typer.Argument(help=f"What to show: {', '.join(TOPICS)}. Default: all.")
+        list[str] | None, typer.Argument(help=f"Any of {', '.join(_TOPICS)}. Default: all.")
     ] = None,
-    env: Env = None,
-    *,
-    last: Annotated[str, typer.Option(help="How far back: 90m, 6h, 7d.")] = "24h",
-    json: Json = False,
-    debug: Debug = False,
+    last: Annotated[str, typer.Option(help="Time span: the last 90m, 6h, 7d.")] = "24h",
 ) -> None:
-    """Draw the metrics that tell how the system does.
+    """Chart the metrics of an environment.
 
-    Sums are of the whole time; other figures are the latest. The bucket's size and
-    objects are counted by AWS once a day, so they need --last 3d or more.
+    Sums are over the whole time span; other figures are the latest. S3 reports the size of a
+    bucket once a day, so it needs --last 3d or more.
     """
-    with session(env, json=json, debug=debug) as ops:
-        unknown = sorted(set(topics or ()) - set(TOPICS))
-        if unknown:
-            raise BadInputError(
-                f"there is no topic {unknown[0]!r}", remedy=f"choose from {', '.join(TOPICS)}"
-            )
-        end = times.now()
-        series = read(
-            ops.aws.client("cloudwatch"),
-            _chosen(ops, topics or list(TOPICS)),
-            begin=times.moment(last, end),
-            end=end,
-            points=_POINTS,
+    unknown = sorted(set(topics or ()) - set(_TOPICS))
+    if unknown:
+        raise BadInputError(
+            f"there is no topic {unknown[0]!r}", remedy=f"choose from {', '.join(_TOPICS)}"
         )
-        ops.out.result([_document(one) for one in series], _lines(series))
+    # The id of the distribution is known to Terraform only.
+    names: dict[str, list[str]] = {
+        "table": [ops.table],
+        "function": [ops.target.naming.function],
+        "bucket": [ops.target.naming.bucket(bucket) for bucket in DATA_BUCKETS],
+    }
+    end = times.now()
+    series = read(
+        ops.aws.client("cloudwatch"),
+        [
+            metric.of(name)
+            for metric in METRICS
+            if metric.topic in (topics or _TOPICS)
+            for name in names.get(metric.resource, [])
+        ],
+        begin=times.parse_time(last, end),
+        end=end,
+        points=_POINTS,
+    )
+    ops.out.result([_document(one) for one in series], _lines(series))
 
 
-def _chosen(ops: Session, topics: list[str]) -> list[Metric]:
-    naming = ops.target.naming
-    return [
-        metric.of(table=ops.table, function=naming.function, bucket=naming.geojson_bucket)
-        for metric in CATALOGUE
-        if metric.topic in topics
-    ]
-
-
-def _document(one: Series) -> dict[str, Any]:
+def _document(one: Series) -> dict[str, object]:
     return {
         "topic": one.metric.topic,
         "metric": one.metric.name,
         "dimensions": one.metric.dimensions,
         "statistic": one.metric.statistic,
         "unit": one.metric.unit,
-        "from": times.text(one.begin),
+        "from": times.format_time(one.begin),
         "period_seconds": one.seconds,
         "values": one.values,
     }
@@ -82,7 +81,8 @@ def _lines(series: list[Series]) -> list[str]:
     rows = [
         (
             one.metric.topic,
-            _name(one.metric),
+            one.metric.name,
+            one.metric.dimensions.get("Operation") or one.metric.dimensions.get("BucketName", ""),
             one.metric.statistic,
             _figure(one),
             one.metric.unit,
@@ -90,16 +90,11 @@ def _lines(series: list[Series]) -> list[str]:
         )
         for one in series
     ]
-    return table(("", "metric", "of", "in all or last", "", "over the time"), rows)
-
-
-def _name(metric: Metric) -> str:
-    extra = [value for name, value in metric.dimensions.items() if name == "Operation"]
-    return " ".join([metric.name, *extra])
+    return table(("", "metric", "dimension", "statistic", "total or latest", "", "trend"), rows)
 
 
 def _figure(one: Series) -> str:
     if not one.known:
         return "-"
-    value = sum(one.known) if one.metric.statistic == _SUMS else one.known[-1]
+    value = sum(one.known) if one.metric.statistic == "Sum" else one.known[-1]
     return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"

@@ -1,14 +1,17 @@
-"""Reading metrics from CloudWatch, all of them in one request."""
+"""Reads metrics from CloudWatch, all of them in one request."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ops.common.aws import Client
-from ops.metrics.catalogue import Metric
+from modules.catalogue import ONE_DAY, Metric
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 _SHORTEST_PERIOD = 60
 _SLICES = 24
@@ -16,7 +19,7 @@ _SLICES = 24
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """A metric's values, one for each period of ``seconds``; None where there was nothing."""
+    """A metric's values, one for each period of ``seconds`` from ``begin``; None without data."""
 
     metric: Metric
     begin: dt.datetime
@@ -25,12 +28,12 @@ class Series:
 
     @property
     def known(self) -> list[float]:
-        """The values that there are."""
+        """The values of the periods with data."""
         return [value for value in self.values if value is not None]
 
 
 def read(
-    cloudwatch: Client,
+    cloudwatch: CloudWatchClient,
     metrics: Sequence[Metric],
     *,
     begin: dt.datetime,
@@ -39,44 +42,45 @@ def read(
 ) -> list[Series]:
     """Return the metrics' values between two times, in about ``points`` periods.
 
-    A metric with a period of its own is read in that period, as far as the times reach.
+    A daily metric has one period for each day.
     """
     span = (end - begin).total_seconds()
     rounded = max(_SHORTEST_PERIOD, -int(-span / points // _SHORTEST_PERIOD) * _SHORTEST_PERIOD)
-    periods = [metric.period or rounded for metric in metrics]
-    found: dict[str, dict[dt.datetime, float]] = {f"m{n}": {} for n in range(len(metrics))}
-    starts = [_floor(begin, period) for period in periods]
-    request: dict[str, Any] = {
-        "MetricDataQueries": [
-            _query(f"m{number}", metric, period)
-            for number, (metric, period) in enumerate(zip(metrics, periods, strict=True))
-        ],
-        "StartTime": min(starts, default=begin),
-        "EndTime": end,
-        "ScanBy": "TimestampAscending",
-    }
-    while True:
-        answer = cloudwatch.get_metric_data(**request)
-        for result in answer["MetricDataResults"]:
-            found[result["Id"]].update(zip(result["Timestamps"], result["Values"], strict=True))
-        if not answer.get("NextToken"):
-            break
-        request["NextToken"] = answer["NextToken"]
-    return [
-        _series(metric, start, period, end, found[f"m{number}"])
-        for number, (metric, start, period) in enumerate(zip(metrics, starts, periods, strict=True))
-    ]
+    series = []
+    for metric in metrics:
+        seconds = ONE_DAY if metric.period_seconds == ONE_DAY else rounded
+        start = dt.datetime.fromtimestamp(begin.timestamp() // seconds * seconds, dt.UTC)
+        count = max(1, -int(-(end - start).total_seconds() // seconds))
+        series.append(Series(metric=metric, begin=start, seconds=seconds, values=[None] * count))
+    pages = cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=[_query(f"m{number}", one) for number, one in enumerate(series)],
+        StartTime=min((one.begin for one in series), default=begin),
+        EndTime=end,
+    )
+    for page in pages:
+        for result in page["MetricDataResults"]:
+            one = series[int(result["Id"].removeprefix("m"))]
+            for time, value in zip(result["Timestamps"], result["Values"], strict=True):
+                index = int((time - one.begin).total_seconds() // one.seconds)
+                if 0 <= index < len(one.values):
+                    one.values[index] = value
+    return series
 
 
 def totals(
-    cloudwatch: Client, metrics: Sequence[Metric], *, begin: dt.datetime, end: dt.datetime
+    cloudwatch: CloudWatchClient,
+    metrics: Sequence[Metric],
+    *,
+    begin: dt.datetime,
+    end: dt.datetime,
 ) -> list[float]:
     """Return the sum of each metric between two times, to a twenty-fourth of their distance."""
     series = read(cloudwatch, metrics, begin=begin, end=end, points=_SLICES)
     return [sum(one.known) for one in series]
 
 
-def _query(id_: str, metric: Metric, period: int) -> dict[str, Any]:
+def _query(id_: str, series: Series) -> MetricDataQueryTypeDef:
+    metric = series.metric
     return {
         "Id": id_,
         "MetricStat": {
@@ -87,27 +91,7 @@ def _query(id_: str, metric: Metric, period: int) -> dict[str, Any]:
                     {"Name": name, "Value": value} for name, value in metric.dimensions.items()
                 ],
             },
-            "Period": period,
+            "Period": series.seconds,
             "Stat": metric.statistic,
         },
     }
-
-
-def _series(
-    metric: Metric,
-    start: dt.datetime,
-    period: int,
-    end: dt.datetime,
-    found: dict[dt.datetime, float],
-) -> Series:
-    count = max(1, -int(-(end - start).total_seconds() // period))
-    values: list[float | None] = [None] * count
-    for time, value in found.items():
-        index = int((time - start).total_seconds() // period)
-        if 0 <= index < count:
-            values[index] = value
-    return Series(metric=metric, begin=start, seconds=period, values=values)
-
-
-def _floor(time: dt.datetime, period: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(time.timestamp() // period * period, dt.UTC)

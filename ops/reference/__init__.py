@@ -1,1 +1,1 @@
-"""The settings reference, generated from the settings' types: docs/settings.md."""
+"""Generated references: docs/settings.md and the JSON Schema of the settings files."""

@@ -13,13 +13,14 @@ import typer
 from modules import environments
 from modules.environments import Environment
 from modules.problems import InputError
+from modules.schema.json_schema import json_schema
 from modules.schema.setting_docs import PRICES_DATE, PRICES_REGION
+from modules.settings import Settings
 from ops.common.errors import BadInputError, OperatorError, reported
-from ops.reference.markdown import page
+from ops.reference import catalogue_page, settings_page
 from ops.reference.model import Section, sections
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PAGE = Path("docs/settings.md")
 FOLDER = environments.FOLDER
 
 _EPILOG = """\
@@ -31,9 +32,9 @@ examples:
 
 \b
 exit codes:
-  0  the page says what the settings are
-  1  it does not (only with --check)
-  2  a settings file is wrong
+  0  the files are up to date
+  1  a file is stale (only with --check)
+  2  a settings file is invalid
 """
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -43,37 +44,43 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def reference(
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; say whether the page is up to date.")
+        bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write nothing; print the reference as JSON.")
     ] = False,
 ) -> None:
-    """Write docs/settings.md from the settings' types.
+    """Write the pages docs/settings.md and docs/catalogue.md and the settings' JSON Schema.
 
-    It says of every setting what is allowed, what each environment has, what happens when it is
-    changed, and what that costs.
+    The first page lists what each setting allows, does and costs, and its value in each
+    environment; the second lists what an environment consists of. The schema is for editors.
     """
     with reported(debug=False):
         shipped = _shipped()
-        found = sections(shipped)
         names = [one.naming.environment for one in shipped]
+        found = sections(shipped)
         if as_json:
             sys.stdout.write(f"{json.dumps(_document(found, names), indent=2)}\n")
             return
-        wanted = page(found, names)
-        path = CHECKOUT / PAGE
-        current = path.read_text(encoding="utf-8") if path.exists() else None
-        if current == wanted:
-            sys.stdout.write(f"{PAGE}: up to date\n")
-        elif check:
+        generated = {
+            "docs/settings.md": settings_page.page(found, names),
+            "docs/catalogue.md": catalogue_page.page(),
+            "environments/settings.schema.json": f"{json.dumps(json_schema(Settings), indent=2)}\n",
+        }
+        stale = [path for path, text in generated.items() if _read(path) != text]
+        if check and stale:
             raise OperatorError(
-                f"{PAGE} does not say what the settings are",
-                remedy="run `make docs`, and commit it",
+                f"stale: {', '.join(stale)}", remedy="run `make docs` and commit the result"
             )
-        else:
-            path.write_text(wanted, encoding="utf-8")
-            sys.stdout.write(f"{PAGE}: written\n")
+        for path, text in generated.items():
+            if path in stale:
+                (CHECKOUT / path).write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{path}: {'written' if path in stale else 'up to date'}\n")
+
+
+def _read(path: str) -> str | None:
+    file = CHECKOUT / path
+    return file.read_text(encoding="utf-8") if file.exists() else None
 
 
 def _shipped() -> list[Environment]:
@@ -81,7 +88,7 @@ def _shipped() -> list[Environment]:
     try:
         found = environments.load(environments.names(FOLDER), folder=FOLDER)
     except InputError as error:
-        raise BadInputError(str(error), remedy="mend the files, then run this again") from error
+        raise BadInputError(str(error), remedy="correct the files and run this again") from error
     return sorted(found, key=lambda one: one.settings.local_aws is not None)
 
 

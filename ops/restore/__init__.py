@@ -1,1 +1,1 @@
-"""Bringing back what was deleted or overwritten."""
+"""Restores what was deleted or overwritten."""

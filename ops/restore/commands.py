@@ -3,295 +3,244 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
-from itertools import islice
 from typing import Annotated
 
 import typer
 
-from modules.catalogue import Layer
-from ops.cache import importing
+from modules.catalogue import ADOPTABLE, DATA_BUCKETS, GEOJSON, STATIC_WEBSITE, Layer
+from ops.cache.backoff import Backoff
+from ops.cache.importing import ImportResult, unexpired, write
 from ops.cache.items import Item
-from ops.cache.pace import Pace
-from ops.cache.segments import read_all
+from ops.cache.reading import scan_all
 from ops.common import times
+from ops.common.command import command
 from ops.common.confirmation import Consent
 from ops.common.errors import BadInputError, OperatorError
-from ops.common.options import Confirm, Debug, DryRun, Env, Json, Yes, epilog
-from ops.common.session import Session, session
+from ops.common.options import command_group
+from ops.common.session import Session
 from ops.common.target import Target
-from ops.restore import alarms, objects, tables
-from ops.restore.versions import Step, Wish
-from ops.table import condition
+from ops.doctor import alarms
+from ops.restore import objects, tables
+from ops.restore.versions import RestoreMode, Step
+from ops.table import table_status
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="Bring back the table or objects.",
-)
+app = command_group()
 
 _MOST_SHOWN = 50
-
-
-class Bucket(Enum):
-    """Which bucket."""
-
-    GEOJSON = "geojson"
-    WEBSITE = "website"
-
+# "website" is what this command has always called that bucket.
+_BUCKETS = {bucket.key: bucket for bucket in DATA_BUCKETS} | {"website": STATIC_WEBSITE}
 
 At = Annotated[
-    str | None, typer.Option(help="As it was then (UTC): 2025-11-01T12:00:00Z, 2025-11-01, 2h.")
+    str | None, typer.Option(help="Time to restore (UTC): 2025-11-01T12:00:00Z, 2025-11-01, 2h.")
 ]
 
 
-@app.command(
+@command(
+    app,
     "object",
-    epilog=epilog(
-        "restore object --env prod observations/2025/11/a.geojson --undelete --dry-run",
-        "restore object --env prod observations/2025/ --prefix --at 2025-11-01T12:00:00Z",
-    ),
+    "restore object --env prod observations/2025/11/a.geojson --undelete --dry-run",
+    "restore object --env prod observations/2025/ --prefix --at 2025-11-01T12:00:00Z",
 )
-def object_command(
+def restore_object(
+    ops: Session,
+    consent: Consent,
     path: Annotated[str, typer.Argument(help="Key of the object; with --prefix its beginning.")],
-    env: Env = None,
     *,
-    undelete: Annotated[
-        bool, typer.Option("--undelete", help="Bring back what was deleted.")
-    ] = False,
+    undelete: Annotated[bool, typer.Option("--undelete", help="Restore what was deleted.")] = False,
     previous: Annotated[
-        bool, typer.Option("--previous", help="Bring back the version before this one.")
+        bool, typer.Option("--previous", help="Restore the previous version.")
     ] = False,
     at: At = None,
     prefix: Annotated[
-        bool, typer.Option("--prefix", help="Everything whose key begins like this.")
+        bool, typer.Option("--prefix", help="All objects whose keys begin with the path.")
     ] = False,
-    bucket: Annotated[Bucket, typer.Option(help="Which bucket.")] = Bucket.GEOJSON,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    confirm: Confirm = None,
-    json: Json = False,
-    debug: Debug = False,
+    bucket: Annotated[str, typer.Option(help=f"Bucket: {', '.join(_BUCKETS)}.")] = GEOJSON.key,
 ) -> None:
-    """Bring back objects of a versioned bucket. The plan is printed first.
+    """Restore objects of a versioned bucket. The plan is printed first.
 
-    Nothing is lost by it: what is replaced or deleted stays as a version. With --at, objects that
-    were not there then are deleted. CloudFront may serve the old ones for up to an hour.
+    No data is lost: what is replaced or deleted stays as a version. With --at, objects that did
+    not exist then are deleted. CloudFront may serve the old objects for up to an hour.
     """
-    with session(env, json=json, debug=debug) as ops:
-        wish = _wish(undelete=undelete, previous=previous, at=at)
-        now = times.now()
-        time = times.moment(at, now) if at else None
-        if time:
-            objects.require_reachable(ops.target, time, now)
-        s3, name = ops.aws.client("s3"), _bucket(ops, bucket)
-        objects.require_versions(s3, name)
-        steps = list(objects.plan(s3, name, path, whole_prefix=prefix, wish=wish, at=time))
-        needed = [one for one in steps if one.needed]
-        ops.out.lines(_plan_lines(steps))
-        if needed and not dry_run:
-            ops.agree(
-                Consent(yes=yes, confirm=confirm), f"restore {len(needed):,} objects in {name}"
-            )
-            with ops.out.counting("objects restored", len(needed)) as counter:
-                for one in needed:
-                    objects.carry_out(s3, name, one)
-                    counter.add(1)
-        verb = "would restore" if dry_run else "restored"
-        said = f"{verb} {len(needed):,} of {len(steps):,} objects in {name}"
-        ops.out.result(
-            {
-                "dry_run": dry_run,
-                "bucket": name,
-                "restored": 0 if dry_run else len(needed),
-                "steps": [one.document() for one in steps],
-            },
-            [said],
+    if bucket not in _BUCKETS:
+        raise BadInputError(
+            f"there is no bucket {bucket!r}", remedy=f"choose from {', '.join(_BUCKETS)}"
         )
+    mode = _mode(undelete=undelete, previous=previous, at=at)
+    now = times.now()
+    time = times.parse_time(at, now) if at else None
+    if time:
+        objects.require_retained(ops.target, time, now)
+    s3, name = ops.aws.client("s3"), ops.bucket(_BUCKETS[bucket])
+    objects.require_versioning(s3, name)
+    steps = list(objects.plan(s3, name, path, whole_prefix=prefix, mode=mode, at=time))
+    needed = [one for one in steps if one.action != "keep"]
+    ops.out.lines(_plan_lines(steps))
+    if needed and ops.confirmed(consent, f"restore {len(needed):,} objects in {name}"):
+        with ops.out.progress("objects restored", len(needed)) as progress:
+            for one in needed:
+                objects.apply_step(s3, name, one)
+                progress.add(1)
+    verb = "would restore" if consent.dry_run else "restored"
+    ops.out.result(
+        {
+            "dry_run": consent.dry_run,
+            "bucket": name,
+            "restored": 0 if consent.dry_run else len(needed),
+            "steps": [one.document() for one in steps],
+        },
+        [f"{verb} {len(needed):,} of {len(steps):,} objects in {name}"],
+    )
 
 
-@app.command(
+@command(
+    app,
     "table",
-    epilog=epilog(
-        "restore table --env prod --at 2025-11-01T12:00:00Z --dry-run",
-        "restore table --env prod --deleted --confirm prod",
-    ),
+    "restore table --env prod --at 2025-11-01T12:00:00Z --dry-run",
+    "restore table --env prod --deleted --confirm prod",
 )
-def table_command(
-    env: Env = None,
+def restore_table(
+    ops: Session,
+    consent: Consent,
     *,
     at: At = None,
     deleted: Annotated[
-        bool, typer.Option("--deleted", help="Bring the deleted table back from its backup.")
+        bool, typer.Option("--deleted", help="Restore the deleted table from its backup.")
     ] = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    confirm: Confirm = None,
-    json: Json = False,
-    debug: Debug = False,
 ) -> None:
-    """Restore the cache table, and set on it what a restore leaves out.
+    """Restore the cache table, and configure what a restore omits.
 
-    With --at a second table is made as the first was then; the live one is not touched, and
-    `restore copy` brings the items over. With --deleted the table comes back under its own name.
-    Either way the next steps are printed. AWS promises no time for a restore; stopped and run
-    again with the same options it goes on.
+    With --at it creates a second table with the content of that time; the live table is not
+    changed, and `restore copy` copies the items over. With --deleted the table is restored under
+    its own name. Either way the next steps are printed. A restore has no time limit; stopped and
+    run again with the same options, it resumes.
     """
-    with session(env, json=json, debug=debug) as ops:
-        if bool(at) == deleted:
-            raise BadInputError(
-                "say what to restore", remedy="add one of --at 2025-11-01T12:00:00Z and --deleted"
-            )
-        dynamodb = ops.aws.client("dynamodb")
-        plan = (
-            tables.plan_to_time(dynamodb, ops.target, ops.table, times.moment(at, times.now()))
-            if at
-            else tables.plan_deleted(dynamodb, ops.target)
+    if bool(at) == deleted:
+        raise BadInputError(
+            "choose what to restore", remedy="add either --at 2025-11-01T12:00:00Z or --deleted"
         )
-        steps = _after(ops.target, plan)
-        ops.out.lines(["plan:", *(f"  {line}" for line in plan.lines())])
-        left: list[str] = []
-        if not dry_run:
-            ops.agree(Consent(yes=yes, confirm=confirm), f"restore into {plan.into}")
-            tables.begin(dynamodb, plan, ops.table)
-            with ops.out.counting("seconds waited") as counter:
+    dynamodb, table = ops.aws.client("dynamodb"), ops.table
+    plan = (
+        tables.plan_to_time(dynamodb, ops.target, table, times.parse_time(at, times.now()))
+        if at
+        else tables.plan_deleted(dynamodb, ops.target)
+    )
+    steps = _next_steps(ops.target, plan)
+    ops.out.lines(["plan:", *(f"  {line}" for line in plan.lines())])
+    differences: list[str] = []
+    if ops.confirmed(consent, f"restore into {plan.into}"):
+        tables.begin(dynamodb, plan, table)
+        with ops.out.progress("seconds waited") as progress:
 
-                def pause() -> None:
-                    tables.wait(dynamodb, plan.into, waited=counter.add)
+            def pause() -> None:
+                tables.wait(dynamodb, plan.into, waited=progress.add)
 
-                pause()
-                scaling = ops.aws.client("application-autoscaling")
-                found = tables.complete(dynamodb, scaling, ops.target, plan.into, pause)
-            left = [
-                *tables.remaining(scaling, found, ops.target),
-                *alarms.missing(ops.aws.client("cloudwatch"), ops.target, plan.into),
-            ]
-        ops.out.result(
-            {
-                "dry_run": dry_run,
-                "source": plan.source,
-                "table": plan.into,
-                "differences": left,
-                "next": steps,
-            },
-            [
-                f"{'would be' if dry_run else 'it is'} in {plan.into}",
-                *(f"WRONG: {one}" for one in left),
-                "then:",
-                *(f"  {number}. {step}" for number, step in enumerate(steps, start=1)),
-            ],
-        )
-        if left:
-            raise OperatorError(
-                f"{plan.into} is not as the settings want it", remedy="run this again"
+            pause()
+            found = tables.configure(
+                dynamodb, ops.aws.client("application-autoscaling"), ops.target, plan.into, pause
             )
+        differences = tables.remaining(ops.aws.client("application-autoscaling"), found, ops.target)
+        # Alarms watch a table by its name, so a table of another name needs none.
+        if plan.into == ops.target.naming.cache_table:
+            differences += alarms.missing(
+                ops.aws.client("cloudwatch"), ops.target, resource="table"
+            )
+    ops.out.result(
+        {
+            "dry_run": consent.dry_run,
+            "source": plan.source,
+            "table": plan.into,
+            "differences": differences,
+            "next": steps,
+        },
+        [
+            f"{'would restore' if consent.dry_run else 'restored'} into {plan.into}",
+            *(f"WRONG: {one}" for one in differences),
+            "next:",
+            *(f"  {number}. {step}" for number, step in enumerate(steps, start=1)),
+        ],
+    )
+    if differences:
+        raise OperatorError(f"{plan.into} differs from the settings", remedy="run this again")
 
 
-@app.command("copy", epilog=epilog("restore copy --env prod TABLE --dry-run"))
-def copy_command(
-    table: Annotated[str, typer.Argument(help="The table that `restore table --at` has made.")],
-    env: Env = None,
-    *,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    confirm: Confirm = None,
-    json: Json = False,
-    debug: Debug = False,
+@command(app, "copy", "restore copy --env prod TABLE --dry-run")
+def copy(
+    ops: Session,
+    consent: Consent,
+    table: Annotated[str, typer.Argument(help="The table that `restore table --at` created.")],
 ) -> None:
-    """Copy the items of a restored table over those of the live one.
+    """Copy the items of a restored table into the live one, and replace those that exist.
 
-    What only the live table has, stays. Expired answers are left out. Stopped and run again it
-    copies all of it once more.
+    Items that only the live table has are kept; expired ones are skipped. Idempotent: stopped and
+    run again, it copies everything once more.
     """
-    with session(env, json=json, debug=debug) as ops:
-        dynamodb, live = ops.aws.client("dynamodb"), ops.table
-        beginning = ops.target.naming.restored_cache_table_beginning
-        if not table.startswith(beginning):
-            raise BadInputError(
-                f"{table!r} is no table that was restored for {ops.target.name}",
-                remedy=f"its name begins with {beginning}",
-            )
-        described = condition.read(dynamodb, table)
-        done = importing.Imported()
-        if not dry_run:
-            ops.agree(
-                Consent(yes=yes, confirm=confirm), f"copy the items of {table} over those of {live}"
-            )
-            with ops.out.counting("items copied") as counter:
-
-                def write(items: Sequence[Item]) -> None:
-                    importing.write(
-                        dynamodb,
-                        live,
-                        importing.live(items, done),
-                        done,
-                        overwrite=True,
-                        counter=counter,
-                    )
-
-                read_all(dynamodb, table, write, parallel=1, pace=Pace())
-        said = (
-            f"would copy about {described.items:,} items"
-            if dry_run
-            else f"{done.written:,} items copied, {done.expired:,} expired ones left out"
+    dynamodb, live = ops.aws.client("dynamodb"), ops.table
+    beginning = ops.target.naming.restored_cache_table_beginning
+    if not table.startswith(beginning):
+        raise BadInputError(
+            f"{table!r} is not a restored table of {ops.target.name}",
+            remedy=f"its name begins with {beginning}",
         )
-        ops.out.result(
-            {
-                "dry_run": dry_run,
-                "from": table,
-                "to": live,
-                "written": done.written,
-                "expired": done.expired,
-            },
-            [f"{said}, from {table} to {live}"],
-        )
+    items = table_status.read(dynamodb, table).items
+    result = ImportResult()
+    message = f"would copy about {items:,} items"
+    if ops.confirmed(consent, f"copy the items of {table} over those of {live}"):
+        with ops.out.progress("items copied") as progress:
+
+            def write_page(page: Sequence[Item]) -> None:
+                kept = unexpired(page, result)
+                write(dynamodb, live, kept, result, overwrite=True, progress=progress)
+
+            scan_all(dynamodb, {"TableName": table}, write_page, parallel=1, backoff=Backoff())
+        message = f"{result.written:,} items copied, {result.expired:,} expired ones skipped"
+    ops.out.result(
+        {
+            "dry_run": consent.dry_run,
+            "from": table,
+            "to": live,
+            "written": result.written,
+            "expired": result.expired,
+        },
+        [f"{message}, from {table} to {live}"],
+    )
 
 
-def _wish(*, undelete: bool, previous: bool, at: str | None) -> Wish:
-    chosen = [
-        wish
-        for wish, said in ((Wish.UNDELETE, undelete), (Wish.PREVIOUS, previous), (Wish.AT, at))
-        if said
-    ]
+def _mode(*, undelete: bool, previous: bool, at: str | None) -> RestoreMode:
+    given = {
+        RestoreMode.UNDELETE: undelete, RestoreMode.PREVIOUS: previous, RestoreMode.AT: at
+    }  # fmt: skip
+    chosen = [mode for mode, is_given in given.items() if is_given]
     if len(chosen) != 1:
         raise BadInputError(
-            "say what to bring back", remedy="add one of --undelete, --previous and --at TIME"
+            "choose what to restore", remedy="add one of --undelete, --previous and --at TIME"
         )
     return chosen[0]
 
 
 def _plan_lines(steps: list[Step]) -> list[str]:
-    lines = [f"  {one}" for one in islice(steps, _MOST_SHOWN)]
+    lines = [f"  {one}" for one in steps[:_MOST_SHOWN]]
     more = len(steps) - _MOST_SHOWN
     return ["plan:", *lines, *([f"  and {more:,} more (--json lists all)"] if more > 0 else [])]
 
 
-def _bucket(ops: Session, bucket: Bucket) -> str:
-    naming = ops.target.naming
-    if bucket is Bucket.WEBSITE:
-        path = naming.storage_parameter("s3", "static-website-bucket-name")
-        return ops.parameter(path) or naming.static_website_bucket
-    path = naming.storage_parameter("s3", "geojson-bucket-name")
-    return ops.parameter(path) or naming.geojson_bucket
-
-
-def _after(target: Target, plan: tables.TablePlan) -> list[str]:
-    """Return the steps that follow, which a person reviews one by one."""
+def _next_steps(target: Target, plan: tables.TablePlan) -> list[str]:
+    """Return the steps after the restore, for a person to review one by one."""
     name, stack = target.name, target.naming.stack(Layer.STORAGE)
-    folder = f"cdktf.out/stacks/{stack}"
-    review = f"cd {folder} && terraform plan: it must not replace or destroy aws_dynamodb_table"
+    address = next(row.address for row in ADOPTABLE if row.setting == "cache_table")
+    review = (
+        f"cd cdktf.out/stacks/{stack} && terraform plan: it must not replace or destroy {address}"
+    )
     if plan.at is None:
         return [
             review,
-            f"if the state has lost it: terraform import aws_dynamodb_table.cache {plan.into}",
-            "terraform apply: the table has a new stream, and its parameter follows",
+            f"if the state has lost it: terraform import {address} {plan.into}",
+            "terraform apply: it updates the parameter with the ARN of the new stream",
             f"python -m ops doctor --env {name}",
         ]
     return [
-        f"python -m ops cache stats --env {name}: look at what is live now",
+        f"python -m ops cache stats --env {name}: look at the live table",
         f"python -m ops restore copy --env {name} {plan.into}",
-        f"{review}, for the live table has kept its name and its settings",
+        f"{review}, because the live table kept its name and its settings",
         f"python -m ops doctor --env {name}",
-        f"delete {plan.into} in the console; it costs until then",
+        f"delete {plan.into} in the console; it is charged until then",
     ]

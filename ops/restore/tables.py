@@ -1,7 +1,7 @@
-"""Restoring the cache table: to a time, beside it; or after its deletion, in its place.
+"""Restores the cache table: to a time, beside the live table; or after deletion, in its place.
 
-What a restore leaves out, it adds again: expiry, stream, point-in-time recovery, tags, deletion
-protection and scaling. Source: "Restoring a DynamoDB table" in the AWS documentation.
+A restore omits the TTL, the stream, point-in-time recovery, tags, deletion protection and
+autoscaling; they are set afterwards. Source: "Restoring a DynamoDB table" in the AWS documentation.
 """
 
 from __future__ import annotations
@@ -10,151 +10,159 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
-from ops.cache.items import INDEX
-from ops.common.aws import Client
-from ops.common.aws_errors import MissingError, code_of
-from ops.common.errors import BadInputError, OperatorError
+from modules.catalogue import SCALING, STREAM_VIEW, TTL_ATTRIBUTE, Layer
+from modules.settings import Autoscaling
+from ops.common.aws_errors import error_code, if_exists
+from ops.common.errors import BadInputError, MissingError, OperatorError
 from ops.common.target import Target
-from ops.common.times import moment, text
-from ops.table.condition import (
-    STREAM_VIEW,
-    TTL_ATTRIBUTE,
-    Condition,
-    differences,
-    read,
-    wanted_tags,
-)
+from ops.common.times import format_time
+from ops.table.table_status import TableStatus, differences, read
+
+if TYPE_CHECKING:
+    from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
+    from mypy_boto3_application_autoscaling.literals import MetricTypeType, ScalableDimensionType
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.literals import StreamViewTypeType
+    from mypy_boto3_dynamodb.type_defs import SSESpecificationTypeDef
 
 _POLL_SECONDS = 5.0
-_ABSENT = frozenset({"ResourceNotFoundException", "TableNotFoundException"})
-_NOT_YET = frozenset({"ContinuousBackupsUnavailableException", "ResourceInUseException"})
+_NOT_READY = frozenset({"ContinuousBackupsUnavailableException", "ResourceInUseException"})
 _ATTEMPTS = 120
-_KMS = {"Enabled": True, "SSEType": "KMS"}
+_KMS: SSESpecificationTypeDef = {"Enabled": True, "SSEType": "KMS"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TablePlan:
-    """Where the items come from, and into which table they are restored."""
+    """A restore of ``source`` into the table ``into``: as of ``at``, or from ``backup`` (its ARN).
+
+    ``begun`` says that the table exists already, so the restore resumes.
+    """
 
     source: str
     into: str
     begun: bool
-    backup: str | None = None
+    backup: str = ""
     at: dt.datetime | None = None
 
     def lines(self) -> list[str]:
         """Return the plan for people."""
-        begin = "go on restoring" if self.begun else "restore"
+        begin = "resume restoring" if self.begun else "restore"
         return [
             f"{begin} {self.source} into {self.into}",
-            f"set on {self.into}: expiry, stream, recovery, protection, tags, scaling",
+            f"configure {self.into}: TTL, stream, recovery, protection, tags, autoscaling",
             "compare it with the settings",
         ]
 
 
-def exists(dynamodb: Client, table: str) -> bool:
-    """Return whether there is such a table."""
-    try:
-        dynamodb.describe_table(TableName=table)
-    except Exception as error:
-        if code_of(error) in _ABSENT:
-            return False
-        raise
-    return True
-
-
-def plan_to_time(dynamodb: Client, target: Target, table: str, at: dt.datetime) -> TablePlan:
-    """Plan a table beside the live one, as it was at a time.
+def plan_to_time(
+    dynamodb: DynamoDBClient, target: Target, table: str, at: dt.datetime
+) -> TablePlan:
+    """Plan a second table, with the content of the live table at a time.
 
     Raises:
-        MissingError: There is no live table; only its backup can help.
+        MissingError: The live table does not exist; only its backup can help.
         OperatorError: Point-in-time recovery is off.
         BadInputError: The time is outside the restore window.
 
     """
-    into = target.naming.restored_cache_table(at)
-    plan = TablePlan(
-        source=f"{table} as of {text(at)}", into=into, begun=exists(dynamodb, into), at=at
-    )
+    into, then = target.naming.restored_cache_table(at), format_time(at)
+    begun = if_exists(lambda: dynamodb.describe_table(TableName=into)) is not None
+    plan = TablePlan(source=f"{table} as of {then}", into=into, begun=begun, at=at)
     if plan.begun:
         return plan
-    if not exists(dynamodb, table):
+    found = if_exists(lambda: read(dynamodb, table))
+    if found is None:
         raise MissingError(
             f"{table} does not exist", remedy="restore it from its backup: --deleted"
         )
-    found = read(dynamodb, table)
     if not found.point_in_time_recovery or not found.restorable_from or not found.restorable_to:
         raise OperatorError(
             f"{table} has no point-in-time recovery",
             remedy="import an export of the cache; for the next time set "
             "point_in_time_recovery = true under [table]",
         )
-    window = (moment(found.restorable_from, at), moment(found.restorable_to, at))
-    if not window[0] <= at <= window[1]:
+    if not found.restorable_from <= then <= found.restorable_to:
         raise BadInputError(
-            f"{text(at)} is outside the restore window",
+            f"{then} is outside the restore window",
             remedy=f"choose a time from {found.restorable_from} to {found.restorable_to}",
         )
     return plan
 
 
-def plan_deleted(dynamodb: Client, target: Target) -> TablePlan:
-    """Plan the deleted table in its own place, from the backup that AWS made of it.
+def plan_deleted(dynamodb: DynamoDBClient, target: Target) -> TablePlan:
+    """Plan the deleted table under its own name, from the backup that AWS made at its deletion.
 
     Raises:
-        OperatorError: The table is there.
-        MissingError: There is no backup: they are kept for 35 days, and only of tables with
+        OperatorError: The table exists.
+        MissingError: There is no backup. AWS keeps one for 35 days, if the table had
             point-in-time recovery.
 
     """
     table = target.naming.cache_table
-    if exists(dynamodb, table):
-        described = dynamodb.describe_table(TableName=table)["Table"]
-        backup = described.get("RestoreSummary", {}).get("SourceBackupArn")
+    existing = if_exists(lambda: dynamodb.describe_table(TableName=table))
+    if existing:
+        backup = existing["Table"].get("RestoreSummary", {}).get("SourceBackupArn")
         if not backup:
             raise OperatorError(
                 f"{table} is not deleted", remedy="restore it to a time: --at 2025-11-01T12:00:00Z"
             )
         return TablePlan(source=f"backup {backup}", into=table, begun=True, backup=backup)
-    backups = [one for one in _backups(dynamodb, table) if one["BackupStatus"] == "AVAILABLE"]
-    if not backups:
+    pages = dynamodb.get_paginator("list_backups").paginate(TableName=table, BackupType="ALL")
+    newest = max(
+        (
+            one
+            for page in pages
+            for one in page.get("BackupSummaries", [])
+            if one["BackupStatus"] == "AVAILABLE"
+        ),
+        key=lambda one: (one["BackupType"] == "SYSTEM", one["BackupCreationDateTime"]),
+        default=None,
+    )
+    if newest is None:
         raise MissingError(
             f"there is no backup of {table}",
-            remedy="apply the storage layer anew, and import an export of the cache",
+            remedy=f"deploy {target.naming.stack(Layer.STORAGE)} again, and import an export of "
+            "the cache",
         )
-    newest = max(
-        backups, key=lambda one: (one["BackupType"] == "SYSTEM", one["BackupCreationDateTime"])
+    created = format_time(newest["BackupCreationDateTime"])
+    return TablePlan(
+        source=f"the {newest['BackupType'].lower()} backup of {created}",
+        into=table,
+        begun=False,
+        backup=newest["BackupArn"],
     )
-    made = f"{newest['BackupType'].lower()} backup of {text(newest['BackupCreationDateTime'])}"
-    return TablePlan(source=f"the {made}", into=table, begun=False, backup=str(newest["BackupArn"]))
 
 
-def begin(dynamodb: Client, plan: TablePlan, table: str) -> None:
+def begin(dynamodb: DynamoDBClient, plan: TablePlan, table: str) -> None:
     """Start the restore, unless it has begun."""
     if plan.begun:
         return
-    common = {"TargetTableName": plan.into, "SSESpecificationOverride": _KMS}
     if plan.at is not None:
         dynamodb.restore_table_to_point_in_time(
-            SourceTableName=table, RestoreDateTime=plan.at, **common
+            SourceTableName=table,
+            RestoreDateTime=plan.at,
+            TargetTableName=plan.into,
+            SSESpecificationOverride=_KMS,
         )
     else:
-        dynamodb.restore_table_from_backup(BackupArn=plan.backup, **common)
+        dynamodb.restore_table_from_backup(
+            BackupArn=plan.backup, TargetTableName=plan.into, SSESpecificationOverride=_KMS
+        )
 
 
 def wait(
-    dynamodb: Client,
+    dynamodb: DynamoDBClient,
     table: str,
     *,
     waited: Callable[[int], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Wait until the table can be used; AWS promises no time for it.
+    """Wait without a time limit until the table is active; ``waited`` receives the seconds.
 
     Raises:
-        OperatorError: AWS gives up.
+        OperatorError: The table cannot become active.
 
     """
     while (status := dynamodb.describe_table(TableName=table)["Table"]["TableStatus"]) != "ACTIVE":
@@ -164,134 +172,134 @@ def wait(
         waited(round(_POLL_SECONDS))
 
 
-def complete(
-    dynamodb: Client,
-    scaling: Client,
+def configure(
+    dynamodb: DynamoDBClient,
+    scaling: ApplicationAutoScalingClient,
     target: Target,
     table: str,
     pause: Callable[[], None],
     *,
     sleep: Callable[[float], None] = time.sleep,
-) -> Condition:
-    """Set what the restore has left out, step by step, and return what the table is like then.
+) -> TableStatus:
+    """Set what the restore omitted, and return the table's status afterwards.
 
     ``pause`` waits until the table can be changed again.
 
     Raises:
-        OperatorError: A setting was refused for ten minutes, because the table was not ready.
+        OperatorError: The table was not ready for a setting for ten minutes.
 
     """
-    for setting in _settings(dynamodb, scaling, target, read(dynamodb, table)):
-        _when_ready(setting, sleep)
+    for change in _changes(dynamodb, scaling, target, read(dynamodb, table)):
+        _when_ready(change, sleep)
         pause()
     return read(dynamodb, table)
 
 
-def remaining(scaling: Client, found: Condition, target: Target) -> list[str]:
-    """Return what is still not as the settings want it."""
+def remaining(
+    scaling: ApplicationAutoScalingClient, found: TableStatus, target: Target
+) -> list[str]:
+    """Return the remaining differences from the settings."""
     return [*differences(found, target), *_unscaled(scaling, found.name, target)]
 
 
-def _unscaled(scaling: Client, table: str, target: Target) -> Iterator[str]:
+def _unscaled(scaling: ApplicationAutoScalingClient, table: str, target: Target) -> Iterator[str]:
     range_ = target.settings.table.autoscaling
     if range_ is None:
         return
-    wanted = {(one["ResourceId"], one["ScalableDimension"]) for one in _scalable(table)}
     answer = scaling.describe_scalable_targets(
-        ServiceNamespace="dynamodb", ResourceIds=sorted({resource for resource, _ in wanted})
+        ServiceNamespace="dynamodb",
+        ResourceIds=sorted({row.resource_id(table) for row in SCALING}),
     )
     found = {
-        (one["ResourceId"], one["ScalableDimension"])
+        (one["ResourceId"], str(one["ScalableDimension"]))
         for one in answer["ScalableTargets"]
         if (one["MinCapacity"], one["MaxCapacity"]) == (range_.minimum, range_.maximum)
     }
-    for resource, dimension in sorted(wanted - found):
-        yield f"{dimension} of {resource} is not scaled from {range_.minimum} to {range_.maximum}"
+    for row in SCALING:
+        if (row.resource_id(table), row.dimension) not in found:
+            yield (
+                f"{row.dimension} of {row.resource_id(table)} is not scaled "
+                f"from {range_.minimum} to {range_.maximum}"
+            )
 
 
-def _when_ready(setting: Callable[[], object], sleep: Callable[[float], None]) -> None:
-    """Make a setting; a new table refuses some of them for a while."""
+def _when_ready(change: Callable[[], object], sleep: Callable[[float], None]) -> None:
+    """Make a change; a new table refuses some of them for a while."""
     for _ in range(_ATTEMPTS):
         try:
-            setting()
+            change()
         except Exception as error:
-            if code_of(error) not in _NOT_YET:
+            if error_code(error) not in _NOT_READY:
                 raise
             sleep(_POLL_SECONDS)
         else:
             return
     raise OperatorError(
-        "the restored table cannot be set up yet", remedy="run this again in some minutes"
+        "the restored table cannot be configured yet", remedy="run this again in a few minutes"
     )
 
 
-def _settings(
-    dynamodb: Client, scaling: Client, target: Target, found: Condition
+def _changes(
+    dynamodb: DynamoDBClient,
+    scaling: ApplicationAutoScalingClient,
+    target: Target,
+    found: TableStatus,
 ) -> Iterator[Callable[[], object]]:
-    """Yield what makes each setting that differs."""
-    table = found.name
-    settings = target.settings
+    """Yield a function for each change that the table needs."""
+    table, settings = found.name, target.settings
     if found.ttl_attribute != TTL_ATTRIBUTE:
-        expiry = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
-        yield lambda: dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)
+        yield lambda: dynamodb.update_time_to_live(
+            TableName=table,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE},
+        )
     if found.stream != STREAM_VIEW:
-        stream = {"StreamEnabled": True, "StreamViewType": STREAM_VIEW}
-        yield lambda: dynamodb.update_table(TableName=table, StreamSpecification=stream)
+        view = cast("StreamViewTypeType", STREAM_VIEW)
+        yield lambda: dynamodb.update_table(
+            TableName=table,
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": view},
+        )
     if found.point_in_time_recovery != settings.table.point_in_time_recovery:
-        recovery = {"PointInTimeRecoveryEnabled": settings.table.point_in_time_recovery}
         yield lambda: dynamodb.update_continuous_backups(
-            TableName=table, PointInTimeRecoverySpecification=recovery
+            TableName=table,
+            PointInTimeRecoverySpecification={
+                "PointInTimeRecoveryEnabled": settings.table.point_in_time_recovery
+            },
         )
     if found.deletion_protection != settings.retain:
         yield lambda: dynamodb.update_table(
             TableName=table, DeletionProtectionEnabled=settings.retain
         )
-    tags = [{"Key": name, "Value": value} for name, value in wanted_tags(target).items()]
-    yield lambda: dynamodb.tag_resource(ResourceArn=found.arn, Tags=tags)
-    if settings.table.autoscaling:
-        yield lambda: _scale(scaling, target, table)
+    tags = target.naming.tags(Layer.STORAGE)
+    yield lambda: dynamodb.tag_resource(
+        ResourceArn=found.arn,
+        Tags=[{"Key": name, "Value": value} for name, value in tags.items()],
+    )
+    if range_ := settings.table.autoscaling:
+        yield lambda: _scale(scaling, target, table, range_)
 
 
-def _scale(scaling: Client, target: Target, table: str) -> None:
-    range_ = target.settings.table.autoscaling
-    if range_ is None:
-        return
-    for scaled in _scalable(table):
-        what, access = scaled["ScalableDimension"].removesuffix("CapacityUnits").split(":")[1:]
+def _scale(
+    scaling: ApplicationAutoScalingClient, target: Target, table: str, range_: Autoscaling
+) -> None:
+    for row in SCALING:
+        dimension = cast("ScalableDimensionType", row.dimension)
         scaling.register_scalable_target(
-            **scaled, MinCapacity=range_.minimum, MaxCapacity=range_.maximum
+            ServiceNamespace="dynamodb",
+            ResourceId=row.resource_id(table),
+            ScalableDimension=dimension,
+            MinCapacity=range_.minimum,
+            MaxCapacity=range_.maximum,
         )
-        metric = f"DynamoDB{access}CapacityUtilization"
         scaling.put_scaling_policy(
-            **scaled,
-            PolicyName=target.naming.scaling_policy(what, access),
+            ServiceNamespace="dynamodb",
+            ResourceId=row.resource_id(table),
+            ScalableDimension=dimension,
+            PolicyName=target.naming.scaling_policy(row.target, row.access),
             PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration={
-                "TargetValue": float(range_.target_percent),
-                "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
+                "TargetValue": range_.target_percent,
+                "PredefinedMetricSpecification": {
+                    "PredefinedMetricType": cast("MetricTypeType", row.metric)
+                },
             },
         )
-
-
-def _scalable(table: str) -> Iterator[dict[str, str]]:
-    """Yield what of a table scales: reads and writes, of itself and of its index."""
-    for what, resource in (
-        ("table", f"table/{table}"),
-        ("index", f"table/{table}/index/{INDEX}"),
-    ):
-        for access in ("Read", "Write"):
-            yield {
-                "ServiceNamespace": "dynamodb",
-                "ResourceId": resource,
-                "ScalableDimension": f"dynamodb:{what}:{access}CapacityUnits",
-            }
-
-
-def _backups(dynamodb: Client, table: str) -> Iterator[dict[str, Any]]:
-    position: dict[str, Any] = {}
-    while True:
-        answer = dynamodb.list_backups(TableName=table, BackupType="ALL", **position)
-        yield from answer.get("BackupSummaries", [])
-        if not answer.get("LastEvaluatedBackupArn"):
-            return
-        position = {"ExclusiveStartBackupArn": answer["LastEvaluatedBackupArn"]}

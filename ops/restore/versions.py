@@ -1,4 +1,4 @@
-"""Which version of an object is wanted back, and what that takes."""
+"""Which version of an object to restore, and the steps that takes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ops.common.aws import Client
-from ops.common.times import text
+from ops.common.times import format_time
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import DeleteMarkerEntryTypeDef, ObjectVersionTypeDef
 
 
-class Wish(Enum):
-    """What is to be brought back."""
+class RestoreMode(Enum):
+    """Which version of an object is restored."""
 
     UNDELETE = "undelete"
     PREVIOUS = "previous"
@@ -23,7 +26,7 @@ class Wish(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """A version of an object, or where ``marker`` is true, of its absence."""
+    """A version of an object, or a delete marker."""
 
     key: str
     id: str
@@ -31,12 +34,11 @@ class Version:
     marker: bool
     latest: bool
     etag: str = ""
-    bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What happens to one key: delete these markers, copy this version, or delete the object."""
+    """What happens to one key: remove delete markers, copy a version, delete, or nothing."""
 
     key: str
     markers: tuple[str, ...] = ()
@@ -45,55 +47,54 @@ class Step:
     why: str = ""
 
     @property
-    def needed(self) -> bool:
-        """Whether there is anything to do."""
-        return bool(self.markers or self.copy or self.delete)
+    def action(self) -> str:
+        """The action in one word."""
+        if self.markers:
+            return "undelete"
+        if self.copy:
+            return "copy"
+        return "delete" if self.delete else "keep"
 
     def __str__(self) -> str:
-        if self.markers:
-            return f"undelete  {self.key}"
-        if self.copy:
-            return f"copy      {self.key}, the version of {text(self.copy.modified)}"
-        return f"{'delete' if self.delete else 'keep':<9} {self.key}: {self.why}"
+        version = f"the version of {format_time(self.copy.modified)}" if self.copy else ""
+        return f"{self.action:<9} {self.key}  {version or self.why}".rstrip()
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """Return it for JSON."""
-        action = "undelete" if self.markers else "copy" if self.copy else "keep"
         return {
             "key": self.key,
-            "action": "delete" if self.delete else action,
+            "action": self.action,
             "version": self.copy.id if self.copy else None,
             "why": self.why,
         }
 
 
-def by_key(s3: Client, bucket: str, prefix: str) -> Iterator[tuple[str, list[Version]]]:
+def by_key(s3: S3Client, bucket: str, prefix: str) -> Iterator[tuple[str, list[Version]]]:
     """Yield each key below a prefix with its versions, the latest first."""
     for key, versions in groupby(_versions(s3, bucket, prefix), key=lambda one: one.key):
-        # A page holds versions and markers apart; only together they are a history.
         yield key, sorted(versions, key=lambda one: (one.latest, one.modified), reverse=True)
 
 
-def step(key: str, versions: Sequence[Version], wish: Wish, at: dt.datetime | None) -> Step:
-    """Return what brings an object back; ``versions`` are its history, the latest first."""
+def step(key: str, versions: Sequence[Version], mode: RestoreMode, at: dt.datetime | None) -> Step:
+    """Return the step that restores an object; ``versions`` is its history, the latest first."""
     latest = versions[0]
     real = [version for version in versions if not version.marker]
-    if wish is Wish.AT and at is not None:
+    if mode is RestoreMode.AT and at is not None:
         return _as_it_was(key, versions, at)
     if not real:
         return Step(key=key, why="no version is left")
-    if wish is Wish.UNDELETE:
+    if mode is RestoreMode.UNDELETE:
         if not latest.marker:
             return Step(key=key, why="it is not deleted")
         return Step(key=key, markers=_markers_above(versions, real[0]))
-    return _before(key, latest, real)
+    return _previous(key, latest, real)
 
 
-def _before(key: str, latest: Version, real: Sequence[Version]) -> Step:
+def _previous(key: str, latest: Version, real: Sequence[Version]) -> Step:
     if latest.marker:
         return Step(key=key, why="it is deleted; undelete it")
     if len(real) == 1:
-        return Step(key=key, why="there is no version before this one")
+        return Step(key=key, why="there is no previous version")
     return Step(key=key, copy=real[1])
 
 
@@ -102,12 +103,12 @@ def _as_it_was(key: str, versions: Sequence[Version], at: dt.datetime) -> Step:
     then = next((version for version in versions if version.modified <= at), None)
     if then is None or then.marker:
         if latest.marker:
-            return Step(key=key, why="it was not there then, nor is it now")
-        return Step(key=key, delete=True, why="it was not there then")
+            return Step(key=key, why="it existed neither then nor now")
+        return Step(key=key, delete=True, why="it did not exist then")
     if not latest.marker and latest.etag == then.etag:
-        return Step(key=key, why="it is as it was then")
-    real = [version for version in versions if not version.marker]
-    if latest.marker and real[0] is then:
+        return Step(key=key, why="it is unchanged since then")
+    real = next(version for version in versions if not version.marker)
+    if latest.marker and real is then:
         return Step(key=key, markers=_markers_above(versions, then))
     return Step(key=key, copy=then)
 
@@ -117,10 +118,10 @@ def _markers_above(versions: Sequence[Version], wanted: Version) -> tuple[str, .
     return tuple(version.id for version in above if version.marker)
 
 
-def _versions(s3: Client, bucket: str, prefix: str) -> Iterator[Version]:
-    """Yield all versions in the order of their keys.
+def _versions(s3: S3Client, bucket: str, prefix: str) -> Iterator[Version]:
+    """Yield all versions and delete markers in the order of their keys.
 
-    One page can end within a key, so versions and markers are merged by key within each page.
+    A page lists the two apart, and can end within a key; so they are merged by key in each page.
     """
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         found = [_version(one, marker=False) for one in page.get("Versions", [])]
@@ -128,13 +129,12 @@ def _versions(s3: Client, bucket: str, prefix: str) -> Iterator[Version]:
         yield from sorted(found, key=lambda one: one.key)
 
 
-def _version(one: dict[str, Any], *, marker: bool) -> Version:
+def _version(one: ObjectVersionTypeDef | DeleteMarkerEntryTypeDef, *, marker: bool) -> Version:
     return Version(
-        key=str(one["Key"]),
-        id=str(one["VersionId"]),
+        key=one["Key"],
+        id=one["VersionId"],
         modified=one["LastModified"],
         marker=marker,
-        latest=bool(one.get("IsLatest")),
+        latest=one["IsLatest"],
         etag=str(one.get("ETag", "")),
-        bytes=int(one.get("Size", 0)),
     )

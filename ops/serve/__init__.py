@@ -1,1 +1,1 @@
-"""The cache Lambda behind plain HTTP on this machine."""
+"""The cache Lambda as an HTTP server on this machine."""

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from modules.environments import load
-from modules.settings import FunctionSettings
+from modules.environments import Environment, load
 from ops.common.errors import BusyError, OperatorError, reported
 from ops.common.local_address import ENVIRONMENT
-from ops.local import emulator, processes, runfile
-from ops.local.children import Children
+from ops.common.options import Debug
+from ops.common.output import Output
+from ops.local import runfile
 from ops.local.environment import local_aws
-from ops.local.names import NAMING
 from ops.local.paths import LocalPaths
-from ops.local.ports import HIGHEST_PORT, LOWEST_PORT, Ports, is_free
-from ops.local.signals import Stopping
+from ops.local.services import emulator, processes
+from ops.local.services.children import Children
+from ops.local.services.ports import HIGHEST_PORT, LOWEST_PORT, Ports, is_free
 from ops.serve.reloading import Worker, keep_running
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -34,7 +32,7 @@ examples:
 
 \b
 exit codes:
-  1         the local AWS does not run, or the function did not start
+  1         the local AWS is not running, or the function did not start
   2         an option is wrong
   4         the port is in use
   129..143  stopped by a signal (130: Ctrl-C)
@@ -47,59 +45,48 @@ def serve(
     port: Annotated[
         int, typer.Option(help="Port to listen on.", min=LOWEST_PORT, max=HIGHEST_PORT)
     ] = 8000,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show where in the code an error arose.")
-    ] = False,
+    debug: Debug = False,
 ) -> None:
-    """Serve the cache Lambda of this checkout over HTTP, for people who change it.
+    """Serve the cache Lambda of this checkout over HTTP, for its development.
 
-    It is the same handler, on the emulated AWS of `make up` and its stand-in for Gemini. Changed
-    code is served after half a second; nothing has to be deployed. Requests need no signature.
+    The handler is the deployed one, on the emulated AWS of `make up` and its Gemini stand-in. Half
+    a second after a change the new code is served, without deploying. Requests need no signature.
 
-    The function's own log goes to stdout, one line for each request to stderr.
+    The function logs to stdout; stderr gets one line for each request.
     """
+    say = Output(as_json=False).note
     with reported(debug=debug):
-        ports = _running(LocalPaths())
+        paths = LocalPaths()
+        ports = _running(paths)
         if not is_free(port):
             raise BusyError(
                 f"port {port} is in use by another program", remedy="choose another with --port N"
             )
-        settings = load([ENVIRONMENT])[0].settings.function
-        worker = _worker(LocalPaths(), ports, port, settings)
-        _say(f"http://127.0.0.1:{port}/api/reasoning serves lambda_src; Ctrl-C ends it")
-        with Stopping(Children()).listening():
-            keep_running(worker, _say)
+        worker = _worker(paths, ports, port, load([ENVIRONMENT])[0])
+        say(f"serving lambda_src at http://127.0.0.1:{port}/api/reasoning; press Ctrl-C to stop")
+        with Children().handling_signals():
+            keep_running(worker, say)
 
 
 def _running(paths: LocalPaths) -> Ports:
     run = runfile.load(paths.run)
     if run is None or not emulator.is_ready(run.ports):
-        raise OperatorError("the local AWS does not run", remedy="start it: make up")
+        raise OperatorError("the local AWS is not running", remedy="make up")
     return run.ports
 
 
-def _worker(paths: LocalPaths, ports: Ports, port: int, settings: FunctionSettings) -> Worker:
-    command = ("-m", "ops.serve.worker", str(port), "--timeout", str(settings.timeout_seconds))
+def _worker(paths: LocalPaths, ports: Ports, port: int, environment: Environment) -> Worker:
+    timeout = str(environment.settings.function.timeout_seconds)
     return Worker(
-        command=processes.python(*command),
-        environment=_environment(paths, ports, settings, os.environ),
+        command=processes.python("-m", "ops.serve.worker", str(port), "--timeout", timeout),
+        environment={
+            **local_aws(os.environ, ports.emulator),
+            **environment.function_variables,
+            "AWS_LAMBDA_FUNCTION_NAME": environment.naming.function,
+            "PYTHONPATH": os.pathsep.join(
+                [str(paths.checkout), str(paths.checkout / "lambda_src")]
+            ),
+        },
         folder=paths.checkout,
         code=paths.checkout / "lambda_src",
     )
-
-
-def _environment(
-    paths: LocalPaths, ports: Ports, settings: FunctionSettings, user: Mapping[str, str]
-) -> dict[str, str]:
-    return {
-        **local_aws(user, ports.emulator),
-        "AWS_LAMBDA_FUNCTION_NAME": NAMING.function,
-        "PARAMETER_PREFIX": NAMING.parameters,
-        "GEMINI_SECRET_ID": NAMING.gemini_secret,
-        "CORS_ORIGINS": ",".join(settings.cors_origins),
-        "PYTHONPATH": os.pathsep.join([str(paths.checkout), str(paths.checkout / "lambda_src")]),
-    }
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")

@@ -1,4 +1,4 @@
-"""HTTP requests as the events a function URL makes of them (payload format 2.0).
+"""HTTP requests as events of a function URL (payload format 2.0), and the context object.
 
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads
 """
@@ -17,9 +17,9 @@ _TEXT_TYPES = ("application/json", "application/xml", "application/javascript", 
 def event(
     *, method: str, target: str, headers: Mapping[str, str], body: bytes
 ) -> dict[str, object]:
-    """Return the event for a request; ``target`` is its path with the query string.
+    """Return the event of a request; ``target`` is its path with the query string.
 
-    A body that is not declared as text travels as base64.
+    A body without a text content type is base64-encoded.
     """
     path, _, query = target.partition("?")
     lowered = {name.lower(): value for name, value in headers.items()}
@@ -63,7 +63,7 @@ def _body(body: bytes, content_type: str) -> dict[str, object]:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """Lambda's context object, as far as the function uses it."""
+    """The attributes of Lambda's context object that the function uses."""
 
     function_name: str
     timeout_seconds: float
@@ -71,6 +71,6 @@ class Context:
     started: float = field(default_factory=time.monotonic)
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda would end the invocation."""
+        """Return the milliseconds until the invocation times out."""
         left = self.timeout_seconds - (time.monotonic() - self.started)
         return max(0, int(1000 * left))

@@ -1,4 +1,4 @@
-"""A worker process that is started anew whenever the code that it runs has changed."""
+"""A worker process that is restarted whenever its code changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STOP_SECONDS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """How to start the worker, and the folder of its code."""
+    """A worker process, and the folder of its code."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
@@ -30,37 +30,40 @@ def keep_running(
     say: Callable[[str], None],
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Run the worker until a signal ends this, and again after every change of its code.
+    """Run the worker until a signal arrives, and restart it after every change of its code.
 
-    A change that keeps it from starting is survived: the next one is tried in the same way.
+    A worker that fails after a change is restarted after the next change.
 
     Raises:
-        OperatorError: The worker ended although nothing had changed since it was first started.
+        OperatorError: The worker ended before the first change.
 
     """
     seen = _fingerprint(worker.code)
     process = _start(worker)
-    ran = False
+    restarted = False
     try:
         while True:
             pause(_POLL_SECONDS)
             ended = process.poll() is not None
             found = _fingerprint(worker.code)
             if found != seen:
-                say("the code changed: starting anew")
+                say("the code has changed: restarting")
                 _stop(process)
-                process, seen, ran = _start(worker), found, True
-            elif ended and not ran:
+                process, seen, restarted = _start(worker), found, True
+            elif ended and not restarted:
                 raise OperatorError(
                     f"the function's process ended with exit code {process.returncode}",
-                    remedy="read what it said above",
+                    remedy="read its output above",
                 )
     finally:
         _stop(process)
 
 
 def _start(worker: Worker) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(worker.command, env=dict(worker.environment), cwd=worker.folder)
+    # In its own session, so that Ctrl-C reaches it only through `_stop`.
+    return subprocess.Popen(
+        worker.command, env=dict(worker.environment), cwd=worker.folder, start_new_session=True
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

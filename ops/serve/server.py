@@ -1,4 +1,4 @@
-"""An HTTP server in which one function answers, in as many instances as requests at a time."""
+"""An HTTP server that invokes a function, with one instance for each concurrent request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TypedDict
 
 from ops.serve.http_events import event
 
-# Lambda takes no larger event.
-_LARGEST_BODY = 6 * 1024 * 1024
+# The largest event that Lambda accepts.
+_MAX_BODY_BYTES = 6 * 1024 * 1024
 _IDLE_SECONDS = 60
 
 
@@ -31,7 +31,7 @@ Invoke = Callable[[Mapping[str, object]], FunctionResponse]
 
 
 class Instances:
-    """Running instances of a function: each answers one request at a time, as in Lambda."""
+    """Instances of a function. As in Lambda, each handles one request at a time."""
 
     def __init__(self, create: Callable[[], Invoke]) -> None:
         self._create = create
@@ -39,7 +39,7 @@ class Instances:
 
     @contextmanager
     def borrowed(self) -> Iterator[Invoke]:
-        """Lend an idle instance, a new one if there is none."""
+        """Lend an idle instance, or a new one if there is none."""
         try:
             instance = self._idle.get_nowait()
         except queue.Empty:
@@ -51,7 +51,7 @@ class Instances:
 
 
 class FunctionServer(http.server.ThreadingHTTPServer):
-    """Serves a function on a port of this machine, 0 for any; not reachable from others."""
+    """Serves a function on a port of this machine, 0 for any; not reachable from other machines."""
 
     daemon_threads = True
 
@@ -80,18 +80,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             response = invoke(request)
         self._send(response, 1000 * (time.perf_counter() - started))
 
-    # The names under which the base class looks for methods.
+    # The base class dispatches on these names.
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer  # noqa: N815
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "0")
         if not (length.isascii() and length.isdigit()):
             self.send_error(HTTPStatus.LENGTH_REQUIRED)
-        elif int(length) > _LARGEST_BODY:
+        elif int(length) > _MAX_BODY_BYTES:
             self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         else:
             return self.rfile.read(int(length))
-        # The body stays unread, so nothing else can come over this connection.
+        # The body stays unread, so the connection cannot be reused.
         self.close_connection = True
         return None
 
@@ -112,4 +112,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         )
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Write nothing: what is worth a line is written with the answer."""
+        """Log nothing; `_send` logs each request."""

@@ -1,4 +1,4 @@
-"""``python -m ops.serve.worker PORT``: serve the function as it is now, until this is ended.
+"""``python -m ops.serve.worker PORT``: serve the current code of the function.
 
 The environment variables are those of the deployed function; ``lambda_src`` is on the path.
 """
@@ -18,7 +18,7 @@ from ops.serve.server import FunctionResponse, FunctionServer, Instances, Invoke
 
 
 def instance(variables: Mapping[str, str], timeout_seconds: float) -> Invoke:
-    """Return a new instance of the function, with clients and memory of its own."""
+    """Return a new instance of the function, with its own clients and caches."""
     runtime = Runtime(variables)
     cors = CorsPolicy.parse(variables.get("CORS_ORIGINS", ""))
     name = variables["AWS_LAMBDA_FUNCTION_NAME"]
@@ -35,7 +35,9 @@ def main() -> None:
     """Serve."""
     parser = argparse.ArgumentParser(description="Serve the cache Lambda over HTTP.")
     parser.add_argument("port", type=int)
-    parser.add_argument("--timeout", type=float, required=True, help="seconds of one invocation")
+    parser.add_argument(
+        "--timeout", type=float, required=True, help="timeout of an invocation in seconds"
+    )
     options = parser.parse_args()
     instances = Instances(lambda: instance(os.environ, options.timeout))
     with FunctionServer(options.port, instances) as server:

@@ -1,1 +1,1 @@
-"""The cache table itself."""
+"""Size and configuration of the cache table."""

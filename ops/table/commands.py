@@ -1,43 +1,37 @@
-"""The commands ``table ...``."""
+"""The command ``table size``."""
 
 from __future__ import annotations
 
-import typer
+from ops.common.command import command
+from ops.common.options import command_group
+from ops.common.output import format_bytes
+from ops.common.session import Session
+from ops.table.table_status import TableStatus, differences, read
 
-from ops.common.options import Debug, Env, Json, epilog
-from ops.common.output import size
-from ops.common.session import session
-from ops.table.condition import Condition, differences, read
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="The cache table itself.",
-)
+app = command_group()
 
 
+# With a single command typer would drop its name.
 @app.callback()
-def root() -> None:
-    """Look at the cache table itself."""
+def _group() -> None:
+    pass
 
 
-@app.command("size", epilog=epilog("table size --env prod", "table size --env prod --json"))
-def size_command(env: Env = None, *, json: Json = False, debug: Debug = False) -> None:
-    """Show the table's size, and how it is set up.
+@command(app, "size", "table size --env prod", "table size --env prod --json")
+def size(ops: Session) -> None:
+    """Show the size and configuration of the cache table.
 
-    Items and bytes are what AWS counted last, some six hours ago at most.
+    DynamoDB updates items and size about every six hours.
     """
-    with session(env, json=json, debug=debug) as ops:
-        found = read(ops.aws.client("dynamodb"), ops.table)
-        wrong = list(differences(found, ops.target))
-        ops.out.result(
-            {**found.document(), "differences": wrong},
-            [*_lines(found), *(f"not as the settings say: {one}" for one in wrong)],
-        )
+    found = read(ops.aws.client("dynamodb"), ops.table)
+    wrong = list(differences(found, ops.target))
+    ops.out.result(
+        {**found.document(), "differences": wrong},
+        [*_lines(found), *(f"differs from the settings: {one}" for one in wrong)],
+    )
 
 
-def _lines(found: Condition) -> list[str]:
+def _lines(found: TableStatus) -> list[str]:
     billing = found.billing
     if billing == "provisioned":
         billing += f", {found.read_capacity} read and {found.write_capacity} write units"
@@ -47,9 +41,9 @@ def _lines(found: Condition) -> list[str]:
     facts = {
         "table": f"{found.name}, {found.status.lower()}",
         "items": f"{found.items:,} of {found.average_bytes:,} bytes on average",
-        "size": f"{size(found.bytes)}, and {size(found.index_bytes)} in the index",
+        "size": f"{format_bytes(found.bytes)}, and {format_bytes(found.index_bytes)} in the index",
         "billing": billing,
-        "expiry": f"by the attribute {found.ttl_attribute}" if found.ttl_attribute else "off",
+        "TTL": f"by the attribute {found.ttl_attribute}" if found.ttl_attribute else "off",
         "stream": found.stream or "off",
         "recovery": recovery,
         "protection": "on" if found.deletion_protection else "off",

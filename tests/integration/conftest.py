@@ -1,4 +1,4 @@
-"""What the integration tests share: every synthesized stack, and Terraform with its provider."""
+"""Shared by the integration tests: the synthesized stacks, and Terraform with the provider."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import pytest
 
 from modules import environments
 from ops.common.errors import MissingToolError
-from tests.integration.terraform import VARIANTS, Installation, Stack, install, synthesize
+from ops.local.terraform.stacks import Stack
+from tests.integration.terraform import VARIANTS, Installation, install, synthesize
 
 
 @pytest.fixture(scope="session")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
-    """Every stack of the project, and those of the variants that are not for an emulator."""
+    """Return every stack in AWS, of the project and of the variants."""
     output = tmp_path_factory.mktemp("stacks")
     found = [
         *synthesize(*environments.names(), output=output / "project"),
@@ -24,7 +25,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
 def installation(
     tmp_path_factory: pytest.TempPathFactory, stacks: dict[str, Stack]
 ) -> Installation:
-    """Terraform and the real provider; where one of them is missing, no such test can run."""
+    """Return Terraform and the real provider; skip the test if one of them is missing."""
     some_stack = next(iter(stacks.values()))
     try:
         return install(

@@ -1,27 +1,27 @@
-"""What an emulator holds, asked of each service and not of Terraform."""
+"""Names of the resources in an emulator, read from the services and not from Terraform."""
 
 from __future__ import annotations
 
 from testing.emulator import Emulator
 
-# The emulator's account.
+# Account of the emulator.
 ACCOUNT = "000000000000"
 
 
 def found_in(emulator: Emulator, environment: str = "") -> dict[str, list[str]]:
-    """Return the names of everything of the project, or of one environment of it, by kind."""
+    """Return the names of the project's resources, or of one environment's, by kind."""
     name = f"co2-analysis-{environment}"
     path = f"/co2-analysis/{environment}"
-    dynamodb, s3, lambda_ = (emulator.client(service) for service in ("dynamodb", "s3", "lambda"))
     ssm, secrets = emulator.client("ssm"), emulator.client("secretsmanager")
-    logs, iam, cloudfront = (emulator.client(service) for service in ("logs", "iam", "cloudfront"))
-    cloudwatch, wafv2 = emulator.client("cloudwatch"), emulator.client("wafv2")
+    cloudwatch, logs = emulator.client("cloudwatch"), emulator.client("logs")
+    cloudfront, wafv2 = emulator.client("cloudfront"), emulator.client("wafv2")
     alarms = cloudwatch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     found = {
-        "tables": dynamodb.list_tables()["TableNames"],
-        "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
+        "tables": emulator.client("dynamodb").list_tables()["TableNames"],
+        "buckets": [bucket["Name"] for bucket in emulator.client("s3").list_buckets()["Buckets"]],
         "functions": [
-            function["FunctionName"] for function in lambda_.list_functions()["Functions"]
+            function["FunctionName"]
+            for function in emulator.client("lambda").list_functions()["Functions"]
         ],
         "parameters": [
             parameter["Name"]
@@ -33,7 +33,7 @@ def found_in(emulator: Emulator, environment: str = "") -> dict[str, list[str]]:
             for secret in secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]
         ],
         "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],
-        "roles": [role["RoleName"] for role in iam.list_roles()["Roles"]],
+        "roles": [role["RoleName"] for role in emulator.client("iam").list_roles()["Roles"]],
         "alarms": [
             alarm["AlarmName"] for alarm in (*alarms["MetricAlarms"], *alarms["CompositeAlarms"])
         ],

@@ -11,40 +11,32 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ops.local.environment import scrubbed
-from ops.local.mirror import PROVIDER, known_folders
 from ops.local.paths import LocalPaths
-from ops.local.provider import ask_registry, find_provider, terraform_environment
-from ops.local.tools import find_tools
+from ops.local.services.children import Children
+from ops.local.terraform import runner
+from ops.local.terraform.provider import PROVIDER, find_provider
+from ops.local.terraform.stacks import Stack, read_stacks
+from ops.local.terraform.tools import find_tools
 from testing.emulator import Emulator, process_group
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 VARIANTS = Path(__file__).resolve().parent / "environments"
 
-_LONGEST_SECONDS = 300
+_MAX_SECONDS = 300
 _START_SECONDS = 60
 _POLL_SECONDS = 0.05
 _NO_CHANGE, _CHANGES = 0, 2
 
-# Nothing listens there, so what has no address of its own meets a closed port, and not AWS.
+# Nothing listens there, so a service without an endpoint fails instead of reaching AWS.
 _NOWHERE = "http://127.0.0.1:9"
 
 _CHANGED = re.compile(r"^  # (\S+) .*(?:will|must) be", re.MULTILINE)
 _REATTACH = re.compile(r"TF_REATTACH_PROVIDERS='(.+)'")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stack:
-    """A synthesized stack: the folder in which Terraform runs, and what it finds there."""
-
-    name: str
-    folder: Path
-    document: Mapping[str, Any] = field(repr=False)
 
 
 def synthesize(
@@ -53,7 +45,7 @@ def synthesize(
     settings: Path | None = None,
     port: int | None = None,
 ) -> list[Stack]:
-    """Write the stacks of ``environments``, or of all that live in AWS; return them in order."""
+    """Synthesize ``environments``, by default all in AWS; return the stacks in dependency order."""
     options = ["--output", str(output)]
     for name in environments:
         options += ["--env", name]
@@ -62,31 +54,24 @@ def synthesize(
     if port:
         options += ["--local-port", str(port)]
     run([sys.executable, "main.py", *options], folder=CHECKOUT, environment=scrubbed(os.environ))
-    manifest = json.loads((output / "manifest.json").read_text(encoding="utf-8"))["stacks"]
-    needs = {name: entry["dependencies"] for name, entry in manifest.items()}
-    return [_stack(output, manifest[name]) for name in TopologicalSorter(needs).static_order()]
-
-
-def _stack(output: Path, entry: Mapping[str, Any]) -> Stack:
-    document = json.loads((output / entry["synthesizedStackPath"]).read_text(encoding="utf-8"))
-    return Stack(name=entry["name"], folder=output / entry["workingDirectory"], document=document)
+    return read_stacks(output, place=output)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terraform:
-    """Terraform in one folder, with a provider that runs already."""
+    """Terraform in one folder, attached to a running provider."""
 
     program: str
     folder: Path
     environment: Mapping[str, str]
 
     def run(self, *arguments: str, accept: Iterable[int] = (0,)) -> str:
-        """Run a command that must end with an accepted code; return what it said."""
-        _, said = self.outcome(*arguments, accept=accept)
-        return said
+        """Run a command that must end with an accepted exit code; return its output."""
+        _, printed = self.outcome(*arguments, accept=accept)
+        return printed
 
     def outcome(self, *arguments: str, accept: Iterable[int] = (0,)) -> tuple[int, str]:
-        """Return the exit code, too."""
+        """Run a command as `run` does; return the exit code and the output."""
         return run(
             [self.program, *arguments],
             folder=self.folder,
@@ -96,43 +81,43 @@ class Terraform:
 
     @contextmanager
     def waiting(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Run a command that talks with its user for the length of the block."""
+        """Run an interactive command for the length of the block."""
         with process_group(
             [self.program, *arguments], environment=self.environment, folder=self.folder
         ) as process:
             yield process
 
     def apply(self) -> None:
-        """Create what the stack describes."""
+        """Initialize and apply the stack."""
         self.run("init", "-input=false", "-no-color")
         self.run("apply", "-input=false", "-no-color", "-auto-approve")
 
     def pending_changes(self) -> dict[str, str]:
-        """Return what a plan would change, by address, with the whole plan for the reader."""
-        code, said = self.outcome(
+        """Plan; map the address of each resource to change to the whole plan, for messages."""
+        code, printed = self.outcome(
             *("plan", "-input=false", "-no-color", "-detailed-exitcode"),
             accept=(_NO_CHANGE, _CHANGES),
         )
         if code == _NO_CHANGE:
             return {}
-        return dict.fromkeys(_CHANGED.findall(said) or ["an output"], said)
+        return dict.fromkeys(_CHANGED.findall(printed) or ["an output"], printed)
 
     def destroy(self) -> None:
-        """Destroy what the stack describes."""
+        """Destroy the stack."""
         self.run("destroy", "-input=false", "-no-color", "-auto-approve")
 
     def outputs(self) -> dict[str, Any]:
         """Return the values of the stack's outputs."""
-        said = json.loads(self.run("output", "-json"))
-        return {name: output["value"] for name, output in said.items()}
+        found = json.loads(self.run("output", "-json"))
+        return {name: output["value"] for name, output in found.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Installation:
     """Terraform and an installed provider.
 
-    ``environment`` holds nothing of the user's AWS; in ``installing`` Terraform installs the
-    provider by itself, too.
+    ``environment`` has none of the user's AWS settings; with ``installing`` Terraform can also
+    install the provider.
     """
 
     program: str
@@ -144,8 +129,8 @@ class Installation:
     def running(self, folder: Path, *, endpoint: str = _NOWHERE) -> Iterator[Terraform]:
         """Run the provider for the length of the block, for the stack in ``folder``.
 
-        Terraform itself would start it anew for each command, twice, and each time verify its
-        700 MB. The provider looks for files in the folder in which it runs.
+        Terraform itself would start it twice for each command, and each time verify its 700 MB.
+        The provider resolves relative paths in its working directory.
         """
         log = folder / "provider.log"
         with (
@@ -176,12 +161,12 @@ class Installation:
     ) -> Iterator[dict[str, Terraform]]:
         """Run a provider for each stack, since some of them work at the same time.
 
-        A provider that runs already knows one Region only: what Terraform tells it of another would
-        replace the first. So for a stack in two Regions Terraform starts its own.
+        A running provider has one configuration, so the one of a second Region would replace that
+        of the first. For a stack in two Regions Terraform therefore starts the provider itself.
         """
         endpoint = emulator.ports.endpoint
         for stack in stacks.values():
-            take_endpoints_out(stack.folder, endpoint)
+            remove_endpoints(stack.folder, endpoint)
         with ExitStack() as running:
             yield {
                 name: self._starting(stack.folder, endpoint)
@@ -198,11 +183,11 @@ class Installation:
         )
 
 
-def take_endpoints_out(folder: Path, endpoint: str) -> None:
-    """Take the emulator's address out of a stack, whose provider is to find it in its environment.
+def remove_endpoints(folder: Path, endpoint: str) -> None:
+    """Remove the endpoints from a stack; its provider gets them from the environment.
 
-    To check the block that it stands in, the provider works for seconds, several times for each
-    command; with it these tests take four times as long.
+    The provider validates the endpoints block for seconds, several times for each command. With it
+    these tests take four times as long.
     """
     file = folder / "cdk.tf.json"
     document = json.loads(file.read_text(encoding="utf-8"))
@@ -222,18 +207,12 @@ def _address(log: Path, process: subprocess.Popen[str]) -> str:
 
 
 def install(home: Path, required_providers: Mapping[str, Any]) -> Installation:
-    """Install the provider below ``home`` in the way the project finds it.
+    """Install the provider below ``home``, from the source that the project uses.
 
-    Raises MissingToolError if Terraform or a source for the provider is missing.
+    Raises MissingToolError if Terraform or a source of the provider is missing.
     """
-    tools = find_tools(os.environ)
-    source = find_provider(
-        os.environ,
-        platform=tools.platform,
-        versions=required_providers["aws"]["version"],
-        folders=known_folders(os.environ, checkout=CHECKOUT),
-        registry_answers=ask_registry,
-    )
+    tools, paths = find_tools(os.environ), LocalPaths(home)
+    source = find_provider(paths, os.environ)
     nobody = {
         **scrubbed(os.environ),
         "CHECKPOINT_DISABLE": "1",
@@ -241,22 +220,22 @@ def install(home: Path, required_providers: Mapping[str, Any]) -> Installation:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        # Twice the memory for half the work.
+        # Fewer garbage collections: twice the memory, half the CPU time.
         "GOGC": "400",
     }
     installing = {
         **nobody,
-        **terraform_environment(source, LocalPaths(home), os.environ),
+        **source.configure(paths, os.environ),
         "AWS_ENDPOINT_URL": _NOWHERE,
     }
     document = {"terraform": {"required_providers": dict(required_providers)}}
     (home / "main.tf.json").write_text(json.dumps(document), encoding="utf-8")
-    run(
-        [tools.terraform, "init", "-input=false", "-no-color"],
-        folder=home,
-        environment=installing,
-    )
-    (provider,) = (home / ".terraform/providers" / PROVIDER).glob("*/*/terraform-provider-aws*")
+    stack = Stack(name="installation", folder=home, needs=(), document=document)
+    runner.Terraform(
+        program=tools.terraform, environment=installing, paths=paths, children=Children()
+    ).initialize(stack)
+    installed = paths.terraform_data / stack.name / "providers" / PROVIDER
+    (provider,) = installed.glob("*/*/terraform-provider-aws*")
     no_settings = home / "none.tfrc"
     no_settings.touch()
     return Installation(
@@ -274,22 +253,22 @@ def run(
     environment: Mapping[str, str],
     accept: Iterable[int] = (0,),
 ) -> tuple[int, str]:
-    """Run a program; return its exit code and what it said, unless the code is not accepted."""
+    """Run a program; return its exit code and output, or raise if the code is not accepted."""
     with process_group(command, environment=environment, folder=folder) as process:
-        said, _ = process.communicate(timeout=_LONGEST_SECONDS)
+        printed, _ = process.communicate(timeout=_MAX_SECONDS)
     if process.returncode not in accept:
         raise AssertionError(
-            f"{' '.join(command)} in {folder} ended with {process.returncode}:\n{said}"
+            f"{' '.join(command)} in {folder} ended with {process.returncode}:\n{printed}"
         )
-    return process.returncode, said
+    return process.returncode, printed
 
 
 def side_by_side(*tasks: Callable[[], object]) -> None:
-    """Run functions at the same time; raise what the first failing one raised."""
+    """Run functions in parallel; raise the error of the first that fails."""
     pool = ThreadPoolExecutor(len(tasks))
     try:
         for future in [pool.submit(task) for task in tasks]:
             future.result()
     finally:
-        # After Ctrl-C nobody wants to wait for the others, and they fail when their provider ends.
+        # Do not wait for the others after Ctrl-C: they fail when their provider ends.
         pool.shutdown(wait=False)

@@ -1,4 +1,4 @@
-"""The cdktf command line on a copy of the checkout, as its users run it."""
+"""The cdktf CLI on a copy of the checkout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from testing.emulator import Emulator, running_emulator
 from tests.integration.inventory import found_in
-from tests.integration.terraform import CHECKOUT, Installation, run, take_endpoints_out
+from tests.integration.terraform import CHECKOUT, Installation, remove_endpoints, run
 
 OF_OTHER_LAYERS = {
     *("distributions", "edge functions", "web ACLs", "log deliveries"),
@@ -34,15 +34,15 @@ pytestmark = pytest.mark.integration
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """Someone in a checkout, with an emulator to deploy to."""
+    """A user of a checkout, with an emulator to deploy to."""
 
     checkout: Path
     emulator: Emulator
     installation: Installation
 
     def cdktf(self, *arguments: str) -> str:
-        """Run the command line and return what it said."""
-        _, said = run(
+        """Run the CLI and return its output."""
+        _, printed = run(
             ["npx", "--no", "cdktf", *arguments],
             folder=self.checkout,
             environment={
@@ -50,13 +50,13 @@ class User:
                 "AWS_ENDPOINT_URL": self.emulator.ports.endpoint,
                 "CO2_ENVIRONMENTS": "local",
                 "CO2_LOCAL_PORT": str(self.emulator.ports.emulator),
-                # Neither a question at the terminal nor one over the network, nor files at home.
+                # No prompts, no requests for newer versions, no cache in the home directory.
                 "CI": "1",
                 "DISABLE_VERSION_CHECK": "1",
                 "CDKTF_DISABLE_PLUGIN_CACHE_ENV": "1",
             },
         )
-        return said
+        return printed
 
     def states(self) -> set[str]:
         """Return the paths of the stacks' states."""
@@ -89,15 +89,15 @@ def test_synth_writes_the_chosen_environment(user: User) -> None:
 
 
 def test_diff_shows_a_plan_and_changes_nothing(user: User) -> None:
-    said = user.cdktf("diff", "local-base", "--no-color", "--skip-provider-lock")
+    printed = user.cdktf("diff", "local-base", "--no-color", "--skip-provider-lock")
 
-    assert re.search(r"aws_secretsmanager_secret\.gemini_api_key .*will be created", said)
+    assert re.search(r"aws_secretsmanager_secret\.gemini_api_key .*will be created", printed)
     assert not any(found_in(user.emulator).values())
 
 
 def test_deploy_creates_all_layers_and_destroy_removes_them(user: User) -> None:
     for stack in (user.checkout / "cdktf.out/stacks").iterdir():
-        take_endpoints_out(stack, user.emulator.ports.endpoint)
+        remove_endpoints(stack, user.emulator.ports.endpoint)
 
     options = ("local-*", "--auto-approve", "--skip-provider-lock", "--skip-synth")
     user.cdktf("deploy", *options)

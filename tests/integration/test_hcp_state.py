@@ -1,7 +1,6 @@
 """State in HCP Terraform: one workspace for each environment and layer.
 
-There is no HCP Terraform to apply against here; that the stacks are valid is tested with all
-others.
+No HCP Terraform is available to the tests. `test_validate.py` validates these stacks too.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.terraform import Stack
+from ops.local.terraform.stacks import Stack
 
 pytestmark = pytest.mark.integration
 

@@ -1,6 +1,6 @@
-"""Two environments beside each other in one account: applied, stable, used, destroyed.
+"""Two environments in one account: applied, unchanged by a second plan, used, destroyed.
 
-The tests share what the first one applied and run in the order in which they stand here.
+The tests share the applied environments and depend on their order.
 """
 
 from __future__ import annotations
@@ -12,21 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from http.client import HTTPConnection
-from urllib.parse import urlsplit
 
 import pytest
 
 from ops.common.local_address import REGION
-from ops.local.client import Response, signed
-from ops.local.gemini_standin import Server
-from ops.local.schema_answers import TEXT
+from ops.local.services.client import Response, request, signed
+from ops.local.services.gemini import TEXT, Server
+from ops.local.terraform.stacks import Stack
 from testing.emulator import Emulator, running_emulator
 from tests.integration.inventory import found_in
 from tests.integration.terraform import (
     VARIANTS,
     Installation,
-    Stack,
     Terraform,
     side_by_side,
     synthesize,
@@ -37,8 +34,8 @@ QUESTION = (
     "lat=35.6762&lon=139.6503&date=2026-05-14&co2=428.5&deviation=8.25&severity=high&zscore=3.1"
 )
 
-# The emulator's gaps: it answers with empty blocks where nothing was set, and with half an alarm.
-# Once they are mended, the plan finds nothing to do, and these can go.
+# Bugs of the emulator: it returns empty blocks for unset ones, and incomplete alarms. Once they are
+# fixed, the plan is empty, and these can go.
 READ_BACK_DIFFERENTLY = {
     "aws_cloudfront_response_headers_policy",
     "aws_cloudwatch_composite_alarm",
@@ -56,7 +53,7 @@ pytestmark = pytest.mark.integration
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """An account with two environments: Terraform on each applied layer, in their order."""
+    """An account with two environments; Terraform on each applied layer, in dependency order."""
 
     emulator: Emulator
     full: Mapping[str, Terraform]
@@ -75,7 +72,7 @@ def account(
             output=home / "cdktf.out",
             port=emulator.ports.emulator,
         )
-        # Of the other environment only the layer is applied that differs.
+        # Of the other environment, only the layer that differs is applied.
         full = _layers(stacks, "full")
         tidy = {"storage": _layers(stacks, "tidy")["storage"]}
         with (
@@ -83,15 +80,15 @@ def account(
             installation.applying(tidy, emulator) as on_tidy,
         ):
             _add_managed_keys(emulator)
-            # Terraform watches a new lifecycle rule for most of a minute before it believes in it.
+            # The provider polls a new lifecycle rule for most of a minute.
             side_by_side(lambda: _apply(on_full), lambda: _apply(on_tidy))
             yield Account(emulator=emulator, full=on_full, tidy=on_tidy)
 
 
 def _add_managed_keys(emulator: Emulator) -> None:
-    """Add the key that DynamoDB has in every account; the emulator's gap, it has none."""
+    """Add DynamoDB's AWS managed key, which the emulator lacks."""
     for region in (REGION, OTHER_REGION):
-        kms = emulator.client("kms", region=region)
+        kms = emulator.client("kms", region_name=region)
         key = kms.create_key()["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName="alias/aws/dynamodb", TargetKeyId=key)
 
@@ -113,7 +110,7 @@ def _destroy(layers: Mapping[str, Terraform]) -> None:
         terraform.destroy()
 
 
-def test_a_second_plan_finds_nothing_to_do(account: Account) -> None:
+def test_a_second_plan_is_empty(account: Account) -> None:
     found: dict[str, str] = {}
 
     def plan(layers: Mapping[str, Terraform]) -> None:
@@ -126,7 +123,7 @@ def test_a_second_plan_finds_nothing_to_do(account: Account) -> None:
     assert kinds == READ_BACK_DIFFERENTLY, "\n".join(found.values())
 
 
-def test_copies_are_in_the_other_region(account: Account) -> None:
+def test_replicas_are_in_the_other_region(account: Account) -> None:
     s3 = account.emulator.client("s3")
     for bucket in (STATIC_BUCKET, DATA_BUCKET):
         (rule,) = s3.get_bucket_replication(Bucket=bucket)["ReplicationConfiguration"]["Rules"]
@@ -134,12 +131,12 @@ def test_copies_are_in_the_other_region(account: Account) -> None:
         location = s3.get_bucket_location(Bucket=f"{bucket}-replica")
         assert location["LocationConstraint"] == OTHER_REGION
 
-    replica = account.emulator.client("dynamodb", region=OTHER_REGION)
+    replica = account.emulator.client("dynamodb", region_name=OTHER_REGION)
     table = replica.describe_table(TableName="co2-analysis-full-cache")["Table"]
     assert {one["RegionName"] for one in table["Replicas"]} >= {REGION}
 
 
-def test_the_topic_tells_the_operators(account: Account) -> None:
+def test_the_operators_are_subscribed_to_the_topic(account: Account) -> None:
     subscriptions = account.emulator.client("sns").list_subscriptions()["Subscriptions"]
     assert [one["Endpoint"] for one in subscriptions] == ["operators@example.org"]
 
@@ -150,7 +147,7 @@ def _function_url(account: Account) -> str:
 
 @pytest.fixture(scope="module")
 def answers(account: Account) -> list[Response]:
-    """What the deployed function says when it is asked twice, the second time without Gemini."""
+    """Ask the deployed function the same question twice, the second time without Gemini."""
     url = _function_url(account)
     account.emulator.client("secretsmanager").put_secret_value(
         SecretId="co2-analysis-full-gemini-api-key", SecretString=API_KEY
@@ -178,7 +175,7 @@ def test_the_function_answers_from_gemini_and_then_from_the_cache(answers: list[
 
 
 @pytest.mark.usefixtures("answers")
-def test_the_cached_item_is_the_one_that_was_promised(account: Account) -> None:
+def test_the_cached_item_has_the_documented_attributes(account: Account) -> None:
     dynamodb = account.emulator.client("dynamodb")
 
     (item,) = dynamodb.scan(TableName="co2-analysis-full-cache")["Items"]
@@ -203,26 +200,16 @@ def test_the_cached_item_is_the_one_that_was_promised(account: Account) -> None:
 
 
 def _get(account: Account, url: str, **headers: str) -> Response:
-    """Send a request meant for ``url`` to the emulator, which goes by the name of the host."""
-    parts = urlsplit(url)
-    connection = HTTPConnection("127.0.0.1", account.emulator.ports.emulator, timeout=30)
-    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    connection.request("GET", path, headers={"Host": parts.netloc, **headers})
-    answer = connection.getresponse()
-    return Response(
-        status=answer.status,
-        headers={name.lower(): value for name, value in answer.getheaders()},
-        body=answer.read(),
-        milliseconds=0,
-    )
+    """Send an unsigned request for ``url`` to the emulator, which dispatches on the host name."""
+    return request(account.emulator.ports.emulator, "GET", url, headers=headers)
 
 
-def test_the_function_refuses_callers_that_do_not_sign(account: Account) -> None:
+def test_the_function_rejects_unsigned_requests(account: Account) -> None:
     assert _get(account, _function_url(account)).status == HTTPStatus.FORBIDDEN
 
 
-# The emulator ends no TLS: this header says that the browser came over it. Neither does it sign
-# for the function, whose URL is content with the sight of a signature.
+# The emulator has no TLS: this header claims it. Nor does its CloudFront sign requests to the
+# function; the emulated function URL accepts any signature.
 OVER_TLS = {"X-Forwarded-Proto": "https"}
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=a/20260514/us-east-1/lambda/aws4_request"}
 
@@ -232,7 +219,7 @@ def _site(account: Account) -> str:
 
 
 @pytest.mark.usefixtures("answers")
-def test_the_site_passes_questions_on_to_the_function(account: Account) -> None:
+def test_the_site_forwards_questions_to_the_function(account: Account) -> None:
     answer = _get(account, f"{_site(account)}/api/reasoning?{QUESTION}", **OVER_TLS, **SIGNED)
 
     assert answer.status == HTTPStatus.OK, answer.body
@@ -251,10 +238,10 @@ def test_the_site_does_not_hide_the_functions_errors(account: Account) -> None:
 
 @pytest.fixture(scope="module")
 def objects(account: Account) -> None:
-    """Put objects into the buckets, and let the emulator's edge read them.
+    """Put objects into the buckets, and allow the emulated CloudFront to read them.
 
-    The emulator's gaps: its edge comes to S3 over plain HTTP, and says which distribution asks, but
-    not of which account. The buckets refuse both; that they do is for the unit tests.
+    It requests them over plain HTTP and without its account in the context. The bucket policies
+    deny both; the unit tests check that.
     """
     s3 = account.emulator.client("s3")
     for bucket, key, body in (
@@ -297,7 +284,7 @@ def test_a_missing_file_is_an_error_and_not_the_page(account: Account, path: str
     assert b"Anomalies" not in answer.body
 
 
-def test_the_site_leads_browsers_to_https(account: Account) -> None:
+def test_the_site_redirects_to_https(account: Account) -> None:
     answer = _get(account, f"{_site(account)}/")
 
     assert answer.status == HTTPStatus.MOVED_PERMANENTLY
@@ -318,7 +305,7 @@ def test_the_api_key_is_in_no_log_and_no_state(account: Account) -> None:
 
 
 @pytest.mark.usefixtures("answers")
-def test_destroy_leaves_nothing_though_there_is_data(account: Account) -> None:
+def test_destroy_leaves_nothing_even_with_data(account: Account) -> None:
     s3 = account.emulator.client("s3")
     for content in (b"one version", b"another"):
         s3.put_object(Bucket=DATA_BUCKET, Key="data.geojson", Body=content)
@@ -329,12 +316,12 @@ def test_destroy_leaves_nothing_though_there_is_data(account: Account) -> None:
     side_by_side(lambda: _destroy(account.full), lambda: _destroy(account.tidy))
 
     assert {kind: names for kind, names in found_in(account.emulator).items() if names} == {}
-    elsewhere = account.emulator.client("dynamodb", region=OTHER_REGION)
+    elsewhere = account.emulator.client("dynamodb", region_name=OTHER_REGION)
     assert elsewhere.list_tables()["TableNames"] == []
 
 
 def _disable_distribution(account: Account) -> None:
-    """Spare Terraform the half minute that it waits for a distribution that it disables itself."""
+    """Disable the distribution: for one that Terraform disables it waits half a minute."""
     cloudfront = account.emulator.client("cloudfront")
     id_ = account.full["frontend"].outputs()["distribution_id"]
     found = cloudfront.get_distribution_config(Id=id_)

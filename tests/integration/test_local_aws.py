@@ -1,4 +1,4 @@
-"""The real thing, in a copy of the checkout: MiniStack, Terraform and the AWS provider."""
+"""`local up`, `status` and `down` in a copy of the checkout, with Terraform and its provider."""
 
 import io
 import json
@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,24 @@ import pytest
 from rich.console import Console
 
 from ops.common.errors import MissingToolError, OperatorError
-from ops.local import emulator, processes, stand_in
-from ops.local.children import Children
-from ops.local.client import signed
+from ops.local.context import LocalContext
 from ops.local.display import Display
 from ops.local.paths import LocalPaths
-from ops.local.plan import plan_up
-from ops.local.ports import Ports, choose, is_free
-from ops.local.processes import ProcessIdentity
-from ops.local.signals import Stopping
-from ops.local.surroundings import Surroundings
+from ops.local.services import emulator, gemini, processes
+from ops.local.services.children import Children
+from ops.local.services.ports import Ports, choose, is_free
+from ops.local.services.processes import ProcessIdentity
+from ops.local.up import up
+from testing.emulator import Emulator
 
 pytestmark = pytest.mark.integration
 
-# What jsii would unpack anew, for ten seconds, in another home.
+# With another home, jsii would spend ten seconds on unpacking this again.
 JSII_CACHE = Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
 CHECKOUT = Path(__file__).resolve().parents[2]
 COPIED = ("main.py", "modules", "lambda_src", "environments", "ops", "Pipfile.lock", "LICENSE")
 
-# What a developer may have in the shell, and what must not have any effect.
+# Variables of a developer's shell that must not have any effect.
 HOSTILE = {
     "AWS_PROFILE": "production",
     "AWS_ACCESS_KEY_ID": "not-for-this",
@@ -51,7 +50,7 @@ HOSTILE = {
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Copy what `up` needs, so that the local AWS of this checkout is left alone."""
+    """Copy what `up` needs, so that the local AWS of this checkout is not touched."""
     folder = tmp_path / "checkout"
     folder.mkdir()
     for name in COPIED:
@@ -65,7 +64,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ports() -> Ports:
-    # Far from the default, where the local AWS of this checkout may be running.
+    # Not the default ones, which the local AWS of this checkout may use.
     return choose(None, preferred=24566)
 
 
@@ -75,9 +74,11 @@ class _CommandLine:
     def __init__(self, checkout: Path) -> None:
         self.checkout = checkout
 
-    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, prefix: Sequence[str] = (), **variables: str
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "ops", "local", *arguments],
+            [*prefix, sys.executable, "-m", "ops", "local", *arguments],
             cwd=self.checkout,
             env={**os.environ, **HOSTILE, **variables},
             stdout=subprocess.PIPE,
@@ -114,11 +115,9 @@ def _start(paths: LocalPaths, ports: Ports) -> ProcessIdentity:
     return process
 
 
-def _ssm(ports: Ports, action: str, **parameters: Any) -> int:
-    headers = {"X-Amz-Target": f"AmazonSSM.{action}", "Content-Type": "application/x-amz-json-1.1"}
-    body = json.dumps(parameters).encode()
-    url = f"{ports.endpoint}/"
-    return signed(ports, service="ssm", method="POST", url=url, headers=headers, body=body).status
+def _parameters(ports: Ports) -> list[str]:
+    found = Emulator(ports).client("ssm").describe_parameters()
+    return [parameter["Name"] for parameter in found["Parameters"]]
 
 
 def test_the_emulator_is_reachable_from_this_machine_only(paths: LocalPaths, ports: Ports) -> None:
@@ -126,46 +125,48 @@ def test_the_emulator_is_reachable_from_this_machine_only(paths: LocalPaths, por
     try:
         assert emulator.is_ready(ports)
         with socket.socket() as probe:
-            # Whoever listens on all addresses can be reached at this one, too.
+            # A server that listens on all addresses is reachable at this one too.
             assert probe.connect_ex(("127.0.0.2", ports.emulator)) != 0
     finally:
         assert processes.stop(process, grace_seconds=emulator.STOP_SECONDS)
     assert is_free(ports.emulator)
 
 
-def test_an_emulator_goes_on_after_a_stop_and_starts_empty_after_a_crash(
+def test_an_emulator_keeps_its_data_after_a_stop_and_starts_empty_after_a_crash(
     paths: LocalPaths, ports: Ports
 ) -> None:
     process = _start(paths, ports)
-    assert _ssm(ports, "PutParameter", Name="/a", Value="1", Type="String") == 200
+    Emulator(ports).client("ssm").put_parameter(Name="/a", Value="1", Type="String")
     processes.stop(process, grace_seconds=emulator.STOP_SECONDS)
 
     process = _start(paths, ports)
-    assert _ssm(ports, "GetParameter", Name="/a") == 200
+    assert _parameters(ports) == ["/a"]
     os.kill(process.pid, signal.SIGKILL)
     while processes.is_running(process):
         time.sleep(0.05)
 
     process = _start(paths, ports)
-    assert _ssm(ports, "GetParameter", Name="/a") == 400
+    assert _parameters(ports) == []
     processes.stop(process, grace_seconds=emulator.STOP_SECONDS)
 
 
-def test_an_emulator_that_cannot_start_says_why(paths: LocalPaths, ports: Ports) -> None:
+def test_an_emulator_that_cannot_start_is_reported_with_its_log(
+    paths: LocalPaths, ports: Ports
+) -> None:
     with socket.create_server(("127.0.0.1", ports.emulator)):
         process = emulator.start(paths, ports, os.environ)
         with pytest.raises(OperatorError, match="already in use"):
-            emulator.wait_until_ready(paths, ports, process, ready=lambda _: False)
+            emulator.wait_until_ready(paths, ports, process)
 
 
 def test_the_stand_in_starts_and_stops(checkout: Path, ports: Ports) -> None:
     paths = LocalPaths(checkout)
-    process = stand_in.start(paths, ports, os.environ)
+    process = gemini.start(paths, ports, os.environ)
     try:
-        stand_in.wait_until_ready(ports, process)
-        assert stand_in.is_ready(ports)
+        gemini.wait_until_ready(paths, ports, process)
+        assert gemini.is_ready(ports)
     finally:
-        processes.stop(process, grace_seconds=stand_in.STOP_SECONDS)
+        processes.stop(process, grace_seconds=gemini.STOP_SECONDS)
     assert is_free(ports.stand_in)
 
 
@@ -206,26 +207,22 @@ def test_the_settings_are_wrong(local: _CommandLine, ports: Ports) -> None:
 
 
 def test_there_is_no_provider(checkout: Path, ports: Ports) -> None:
-    children = Children()
-    around = Surroundings(
+    context = LocalContext(
         display=Display(Console(file=io.StringIO())),
-        children=children,
-        stopping=Stopping(children),
+        children=Children(),
         paths=LocalPaths(checkout),
         user_environment={
             **os.environ,
-            "TF_PLUGIN_MIRROR": "",
+            "TF_PLUGIN_MIRROR": str(checkout),
             "HOME": str(checkout),
             "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(JSII_CACHE),
         },
-        registry_answers=lambda: False,
-        provider_folders=[checkout],
     )
-    output = checkout / "cdktf.out"
-    with pytest.raises(MissingToolError, match="no folder holds the AWS provider") as error:
-        plan_up(around, wanted_port=ports.emulator, output=output)
+    with pytest.raises(MissingToolError, match="hashicorp/aws was not found") as error:
+        up(context, wanted_port=ports.emulator)
+    assert error.value.exit_code == 3
     assert "TF_PLUGIN_MIRROR" in str(error.value.remedy)
-    assert is_free(ports.emulator)
+    assert is_free(ports.emulator), "nothing is started"
 
 
 def test_a_dry_run_starts_and_writes_nothing(local: _CommandLine, ports: Ports) -> None:
@@ -234,6 +231,21 @@ def test_a_dry_run_starts_and_writes_nothing(local: _CommandLine, ports: Ports) 
     assert plan["apply"] == ["local-base", "local-storage", "local-compute"]
     assert not (local.checkout / ".local").exists()
     assert not (local.checkout / "cdktf.out").exists()
+    assert is_free(ports.emulator)
+
+
+def test_an_interrupt_reaches_a_background_job(local: _CommandLine, ports: Ports) -> None:
+    # A shell starts its background jobs with SIGINT ignored.
+    ignoring = ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+    interrupted = local.start("up", "--port", str(ports.emulator), prefix=ignoring)
+    assert interrupted.stderr is not None
+    for line in interrupted.stderr:
+        if "ports" in line:
+            break
+    interrupted.send_signal(signal.SIGINT)
+    _, err = interrupted.communicate(timeout=60)
+    assert interrupted.returncode == 130
+    assert "stopped by SIGINT" in err
     assert is_free(ports.emulator)
 
 

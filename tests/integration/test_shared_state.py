@@ -1,4 +1,4 @@
-"""A team's state in a bucket, and the rights of the function, where the emulator enforces IAM."""
+"""Shared state in S3, and the permissions of the function, with IAM enforced by the emulator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from botocore.exceptions import ClientError
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.integration
 
 @dataclass(frozen=True, kw_only=True)
 class Team:
-    """An account with a team's state bucket, and Terraform on the applied stacks."""
+    """An account with a state bucket, and Terraform on the applied stacks."""
 
     emulator: Emulator
     stacks: Mapping[str, Terraform]
@@ -73,48 +73,48 @@ def test_the_bucket_holds_one_state_for_each_layer_and_no_lock(team: Team) -> No
     assert team.states() == {f"shared/{layer}/terraform.tfstate" for layer in layers}
 
 
-def test_a_layer_knows_the_others_through_the_bucket(team: Team) -> None:
+def test_a_layer_reads_the_outputs_of_others_from_the_bucket(team: Team) -> None:
     table = team.emulator.client("dynamodb").describe_table(TableName=TABLE)["Table"]
     iam = team.emulator.client("iam")
 
     (name,) = iam.list_role_policies(RoleName=ROLE)["PolicyNames"]
-    document = iam.get_role_policy(RoleName=ROLE, PolicyName=name)["PolicyDocument"]
+    document: Any = iam.get_role_policy(RoleName=ROLE, PolicyName=name)["PolicyDocument"]
 
     resources = {one for statement in document["Statement"] for one in statement["Resource"]}
     assert {table["TableArn"], f"{table['TableArn']}/index/cached-at-index"} <= resources
 
 
-def test_a_run_beside_another_is_refused(team: Team) -> None:
+def test_a_second_run_at_the_same_time_is_refused(team: Team) -> None:
     base = team.stacks["shared-base"]
     lock = "shared/base/terraform.tfstate.tflock"
 
-    # A destroy asks before it destroys, and holds the lock while it waits for the answer.
+    # While `destroy` prompts for confirmation, it holds the lock.
     with base.waiting("destroy", "-no-color") as first:
         _read_until(first, "Enter a value:")
         assert lock in team.states()
         second = base.run("plan", "-input=false", "-no-color", accept=(1,))
-        said, _ = first.communicate("no\n", timeout=_PROMPT_SECONDS)
+        printed, _ = first.communicate("no\n", timeout=_PROMPT_SECONDS)
 
     assert "Error acquiring the state lock" in second
     assert "OperationTypeApply" in second
-    assert "Destroy cancelled" in said
+    assert "Destroy cancelled" in printed
     assert lock not in team.states()
 
 
 def _read_until(process: subprocess.Popen[str], text: str) -> None:
     assert process.stdout
-    said = b""
+    printed = b""
     give_up = time.monotonic() + _PROMPT_SECONDS
-    while text.encode() not in said:
+    while text.encode() not in printed:
         ready, _, _ = select.select([process.stdout], [], [], max(0, give_up - time.monotonic()))
         chunk = os.read(process.stdout.fileno(), 4096) if ready else b""
-        assert chunk, f"instead of {text!r} it said: {said.decode()}"
-        said += chunk
+        assert chunk, f"instead of {text!r} it printed: {printed.decode()}"
+        printed += chunk
 
 
 @pytest.fixture(scope="module")
-def role(team: Team) -> Credentials:
-    """Credentials of the function's role; around it there is something that it may not touch."""
+def function(team: Team) -> Emulator:
+    """Return the emulator as called by the function's role, beside resources of others."""
     secrets = team.emulator.client("secretsmanager")
     secrets.put_secret_value(SecretId=SECRET, SecretString="a key")
     secrets.create_secret(Name=OTHER, SecretString="another key")
@@ -132,14 +132,17 @@ def role(team: Team) -> Credentials:
     )
     role = team.emulator.client("iam").get_role(RoleName=ROLE)["Role"]["Arn"]
     given = team.emulator.client("sts").assume_role(RoleArn=role, RoleSessionName="test")
-    return Credentials(
-        access_key=given["Credentials"]["AccessKeyId"],
-        secret_key=given["Credentials"]["SecretAccessKey"],
-        session_token=given["Credentials"]["SessionToken"],
+    return team.emulator.called_by(
+        Credentials(
+            access_key=given["Credentials"]["AccessKeyId"],
+            secret_key=given["Credentials"]["SecretAccessKey"],
+            session_token=given["Credentials"]["SessionToken"],
+        )
     )
 
 
-Call = tuple[str, str, Mapping[str, Any]]
+Service = Literal["dynamodb", "iam", "logs", "s3", "secretsmanager", "ssm"]
+Call = tuple[Service, str, Mapping[str, Any]]
 
 ALLOWED: list[Call] = [
     ("dynamodb", "put_item", {"TableName": TABLE, "Item": ITEM}),
@@ -159,8 +162,8 @@ ALLOWED: list[Call] = [
     ("secretsmanager", "get_secret_value", {"SecretId": SECRET}),
 ]
 
-# What AWS allows and the emulator does not: it looks for GetParameters in a statement about
-# everything, and for the two of the log in one about the group, not about the streams in it.
+# Allowed by AWS, but not by the emulator: it evaluates GetParameters against the resource "*", and
+# the log actions against the log group instead of its streams.
 WRONGLY_DENIED: list[Call] = [
     ("ssm", "get_parameters", {"Names": ["/co2-analysis/shared/config/gemini/model"]}),
     ("logs", "create_log_stream", {"logGroupName": LOG, "logStreamName": "another-stream"}),
@@ -204,25 +207,25 @@ def _name(call: Call) -> str:
 
 
 @pytest.mark.parametrize("call", ALLOWED, ids=_name)
-def test_the_function_may(team: Team, role: Credentials, call: Call) -> None:
+def test_the_function_may(function: Emulator, call: Call) -> None:
     service, operation, parameters = call
 
-    getattr(team.emulator.client(service, role), operation)(**parameters)
+    getattr(function.client(service), operation)(**parameters)
 
 
 @pytest.mark.parametrize("call", DENIED, ids=_name)
-def test_the_function_may_not(team: Team, role: Credentials, call: Call) -> None:
+def test_the_function_may_not(function: Emulator, call: Call) -> None:
     service, operation, parameters = call
 
     with pytest.raises(ClientError, match="AccessDenied"):
-        getattr(team.emulator.client(service, role), operation)(**parameters)
+        getattr(function.client(service), operation)(**parameters)
 
 
 @pytest.mark.xfail(
-    raises=ClientError, reason="the emulator's gap; once it is mended, move the call to ALLOWED"
+    raises=ClientError, reason="a bug of the emulator; once fixed, move the call to ALLOWED"
 )
 @pytest.mark.parametrize("call", WRONGLY_DENIED, ids=_name)
-def test_the_function_may_but_not_here(team: Team, role: Credentials, call: Call) -> None:
+def test_the_function_may_in_aws_only(function: Emulator, call: Call) -> None:
     service, operation, parameters = call
 
-    getattr(team.emulator.client(service, role), operation)(**parameters)
+    getattr(function.client(service), operation)(**parameters)

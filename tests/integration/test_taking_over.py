@@ -1,7 +1,7 @@
-"""Taking over what exists: nothing is replaced, nothing is lost, and a second plan is empty.
+"""Adoption of existing resources: none is replaced, no data is lost, and a second plan is empty.
 
-The environment has no frontend: base, storage and compute stand without it. The tests share what
-the first one applied and run in the order in which they stand here.
+The environment has no frontend: base, storage and compute do not depend on it. The tests share one
+applied environment and depend on their order.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.integration
 
 @dataclass(frozen=True, kw_only=True)
 class Adoption:
-    """An account that was used before, Terraform on each layer, and its first plan of each."""
+    """An account with existing resources, Terraform on each layer, and the first plan of each."""
 
     home: Path
     installation: Installation
@@ -55,7 +55,7 @@ def adoption(
 ) -> Iterator[Adoption]:
     home = tmp_path_factory.mktemp("adoption")
     with running_emulator(home) as emulator:
-        settings = _settings(home, secret_arn=_make_what_exists(emulator))
+        settings = _settings(home, secret_arn=_create_resources(emulator))
         stacks = synthesize(
             "adopted", settings=settings, output=home / "cdktf.out", port=emulator.ports.emulator
         )
@@ -74,7 +74,7 @@ def adoption(
 
 
 def _settings(home: Path, *, secret_arn: str) -> Path:
-    """Return a folder with the variant's file, which names the secret that was just made."""
+    """Return a folder with the variant's settings file, with the ARN of the created secret."""
     text = (VARIANTS / "adopted.toml").read_text(encoding="utf-8")
     (line,) = (line for line in text.splitlines() if line.startswith("gemini_secret"))
     folder = home / "environments"
@@ -84,8 +84,8 @@ def _settings(home: Path, *, secret_arn: str) -> Path:
     return folder
 
 
-def _make_what_exists(emulator: Emulator) -> str:
-    """Make what a team may have had before, with data in it; return the secret's ARN."""
+def _create_resources(emulator: Emulator) -> str:
+    """Create the resources to adopt, with data in them; return the secret's ARN."""
     dynamodb, s3 = emulator.client("dynamodb"), emulator.client("s3")
     dynamodb.create_table(
         TableName=TABLE,
@@ -150,7 +150,7 @@ def _first_plan_applied(terraform: Terraform) -> list[dict[str, Any]]:
     return changes
 
 
-def test_what_exists_is_imported_and_nothing_else(adoption: Adoption) -> None:
+def test_only_the_existing_resources_are_imported(adoption: Adoption) -> None:
     imported = {
         change["address"]
         for changes in adoption.plans.values()
@@ -170,7 +170,7 @@ def test_the_first_plan_destroys_and_replaces_nothing(adoption: Adoption) -> Non
     assert {address for address in adoption.wanted if "create" in actions[address]} == set()
 
 
-def test_a_second_plan_finds_nothing_to_do(adoption: Adoption) -> None:
+def test_a_second_plan_is_empty(adoption: Adoption) -> None:
     pending = [terraform.pending_changes() for terraform in adoption.layers.values()]
     assert not any(pending), "\n".join(said for one in pending for said in one.values())
 
@@ -186,7 +186,7 @@ def test_the_data_is_still_there(adoption: Adoption) -> None:
     assert kept == "the key"
 
 
-def test_what_was_adopted_is_as_the_settings_want_it(adoption: Adoption) -> None:
+def test_adopted_resources_conform_to_the_settings(adoption: Adoption) -> None:
     client = adoption.emulator.client
     found = client("dynamodb").query(
         TableName=TABLE,
@@ -207,7 +207,7 @@ def test_the_section_can_be_removed_afterwards(adoption: Adoption) -> None:
     stacks = synthesize(
         "adopted",
         settings=file.parent,
-        # Its stacks find the same state: the way there is relative, and as long as before.
+        # The path of the state is relative, and this folder has the depth of the first.
         output=adoption.home / "without",
         port=adoption.emulator.ports.emulator,
     )
@@ -216,7 +216,7 @@ def test_the_section_can_be_removed_afterwards(adoption: Adoption) -> None:
         layers["storage"].run("init", "-input=false", "-no-color")
         pending = layers["storage"].pending_changes()
 
-    # Only that it need not be written over any more.
+    # Only the permission to overwrite the parameter goes.
     assert pending.keys() == {"aws_ssm_parameter.cache_table_name"}
     assert "overwrite" in pending["aws_ssm_parameter.cache_table_name"]
     assert "0 to add, 1 to change, 0 to destroy" in pending["aws_ssm_parameter.cache_table_name"]

@@ -1,4 +1,4 @@
-"""Terraform and the real provider accept every stack that can be synthesized."""
+"""Terraform and the real provider accept every synthesized stack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from modules.settings import Settings
-from tests.integration.terraform import VARIANTS, Installation, Stack
+from ops.local.terraform.stacks import Stack
+from tests.integration.terraform import VARIANTS, Installation
 
 pytestmark = pytest.mark.integration
 
@@ -21,8 +22,8 @@ pytestmark = pytest.mark.integration
 def test_every_stack_is_valid(
     installation: Installation, stacks: dict[str, Stack], tmp_path: Path
 ) -> None:
-    # As modules of one configuration the stacks share the start of the provider, which takes most
-    # of the time. Terraform then ignores where their states are.
+    # As modules of one configuration the stacks share one start of the provider, which takes most
+    # of the time. Terraform ignores the backends of modules.
     calls = {
         stack.name: {"source": os.path.relpath(stack.folder, tmp_path)} for stack in stacks.values()
     }
@@ -30,11 +31,11 @@ def test_every_stack_is_valid(
 
     with installation.running(tmp_path) as terraform:
         terraform.run("init", "-backend=false", "-input=false", "-no-color")
-        said = terraform.run("validate", "-json", accept=(0, 1))
+        printed = terraform.run("validate", "-json", accept=(0, 1))
 
     errors = [
         _readable(diagnostic)
-        for diagnostic in json.loads(said)["diagnostics"]
+        for diagnostic in json.loads(printed)["diagnostics"]
         if diagnostic["severity"] == "error"
     ]
     assert not errors, "\n".join(errors)
@@ -47,7 +48,7 @@ def _readable(diagnostic: Mapping[str, Any]) -> str:
 
 
 def test_the_variants_use_every_setting() -> None:
-    """A new setting belongs into a variant, so that the test above sees what it leads to."""
+    """A new setting must be used in a variant, so that the test above covers its resources."""
     chosen = {
         path
         for file in VARIANTS.glob("*.toml")

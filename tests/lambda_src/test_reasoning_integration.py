@@ -8,7 +8,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from reasoning import handler as handler_module
@@ -26,6 +26,8 @@ from tests.lambda_src.builders import LogLines, aws_client, entry, json_body, ke
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reasoning.responses import LambdaResponse
 
     from testing.emulator import Emulator
@@ -74,11 +76,10 @@ class Deployment:
     def set_key(self, value: str) -> None:
         self.secrets_manager.put_secret_value(SecretId=self.secret, SecretString=value)
 
-    def item(self) -> dict[str, dict[str, str]] | None:
-        found: dict[str, dict[str, str]] | None = self.dynamodb.get_item(
-            TableName=self.table, Key={"cache_key": {"S": KEY}}
-        ).get("Item")
-        return found
+    def item(self) -> Mapping[str, Any] | None:
+        return self.dynamodb.get_item(TableName=self.table, Key={"cache_key": {"S": KEY}}).get(
+            "Item"
+        )
 
     def set_attribute(self, name: str, value: dict[str, str]) -> None:
         self.dynamodb.update_item(

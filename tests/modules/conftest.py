@@ -16,7 +16,7 @@ from modules.settings import Settings
 from tests.modules.terraform_json import Stack
 
 VARIANTS = Path(__file__).resolve().parents[1] / "integration" / "environments"
-SHIPPED = ("dev", "local", "prod", "staging")
+SHIPPED = tuple(environments.names())
 
 Synthesize = Callable[..., dict[str, Stack]]
 

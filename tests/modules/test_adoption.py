@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules import adoption, environments
-from modules.catalogue import PARAMETERS
+from modules.catalogue import BUCKETS, PARAMETERS
 from modules.naming import Naming
 from modules.problems import InputError, Problem
 from modules.schema.reader import structure
@@ -20,6 +20,7 @@ from tests.modules.conftest import Synthesize
 from tests.modules.terraform_json import Stack, mapping, sequence
 
 ESTATE = Path(__file__).parents[1] / "integration" / "environments" / "estate.toml"
+_UNIT = Naming(environment="unit")
 SECRET = (
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:co2-analysis-unit-gemini-api-key-a1B2c3"
 )
@@ -36,7 +37,10 @@ billing = "on-demand"
 def estate(synthesized: Synthesize) -> dict[str, Stack]:
     """An environment of which everything exists."""
     text = ESTATE.read_text(encoding="utf-8").replace("analysis/estate", "analysis/unit")
-    return synthesized(tomllib.loads(text))
+    document = tomllib.loads(text)
+    document["adopt"] |= {bucket.adopt: list(bucket.parts) for bucket in BUCKETS}
+    document["adopt"]["parameters"] = [_UNIT.parameter(row) for row in PARAMETERS]
+    return synthesized(document)
 
 
 def _imports(stack: Stack) -> dict[str, str]:
@@ -131,7 +135,7 @@ def _problems(adopt: Mapping[str, object], extra: str = "") -> list[Problem]:
          "buckets.access_logs_days"),
         ({"access_log_bucket": ["bucket", "cors"]}, "[buckets]\naccess_logs_days = 9",
          "adopt.access_log_bucket[1]", "write one of"),
-        ({"origin_access_control": "oac"}, "", "adopt.origin_access_control", "CloudFront gave"),
+        ({"origin_access_control": "oac"}, "", "adopt.origin_access_control", "from CloudFront"),
         ({"gemini_secret": "co2-analysis-unit-gemini-api-key"}, "", "adopt.gemini_secret", "ARN"),
         ({"function_url": True}, "", "adopt.function_url", "function = true"),
         ({"parameters": ["co2"]}, "", "adopt.parameters[0]", "path"),
@@ -172,9 +176,6 @@ def test_what_belongs_to_another_environment_is_not_adopted(
         return
     with pytest.raises(InputError, match=says):
         environments.load(folder=tmp_path)
-
-
-_UNIT = Naming(environment="unit")
 
 
 @settings(max_examples=50)

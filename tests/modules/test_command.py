@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modules import environments
 from modules.command import EXIT_BAD_INPUT, main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,18 +58,18 @@ def test_environment_variables_choose_what_options_do_not(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "settings", "says"),
     [
-        (("--env", "pord"), None, ["pord", "dev, local, prod, staging"]),
+        (("--env", "pord"), None, ["pord", ", ".join(environments.names())]),
         (("--layer", "stroage"), None, ["stroage", "base, storage, compute, frontend"]),
-        (("--env", "local", "--layer", "frontend"), None, ["frontend", "none of the chosen"]),
-        (("--env", "dev", "--layer", "monitoring"), None, ["monitoring", "none of the chosen"]),
-        (("--local-port", "http"), None, ["http", "whole number"]),
+        (("--env", "local", "--layer", "frontend"), None, ["frontend", "none of the selected"]),
+        (("--env", "dev", "--layer", "monitoring"), None, ["monitoring", "none of the selected"]),
+        (("--local-port", "http"), None, ["http", "integer"]),
         (("--env", "pord", "--layer", "x"), None, ["pord", "--layer"]),
         ((), GOOD + "\n[tabel]\n", ["dev.toml", "tabel", '"table"']),
         ((), GOOD.replace("retain = false", ""), ["retain", "required"]),
         ((), GOOD.replace("retain = false", "retain = true"), ["point_in_time_recovery"]),
         ((), GOOD.replace('["*"]', '["example"]'), ["cors_origins[0]", "origin URL"]),
         ((), GOOD.replace("[state.s3]", "[state.s3]\nbucket='UPPER'"), ["state.s3.bucket"]),
-        ((), "not toml", ["dev.toml", "no TOML"]),
+        ((), "not toml", ["dev.toml", "not valid TOML"]),
     ],
 )
 def test_bad_input_is_one_message_and_writes_nothing(

@@ -18,9 +18,13 @@ billing = "on-demand"
 """
 
 
-def test_without_a_wish_the_local_environment_is_left_out() -> None:
-    assert [e.naming.environment for e in environments.load()] == ["dev", "prod", "staging"]
-    assert [e.naming.environment for e in environments.load(["local"])] == ["local"]
+def test_an_environment_on_a_local_aws_is_left_out_by_default(tmp_path: Path) -> None:
+    for name, text in (("one", GOOD), ("two", GOOD), ("local", f"{GOOD}[local_aws]\n")):
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    loaded = environments.load(folder=tmp_path)
+    assert [e.naming.environment for e in loaded] == ["one", "two"]
+    (local,) = environments.load(["local"], folder=tmp_path)
+    assert local.naming.environment == "local"
 
 
 def test_the_local_port_moves_both_endpoints() -> None:
@@ -46,7 +50,7 @@ def test_a_new_file_is_a_new_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "text", "says"),
     [
-        ("demo.toml", "region = ", "no TOML"),
+        ("demo.toml", "region = ", "not valid TOML"),
         ("Demo.toml", GOOD, "lower-case"),
         ("a--b.toml", GOOD, "single hyphens"),
         ("demo.toml", f'{GOOD}[buckets]\nsuffix = "{"x" * 60}"', "S3 allows 63"),

@@ -1,24 +1,25 @@
-"""Each environment's stacks hold what tests/inventories says, no more and no less."""
+"""Each environment's stacks hold exactly what tests/inventories lists."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.modules.conftest import SHIPPED
+from modules import environments
+from tests.inventories.regenerate import INVENTORIES, with_counts
 from tests.modules.terraform_json import Stack, assert_contains
 
-INVENTORIES = Path(__file__).parent.parent / "inventories"
+REMEDY = "if the change is intended, run `make inventories` and review the diff"
 
 
-@pytest.mark.parametrize("environment", SHIPPED)
+@pytest.mark.parametrize("environment", environments.names())
 def test_stacks_match_the_inventory(environment: str, shipped: dict[str, Stack]) -> None:
-    inventory = yaml.safe_load((INVENTORIES / f"{environment}.yaml").read_text(encoding="utf-8"))
+    path = INVENTORIES / f"{environment}.yaml"
+    assert path.exists(), f"{path.name} is missing; {REMEDY}"
+    inventory = yaml.safe_load(path.read_text(encoding="utf-8"))
     for layer, expected in inventory.items():
         stack = shipped[f"{environment}-{layer}"]
-        assert stack.counts() == expected["resources"], stack.name
+        assert stack.counts() == expected["resources"], f"{stack.name}: {REMEDY}"
         for address, values in expected["values"].items():
             assert_contains(stack.resource(address), values, f"{stack.name}: {address}")
 
@@ -29,4 +30,40 @@ def test_there_is_an_inventory_of_every_stack(shipped: dict[str, Stack]) -> None
         for path in INVENTORIES.glob("*.yaml")
         for layer in yaml.safe_load(path.read_text(encoding="utf-8"))
     }
-    assert described == set(shipped)
+    assert described == set(shipped), REMEDY
+
+
+def test_new_counts_leave_what_was_written_by_hand() -> None:
+    by_hand = """\
+  values:
+    # Why it matters.
+    aws_s3_bucket.logs:
+      bucket: logs
+"""
+    old = f"""\
+# Head.
+base:
+  resources:
+    aws_iam_role: 1
+    aws_s3_bucket: 3
+{by_hand}
+monitoring:
+  resources:
+    aws_kms_key: 1
+  values: {{}}
+"""
+    new = f"""\
+# Head.
+base:
+  resources:
+    aws_kms_key: 1
+    aws_s3_bucket: 2
+{by_hand}
+compute:
+  resources:
+    aws_iam_role: 1
+  values: {{}}
+"""
+    counts = {"base": {"aws_s3_bucket": 2, "aws_kms_key": 1}, "compute": {"aws_iam_role": 1}}
+    assert with_counts(old, counts) == new
+    assert with_counts(new, counts) == new

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from modules.catalogue import BUCKETS
+from modules.naming import Naming
 from tests.modules.terraform_json import Json, Stack, mapping
 
 # A service that has no narrower resource for an action; everything else must name one.
@@ -84,23 +86,24 @@ def test_data_buckets_are_read_by_cloudfront_alone(shipped: dict[str, Stack]) ->
 
 
 ACCOUNT = "${data.aws_caller_identity.current.account_id}"
-DATA_BUCKETS = [
-    "arn:aws:s3:::co2-analysis-prod-static-website",
-    "arn:aws:s3:::co2-analysis-prod-geojson-data",
+LOGGED = [
+    f"arn:aws:s3:::{Naming(environment='prod').bucket(bucket)}"
+    for bucket in BUCKETS
+    if bucket.logged
 ]
 
 
 @pytest.mark.parametrize(
     ("sid", "writer", "folder", "source"),
     [
-        ("AllowLogDelivery", "logging.s3.amazonaws.com", "*", DATA_BUCKETS),
+        ("AllowLogDelivery", "logging.s3.amazonaws.com", "*", LOGGED),
         (
             "AllowEdgeLogDelivery",
             "delivery.logs.amazonaws.com",
             "distribution/*",
             f"arn:aws:logs:us-east-1:{ACCOUNT}:delivery-source:co2-analysis-prod-distribution-logs",
         ),
-        ("AllowAnalyticsReports", "s3.amazonaws.com", "analytics/*", DATA_BUCKETS),
+        ("AllowAnalyticsReports", "s3.amazonaws.com", "analytics/*", LOGGED),
     ],
 )
 def test_what_is_logged_is_written_by_one_service_for_one_source(

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.catalogue import ACCESS_LOGS, Layer
+from modules.catalogue import GEOJSON, STATIC_WEBSITE, Layer
 from modules.naming import Naming
 
 PROD = Naming(environment="prod")
@@ -15,8 +15,8 @@ PROD = Naming(environment="prod")
 
 def test_resource_names_follow_the_contract() -> None:
     assert PROD.cache_table == "co2-analysis-prod-cache"
-    assert PROD.static_website_bucket == "co2-analysis-prod-static-website"
-    assert PROD.geojson_bucket == "co2-analysis-prod-geojson-data"
+    assert PROD.bucket(STATIC_WEBSITE) == "co2-analysis-prod-static-website"
+    assert PROD.bucket(GEOJSON) == "co2-analysis-prod-geojson-data"
     assert PROD.function == "co2-analysis-prod-reasoning-function"
     assert PROD.execution_role == "co2-analysis-prod-lambda-execution-role"
     assert PROD.gemini_secret == "co2-analysis-prod-gemini-api-key"
@@ -24,7 +24,7 @@ def test_resource_names_follow_the_contract() -> None:
 
 def test_a_suffix_reaches_the_buckets_and_nothing_else() -> None:
     suffixed = Naming(environment="prod", bucket_suffix="123456789012")
-    assert suffixed.geojson_bucket == "co2-analysis-prod-geojson-data-123456789012"
+    assert suffixed.bucket(GEOJSON) == "co2-analysis-prod-geojson-data-123456789012"
     assert suffixed.state_bucket.endswith("-123456789012")
     assert suffixed.cache_table == PROD.cache_table
 
@@ -39,8 +39,7 @@ def test_names_without_a_problem_are_ones_that_aws_takes(
     naming = Naming(environment=environment, bucket_suffix=suffix)
     if any(True for _ in naming.problems()):
         return
-    for bucket in (naming.static_website_bucket, naming.geojson_bucket, naming.bucket(ACCESS_LOGS),
-                   naming.state_bucket):  # fmt: skip
+    for bucket in (*naming.buckets.values(), naming.state_bucket):
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
     assert len(naming.function) <= 64
     assert len(naming.execution_role) <= 64

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from modules.catalogue import BUCKETS
 from tests.modules.terraform_json import Json, Stack, mapping, sequence
 
 Synthesized = Callable[..., dict[str, Stack]]
@@ -141,8 +142,9 @@ class TestReplication:
         statements = policies["aws_iam_role_policy.replication_rights.policy"]
         write = next(s for s in statements if s["Sid"] == "WriteCopies")
         assert write["Resource"] == [
-            "${aws_s3_bucket.static_website_replica.arn}/*",
-            "${aws_s3_bucket.geojson_replica.arn}/*",
+            f"${{aws_s3_bucket.{bucket.id}_replica.arn}}/*"
+            for bucket in BUCKETS
+            if bucket.replicated
         ]
         for statement in statements:
             if statement["Sid"] != "WriteCopies":

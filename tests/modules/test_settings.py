@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.problems import Problem
@@ -39,7 +39,7 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd
 OTHER_REGION = CERTIFICATE.replace("us-east-1", "eu-west-1")
 
 
-def _changed(path: str, value: object) -> dict[str, object]:
+def changed(path: str, value: object) -> dict[str, object]:
     """GOOD with one value replaced, or removed where ``value`` is None."""
     document = deepcopy(dict(GOOD))
     section: dict[str, object] = document
@@ -58,134 +58,162 @@ def _problems(document: Mapping[str, object]) -> dict[str, Problem]:
 
 
 def test_good_settings_have_no_problem() -> None:
-    settings, problems = structure(Settings, GOOD)
+    good, problems = structure(Settings, GOOD)
     assert problems == []
-    assert settings.table.capacity is not None
-    assert settings.table.capacity.read == 5
-    assert settings.table.autoscaling is not None
-    assert settings.table.autoscaling.target_percent == 70
+    assert good.table.capacity is not None
+    assert good.table.capacity.read == 5
+    assert good.table.autoscaling is not None
+    assert good.table.autoscaling.target_percent == 70
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "field", "says"),
-    [
-        ("retian", True, "retian", '"retain"'),
-        ("table.billling", "on-demand", "table.billling", '"billing"'),
-        ("table.billing", "on-demnd", "table.billing", '"on-demand"'),
-        ("region", None, "region", "required"),
-        ("table.capacity.read", None, "table.capacity.read", "required"),
-        ("region", "us-east", "region", "Region"),
-        ("region", 5, "region", "text"),
-        ("retain", "yes", "retain", "true or false"),
-        ("retain", 1, "retain", "true or false"),
-        ("table.capacity.read", True, "table.capacity.read", "whole number"),
-        ("table.capacity.read", 0, "table.capacity.read", "1 to 40000"),
-        ("table.capacity.read", 40_001, "table.capacity.read", "1 to 40000"),
-        ("table.capacity", 5, "table.capacity", "section"),
-        ("table.capacity", None, "table.capacity", "capacity"),
-        ("table.autoscaling.minimum", 51, "table.autoscaling.minimum", "above"),
-        ("table.capacity.write", 60, "table.capacity.write", "autoscaling"),
-        ("table.on_demand_limit", {"read": 1, "write": 1}, "table.on_demand_limit", "billing"),
-        ("table.point_in_time_recovery", False, "table.point_in_time_recovery", "retain"),
-        ("buckets.versioning", False, "buckets.versioning", "retain"),
-        ("buckets.suffix", "My_Team", "buckets.suffix", "bucket name"),
-        ("buckets.cors_origins", ["app.example.org"], "buckets.cors_origins[0]", "origin URL"),
-        ("buckets.cors_origins", ["https://a.org/path"], "buckets.cors_origins[0]", "origin URL"),
-        ("buckets.cors_origins", ["http://a.org"], "buckets.cors_origins[0]", "origin URL"),
-        ("buckets.cors_origins", ["*", "https://a.org"], "buckets.cors_origins", "only look"),
-        ("buckets.cors_origins", "https://a.org", "buckets.cors_origins", "list"),
-        ("function.cors_origins", ["http://a.org"], "function.cors_origins[0]", "origin URL"),
-        ("function.cors_origins", ["*", "https://a.org"], "function.cors_origins", "only look"),
-        ("cache.namespace", "", "cache.namespace", "letters"),
-        ("cache.namespace", "a b", "cache.namespace", "letters"),
-        ("buckets.lifecycle.expire_replaced_days", 31, None, ""),
-        ("buckets.lifecycle.archive_replaced_days", 400, "buckets.lifecycle.expire_replaced_days",
-         "archived"),
-        ("state.local", {}, "state", "exactly one"),
-        ("state", {}, "state", "exactly one"),
-        ("state.s3.bucket", "A", "state.s3.bucket", "lower-case"),
-        ("state.s3.bucket", "b" * 64, "state.s3.bucket", "63"),
-        ("account_id", "1234", "account_id", "12 digits"),
-        ("origin_identity", False, "origin_identity", "oai"),
-        ("function.log_retention_days", 8, "function.log_retention_days", "write one of"),
-        ("function.timeout_seconds", 30, "function.timeout_seconds", "2 to 29"),
-        ("function.timeout_seconds", 20, "gemini.timeout_seconds", "shorter"),
-        ("gemini.endpoint", "http://gemini.example.org", "gemini.endpoint", "origin URL"),
-        ("local_aws.port", 80, "local_aws.port", "1024"),
-        ("frontend.domain", {"names": ["a.org"]}, "frontend.domain.certificate_arn", "required"),
-        ("frontend.domain", {"names": ["a.org"], "certificate_arn": OTHER_REGION},
-         "frontend.domain.certificate_arn", "us-east-1"),
-        ("frontend.domain", {"names": [], "certificate_arn": CERTIFICATE},
-         "frontend.domain.names", "at least one"),
-        ("frontend.domain", {"names": ["a b"], "certificate_arn": CERTIFICATE},
-         "frontend.domain.names[0]", "host name"),
-        ("frontend.countries", {"rule": "only", "codes": ["Germany"]},
-         "frontend.countries.codes[0]", "ISO 3166"),
-        ("frontend.countries", {"rule": "only", "codes": []}, "frontend.countries.codes", "no one"),
-        ("frontend.content_security_policy", "a\nb", "frontend.content_security_policy", "header"),
-        ("frontend.web_acl_arn", ACL.replace("us-east-1", "eu-west-1"), "frontend.web_acl_arn",
-         "us-east-1"),
-        ("frontend.web_acl_arn", ACL.replace("global", "regional"), "frontend.web_acl_arn",
-         "CloudFront"),
-        ("frontend", {"web_acl_arn": ACL, "firewall": {}}, "frontend.web_acl_arn", "keep one"),
-        ("frontend.firewall", {"rate_limit": 9}, "frontend.firewall.rate_limit", "10 to"),
-        ("buckets", {"replication": {"region": "eu-west-1"}, "versioning": False},
-         ("buckets.versioning", "buckets.replication"), "versioning = true"),
-        ("buckets.replication", {"region": "us-east-1"}, "buckets.replication.region", "another"),
-        ("buckets", {"object_lock": {"mode": "governance", "days": 1}, "versioning": False},
-         ("buckets.versioning", "buckets.object_lock"), "versioning = true"),
-        ("buckets.object_lock", {"mode": "legal", "days": 1}, "buckets.object_lock.mode",
-         "governance"),
-        ("buckets.analytics", True, "buckets.analytics", "access_logs_days"),
-        ("buckets.cors_headers", ["X Y"], "buckets.cors_headers[0]", "header"),
-        ("table.replicas", ["eu-west-1"], None, ""),
-        ("table.replicas", ["us-east-1"], "table.replicas", "once"),
-        ("table.replicas", ["eu-west-1", "eu-west-1"], "table.replicas", "once"),
-        ("table", {"billing": "provisioned", "capacity": {"read": 5, "write": 5},
-                   "point_in_time_recovery": True, "replicas": ["eu-west-1"]},
-         "table.replicas", "autoscaling"),
-        ("function.provisioned_concurrency", 1, "function.provisioned_concurrency", "alias"),
-        ("function", {"provisioned_concurrency": 9, "reserved_concurrency": 8, "alias": "live"},
-         "function.provisioned_concurrency", "reserve more"),
-        ("function.reserved_concurrency", 901, "function.reserved_concurrency", "at most 900"),
-        ("function", {"reserved_concurrency": 901, "account_concurrency": 1001}, None, ""),
-        ("function.alias", "12", "function.alias", "not only digits"),
-        ("monitoring.emails", ["operators"], "monitoring.emails[0]", "e-mail"),
-        ("monitoring.monthly_budget_usd", 10, "monitoring.monthly_budget_usd", "emails"),
-        ("monitoring.slow_function_seconds", 28, "monitoring.slow_function_seconds", "shorter"),
-    ],
-)  # fmt: skip
+# A setting, its new value, the fields that are reported, and a part of the message.
+Row = tuple[str, object, str | tuple[str, ...], str]
+
+INVALID: list[Row] = [
+    ("retian", True, "retian", '"retain"'),
+    ("table.billling", "on-demand", "table.billling", '"billing"'),
+    ("table.billing", "on-demnd", "table.billing", '"on-demand"'),
+    ("region", None, "region", "required"),
+    ("table.capacity.read", None, "table.capacity.read", "required"),
+    ("region", "us-east", "region", "Region"),
+    ("region", "us-east-1\n", "region", "Region"),
+    ("region", 5, "region", "string"),
+    ("retain", "yes", "retain", "true or false"),
+    ("retain", 1, "retain", "true or false"),
+    ("table.capacity.read", True, "table.capacity.read", "integer"),
+    ("table.capacity.read", 5.5, "table.capacity.read", "integer"),
+    ("table.capacity.read", 0, "table.capacity.read", "1 to 40000"),
+    ("table.capacity.read", 40_001, "table.capacity.read", "1 to 40000"),
+    ("table.capacity", 5, "table.capacity", "table"),
+    ("buckets.suffix", "My_Team", "buckets.suffix", "bucket name"),
+    ("buckets.cors_origins", ["app.example.org"], "buckets.cors_origins[0]", "origin URL"),
+    ("buckets.cors_origins", ["https://a.org/path"], "buckets.cors_origins[0]", "origin URL"),
+    ("buckets.cors_origins", ["https://a.org:65536"], "buckets.cors_origins[0]", "origin URL"),
+    ("buckets.cors_origins", ["https://-a.org"], "buckets.cors_origins[0]", "origin URL"),
+    ("buckets.cors_origins", ["http://a.org"], "buckets.cors_origins[0]", "origin URL"),
+    ("buckets.cors_origins", "https://a.org", "buckets.cors_origins", "list"),
+    ("buckets.cors_origins", [1], "buckets.cors_origins", "list"),
+    ("function.cors_origins", ["http://a.org"], "function.cors_origins[0]", "origin URL"),
+    ("cache.namespace", "", "cache.namespace", "letters"),
+    ("cache.namespace", "a b", "cache.namespace", "letters"),
+    ("state.s3.bucket", "A", "state.s3.bucket", "lower-case"),
+    ("state.s3.bucket", "b" * 64, "state.s3.bucket", "63"),
+    ("account_id", "1234", "account_id", "12 digits"),
+    ("account_id", "\uff11" * 12, "account_id", "12 digits"),
+    ("function.log_retention_days", 8, "function.log_retention_days", "write one of"),
+    ("function.timeout_seconds", 30, "function.timeout_seconds", "2 to 29"),
+    ("gemini.endpoint", "http://gemini.example.org", "gemini.endpoint", "origin URL"),
+    ("gemini.endpoint", "*", "gemini.endpoint", "origin URL"),
+    ("local_aws.port", 80, "local_aws.port", "1024"),
+    ("frontend.domain", {"names": ["a.org"]}, "frontend.domain.certificate_arn", "required"),
+    ("frontend.domain", {"names": ["a.org"], "certificate_arn": OTHER_REGION},
+     "frontend.domain.certificate_arn", "us-east-1"),
+    ("frontend.domain", {"names": [], "certificate_arn": CERTIFICATE},
+     "frontend.domain.names", "at least one"),
+    ("frontend.domain", {"names": ["a b"], "certificate_arn": CERTIFICATE},
+     "frontend.domain.names[0]", "host name"),
+    ("frontend.countries", {"rule": "only", "codes": ["Germany"]},
+     "frontend.countries.codes[0]", "ISO 3166"),
+    ("frontend.countries", {"rule": "only", "codes": []}, "frontend.countries.codes",
+     "at least one"),
+    ("frontend.countries", {"codes": ["DE"]}, "frontend.countries.rule", "`except`"),
+    ("frontend.content_security_policy", "a\nb", "frontend.content_security_policy", "header"),
+    ("frontend.web_acl_arn", ACL.replace("us-east-1", "eu-west-1"), "frontend.web_acl_arn",
+     "us-east-1"),
+    ("frontend.web_acl_arn", ACL.replace("global", "regional"), "frontend.web_acl_arn",
+     "CloudFront"),
+    ("frontend.firewall", {"rate_limit": 9}, "frontend.firewall.rate_limit", "10 to"),
+    ("buckets.object_lock", {"mode": "legal", "days": 1}, "buckets.object_lock.mode",
+     "governance"),
+    ("buckets.cors_headers", ["X Y"], "buckets.cors_headers[0]", "header"),
+    ("function.alias", "12", "function.alias", "not only digits"),
+    ("monitoring.emails", ["operators"], "monitoring.emails[0]", "e-mail"),
+    ("adopt.geojson_bucket", ["polcy"], "adopt.geojson_bucket[0]", '"policy"'),
+]  # fmt: skip
+
+# Settings that are valid alone and contradict each other: beyond what JSON Schema expresses.
+CONTRADICTIONS: list[Row] = [
+    ("table.capacity", None, "table.capacity", "capacity"),
+    ("table.autoscaling.minimum", 51, "table.autoscaling.minimum", "above"),
+    ("table.capacity.write", 60, "table.capacity.write", "autoscaling"),
+    ("table.on_demand_limit", {"read": 1, "write": 1}, "table.on_demand_limit", "billing"),
+    ("table.point_in_time_recovery", False, "table.point_in_time_recovery", "retain"),
+    ("buckets.versioning", False, "buckets.versioning", "retain"),
+    ("buckets.cors_origins", ["*", "https://a.org"], "buckets.cors_origins", "every origin"),
+    ("function.cors_origins", ["*", "https://a.org"], "function.cors_origins", "every origin"),
+    ("buckets.lifecycle.archive_replaced_days", 400, "buckets.lifecycle.expire_replaced_days",
+     "archived"),
+    ("state.local", {}, "state", "exactly one"),
+    ("state", {}, "state", "exactly one"),
+    ("origin_identity", False, "origin_identity", "oai"),
+    ("function.timeout_seconds", 20, "gemini.timeout_seconds", "shorter"),
+    ("frontend", {"web_acl_arn": ACL, "firewall": {}}, "frontend.web_acl_arn", "keep one"),
+    ("buckets", {"replication": {"region": "eu-west-1"}, "versioning": False},
+     ("buckets.versioning", "buckets.replication"), "versioning = true"),
+    ("buckets.replication", {"region": "us-east-1"}, "buckets.replication.region", "another"),
+    ("buckets", {"object_lock": {"mode": "governance", "days": 1}, "versioning": False},
+     ("buckets.versioning", "buckets.object_lock"), "versioning = true"),
+    ("buckets.analytics", True, "buckets.analytics", "access_logs_days"),
+    ("table.replicas", ["us-east-1"], "table.replicas", "once"),
+    ("table.replicas", ["eu-west-1", "eu-west-1"], "table.replicas", "once"),
+    ("table", {"billing": "provisioned", "capacity": {"read": 5, "write": 5},
+               "point_in_time_recovery": True, "replicas": ["eu-west-1"]},
+     "table.replicas", "autoscaling"),
+    ("function.provisioned_concurrency", 1, "function.provisioned_concurrency", "alias"),
+    ("function", {"provisioned_concurrency": 9, "reserved_concurrency": 8, "alias": "live"},
+     "function.provisioned_concurrency", "reserve more"),
+    ("function.reserved_concurrency", 901, "function.reserved_concurrency", "at most 900"),
+    ("monitoring.monthly_budget_usd", 10, "monitoring.monthly_budget_usd", "emails"),
+    ("monitoring.slow_function_seconds", 28, "monitoring.slow_function_seconds", "shorter"),
+    ("adopt.access_log_bucket", ["bucket"], "adopt.access_log_bucket", "access_logs_days"),
+]  # fmt: skip
+
+# At a limit, on its right side.
+VALID: list[tuple[str, object]] = [
+    ("buckets.lifecycle.expire_replaced_days", 31),
+    ("buckets.cors_origins", ["https://a.org:65535", "http://localhost:8080", "http://[::1]"]),
+    ("table.replicas", ["eu-west-1"]),
+    ("function", {"reserved_concurrency": 901, "account_concurrency": 1001}),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "field", "says"), INVALID + CONTRADICTIONS)
 def test_a_wrong_setting_is_reported_with_its_field(
-    path: str, value: object, field: str | tuple[str, ...] | None, says: str
+    path: str, value: object, field: str | tuple[str, ...], says: str
 ) -> None:
-    found = _problems(_changed(path, value))
-    fields = (field,) if isinstance(field, str) else field or ()
-    assert set(found) == set(fields)
-    for name in fields:
+    found = _problems(changed(path, value))
+    names = (field,) if isinstance(field, str) else field
+    assert set(found) == set(names)
+    for name in names:
         assert says in f"{found[name].reason} {found[name].remedy}"
         assert found[name].remedy
 
 
+@pytest.mark.parametrize(("path", "value"), VALID)
+def test_a_limit_itself_is_valid(path: str, value: object) -> None:
+    assert _problems(changed(path, value)) == {}
+
+
 def test_a_url_is_not_adopted_for_an_alias() -> None:
-    document = _changed("adopt", {"function": True, "function_url": True})
+    document = changed("adopt", {"function": True, "function_url": True})
     document["function"] = {"alias": "live"}
     assert set(_problems(document)) == {"adopt.function_url"}
 
 
 def test_locked_objects_and_a_destroy_that_deletes_all_do_not_go_together() -> None:
-    document = _changed("buckets.object_lock", {"mode": "compliance", "days": 30})
+    document = changed("buckets.object_lock", {"mode": "compliance", "days": 30})
     document["retain"] = False
     assert set(_problems(document)) == {"buckets.object_lock"}
 
 
 def test_all_mistakes_are_reported_together() -> None:
-    document = _changed("table.point_in_time_recovery", False)
+    document = changed("table.point_in_time_recovery", False)
     document["retian"] = True
     del document["region"]
     document["table"]["capacity"]["read"] = 0  # type: ignore[index]
     document["buckets"]["cors_origins"] = ["nowhere"]  # type: ignore[index]
     document["state"] = {}
-    # `retian` was meant for `retain`, so what contradicts `retain` is not judged.
+    # `retian` was probably meant as `retain`: cross-field errors with `retain` are suppressed.
     assert set(_problems(document)) == {
         "retian",
         "region",
@@ -196,7 +224,7 @@ def test_all_mistakes_are_reported_together() -> None:
 
 
 def test_a_contradiction_is_reported_beside_unrelated_mistakes() -> None:
-    document = _changed("table.point_in_time_recovery", False)
+    document = changed("table.point_in_time_recovery", False)
     document["function"] = {"memory": 5}
     assert set(_problems(document)) == {"table.point_in_time_recovery", "function.memory"}
 
@@ -213,6 +241,7 @@ _PATHS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(path=_PATHS, value=_VALUES)
 def test_no_document_breaks_the_reader(path: str, value: object) -> None:
     document = deepcopy(dict(GOOD))
@@ -221,8 +250,8 @@ def test_no_document_breaks_the_reader(path: str, value: object) -> None:
     for parent in parents:
         section = section.setdefault(parent, {})  # type: ignore[assignment]
     section[last] = value
-    settings, problems = structure(Settings, document)
-    assert isinstance(settings, Settings)
+    value_read, problems = structure(Settings, document)
+    assert isinstance(value_read, Settings)
     for problem in problems:
         assert problem.reason
         assert problem.remedy

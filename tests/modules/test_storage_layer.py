@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from modules.catalogue import BUCKETS
 from tests.modules.terraform_json import Stack, mapping, sequence
 
 PATHS = {
@@ -56,9 +57,12 @@ def test_dropping_the_identity_drops_its_right(
     synthesized: Callable[..., dict[str, Stack]],
 ) -> None:
     stacks = synthesized(_document(origin_access="oac", origin_identity=False))
-    for _, statements in stacks["storage"].policies():
-        allowed = {s["Sid"] for s in statements if s["Effect"] == "Allow"}
-        assert allowed == {"AllowOriginAccessControl"}
+    policies = dict(stacks["storage"].policies())
+    for bucket in BUCKETS:
+        if bucket.read_by_cloudfront:
+            statements = policies[f"aws_s3_bucket_policy.{bucket.id}_policy.policy"]
+            allowed = {s["Sid"] for s in statements if s["Effect"] == "Allow"}
+            assert allowed == {"AllowOriginAccessControl"}
 
 
 def test_only_key_attributes_are_declared(shipped: dict[str, Stack]) -> None:

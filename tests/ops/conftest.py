@@ -1,4 +1,4 @@
-"""One emulator for the tests of the operators' commands, each with resources of its own."""
+"""One emulator for the tests of the operators' commands; each test has its own resources."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said and how it ended."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -56,7 +56,7 @@ Run = Callable[..., Answer]
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
-    """Return a folder with an environment ``box``, and one that keeps its data, ``vault``."""
+    """Return a folder with two environments: ``box``, and ``vault``, which retains its data."""
     folder = tmp_path / "environments"
     folder.mkdir()
     for name, retain in (("box", "false"), ("vault", "true")):
@@ -85,7 +85,7 @@ def ops(settings: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def storage(emulator: Emulator) -> Iterator[Storage]:
-    """Build the storage layer of ``box`` in the emulator, and take it away afterwards."""
+    """Build the storage layer of ``box`` in the emulator, and remove it afterwards."""
     built = Storage(emulator, Naming(environment="box"))
     built.build()
     yield built
@@ -94,7 +94,7 @@ def storage(emulator: Emulator) -> Iterator[Storage]:
 
 @pytest.fixture
 def box(ops: Run, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run commands on the environment ``box`` that the emulator has."""
+    """Run commands on the environment ``box`` in the emulator."""
     monkeypatch.setenv("CO2_LOCAL_PORT", str(storage.emulator.ports.emulator))
     monkeypatch.setenv("CO2_ENV", "box")
     return ops

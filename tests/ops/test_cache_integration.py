@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from modules.catalogue import CACHE_NAMESPACE
 from ops.cache import clearing
 from testing.storage import NOW, Storage, item
 from tests.ops.conftest import Run
@@ -91,7 +92,7 @@ def test_clear_before_a_time_keeps_what_came_later(box: Run, storage: Storage) -
 
 
 class _Meanwhile:
-    """The real client, with a writer that comes between each page read and what is done with it."""
+    """The real client, with a write after each page that is read."""
 
     def __init__(self, real: Any, write: Callable[[], None]) -> None:
         self._real = real
@@ -111,19 +112,19 @@ class _Silent:
         pass
 
 
-def test_clear_keeps_what_a_writer_replaces_meanwhile(storage: Storage) -> None:
+def test_clear_keeps_concurrent_writes(storage: Storage) -> None:
     old = [item(n, NOW - DAY) for n in range(60)]
     storage.put(*old)
     replaced = [item(n, NOW) for n in range(0, 60, 3)]
-    client = _Meanwhile(storage.dynamodb, lambda: storage.put(*replaced))
-    older = clearing.Older(before=NOW - MINUTE, undated=True)
+    client: Any = _Meanwhile(storage.dynamodb, lambda: storage.put(*replaced))
+    older = clearing.OlderThan(before=NOW - MINUTE, undated=True)
     table = storage.naming.cache_table
-    done = clearing.clear(client, table, older, parallel=1, counter=_Silent())
+    done = clearing.clear(client, table, older, parallel=1, progress=_Silent())
     assert (done.deleted, done.changed) == (40, 20)
     assert storage.keys() == {one["cache_key"]["S"] for one in replaced}
 
 
-def test_clear_that_was_stopped_is_finished_by_the_next(box: Run, storage: Storage) -> None:
+def test_a_stopped_clear_is_resumed_by_the_next(box: Run, storage: Storage) -> None:
     storage.put(*(item(n, NOW - DAY) for n in range(100)))
     batches = iter(range(2))
 
@@ -133,10 +134,10 @@ def test_clear_that_was_stopped_is_finished_by_the_next(box: Run, storage: Stora
                 raise KeyboardInterrupt
             return super().batch_execute_statement(**parameters)
 
-    client = Stopped(storage.dynamodb, lambda: None)
-    older = clearing.Older(before=NOW, undated=False)
+    client: Any = Stopped(storage.dynamodb, lambda: None)
+    older = clearing.OlderThan(before=NOW, undated=False)
     with pytest.raises(KeyboardInterrupt):
-        clearing.clear(client, storage.naming.cache_table, older, parallel=1, counter=_Silent())
+        clearing.clear(client, storage.naming.cache_table, older, parallel=1, progress=_Silent())
     assert len(storage.keys()) == 50
     assert box("cache", "clear", "--yes", "--json").json()["deleted"] == 50
     assert storage.keys() == set()
@@ -163,7 +164,7 @@ def test_logical_clear_advances_the_namespace_and_deletes_nothing(
     box: Run, storage: Storage
 ) -> None:
     storage.put(item(1, NOW))
-    path = storage.naming.config_parameter("cache", "namespace")
+    path = storage.naming.parameter(CACHE_NAMESPACE)
     answer = box("cache", "clear", "--logical", "--dry-run", "--json").json()
     assert (answer["before"], answer["after"]) == ("1", "2")
     assert storage.ssm.get_parameter(Name=path)["Parameter"]["Value"] == "1"
@@ -173,7 +174,7 @@ def test_logical_clear_advances_the_namespace_and_deletes_nothing(
     storage.ssm.delete_parameter(Name=path)
     missing = box("cache", "clear", "--logical", "--yes")
     assert missing.code == 7
-    assert "remedy: apply box-base" in missing.err
+    assert "remedy: deploy box-base" in missing.err
 
 
 @pytest.mark.parametrize("name", ["cache.jsonl", "cache.jsonl.gz"])
@@ -217,10 +218,10 @@ def test_export_of_a_span_holds_that_span(box: Run, storage: Storage, tmp_path: 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("{", "it is no JSON"),
-        ('{"cache_key": "a"}', 'it is no object with an "Item"'),
-        ('{"Item": {"cache_key": "a"}}', "is not in DynamoDB's notation"),
-        ('{"Item": {"ttl": {"N": "1"}}}', "no cache_key"),
+        ("{", "not valid JSON"),
+        ('{"cache_key": "a"}', 'not an object with an "Item"'),
+        ('{"Item": {"cache_key": "a"}}', "is not DynamoDB JSON"),
+        ('{"Item": {"ttl": {"N": "1"}}}', "no valid cache_key"),
     ],
 )
 def test_import_of_a_damaged_file_writes_nothing(
@@ -265,7 +266,7 @@ def test_stats_count_by_age(box: Run, storage: Storage) -> None:
     assert "75.0 % of the questions were answered without Gemini" in box("cache", "stats").out
 
 
-def test_warm_judges_the_whole_file_before_it_asks(
+def test_warm_validates_the_whole_file_before_it_asks(
     box: Run, storage: Storage, tmp_path: Path
 ) -> None:
     file = tmp_path / "questions.jsonl"
@@ -284,15 +285,15 @@ def test_a_missing_table_is_one_clear_line(box: Run, storage: Storage) -> None:
     storage.dynamodb.delete_table(TableName=storage.naming.cache_table)
     answer = box("cache", "recent")
     assert answer.code == 7
-    assert answer.err.startswith("error: it does not exist: Query")
+    assert answer.err.startswith("error: the resource does not exist: Query")
     assert "remedy: " in answer.err
     assert "Traceback" not in answer.err
 
 
-def test_nobody_answers(ops: Run) -> None:
+def test_an_unreachable_aws_is_one_clear_line(ops: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     answer = ops("cache", "recent", "--env", "box", port=port)
     assert answer.code == 6
-    assert "error: AWS does not answer" in answer.err
+    assert "error: AWS cannot be reached" in answer.err
     assert "Traceback" not in answer.err

@@ -1,4 +1,4 @@
-"""The parts of the cache commands that need no table: pace, files, namespaces, pages."""
+"""The parts of the cache commands that need no table: backoff, files, namespaces, pages."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modules.naming import Naming
-from ops.cache import clearing, importing, jsonlines, namespace, questions, recent
+from ops.cache import clearing, importing, jsonlines, questions, recent
+from ops.cache.backoff import Backoff
 from ops.cache.items import Item
-from ops.cache.pace import Pace
+from ops.cache.namespace import next_namespace
 from ops.common.errors import BadInputError, OperatorError
 from ops.common.output import table
 from testing.storage import NOW, item
 
 
-class _Throttled(Exception):  # noqa: N818  it stands for botocore's ClientError
+class _Throttled(Exception):  # noqa: N818  a stand-in for botocore's ClientError
     def __init__(self, code: str = "ProvisionedThroughputExceededException") -> None:
         super().__init__(code)
         self.response = {"Error": {"Code": code, "Message": "slow down"}}
@@ -38,8 +38,8 @@ class _Clock:
         self.pauses.append(seconds)
         self.now += seconds
 
-    def pace(self) -> Pace:
-        return Pace(sleep=self.sleep, clock=lambda: self.now)
+    def backoff(self) -> Backoff:
+        return Backoff(sleep=self.sleep, clock=lambda: self.now)
 
 
 class _Silent:
@@ -58,39 +58,39 @@ def _failing(times: int, error: Exception) -> Callable[[], str]:
     return request
 
 
-def test_the_pace_slows_down_where_it_is_throttled_and_recovers() -> None:
+def test_backoff_slows_down_when_throttled_and_recovers() -> None:
     clock = _Clock()
-    pace = clock.pace()
-    assert pace.call(_failing(4, _Throttled())) == "done"
-    assert pace.throttled_requests == 4
+    backoff = clock.backoff()
+    assert backoff.call(_failing(4, _Throttled())) == "done"
+    assert backoff.throttled_requests == 4
     assert clock.pauses == sorted(clock.pauses)
     slowest = clock.pauses[-1]
     for _ in range(60):
-        pace.call(lambda: "done")
+        backoff.call(lambda: "done")
     assert clock.pauses[-1] < slowest / 4
     count = len(clock.pauses)
-    pace.call(lambda: "done")
+    backoff.call(lambda: "done")
     assert len(clock.pauses) == count
 
 
-def test_the_pace_gives_up_where_nothing_at_all_goes_through() -> None:
-    with pytest.raises(OperatorError, match="throttled everything for two minutes"):
-        _Clock().pace().call(_failing(10_000, _Throttled()))
+def test_backoff_gives_up_when_everything_is_throttled() -> None:
+    with pytest.raises(OperatorError, match="throttled every request for two minutes"):
+        _Clock().backoff().call(_failing(10_000, _Throttled()))
 
 
-def test_other_errors_are_not_tried_again() -> None:
+def test_other_errors_are_not_retried() -> None:
     clock = _Clock()
     with pytest.raises(_Throttled):
-        clock.pace().call(_failing(1, _Throttled("ValidationException")))
+        clock.backoff().call(_failing(1, _Throttled("ValidationException")))
     assert clock.pauses == []
 
 
 class _Table:
-    """A table that throttles every third statement or put, and refuses those it is told to."""
+    """A table that throttles every third statement or put, or fails all with an error code."""
 
-    def __init__(self, *items: dict[str, Any], refuse: str = "") -> None:
+    def __init__(self, *items: dict[str, Any], error_code: str = "") -> None:
         self.items = {one["cache_key"]["S"]: one for one in items}
-        self._refuse = refuse
+        self._error_code = error_code
         self._asked = 0
 
     def scan(self, **_: Any) -> dict[str, Any]:
@@ -101,8 +101,8 @@ class _Table:
 
     def _run(self, statement: Any) -> dict[str, Any]:
         self._asked += 1
-        if self._refuse:
-            return {"Error": {"Code": self._refuse, "Message": "no"}}
+        if self._error_code:
+            return {"Error": {"Code": self._error_code, "Message": "no"}}
         if self._asked % 3 == 0:
             return {"Error": {"Code": "ThrottlingError", "Message": "slow down"}}
         self.items.pop(statement["Parameters"][0]["S"])
@@ -121,38 +121,38 @@ class _Table:
         return {"UnprocessedItems": {table: left} if left else {}}
 
 
-def test_clear_tries_throttled_statements_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clearing, "Pace", _Clock().pace)
-    fake = _Table(*(item(n, NOW) for n in range(60)))
-    older = clearing.Older(before=NOW, undated=True)
-    done = clearing.clear(fake, "t", older, parallel=1, counter=_Silent())
+def test_clear_retries_throttled_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clearing, "Backoff", _Clock().backoff)
+    fake: Any = _Table(*(item(n, NOW) for n in range(60)))
+    older = clearing.OlderThan(before=NOW, undated=True)
+    done = clearing.clear(fake, "t", older, parallel=1, progress=_Silent())
     assert (done.deleted, fake.items) == (60, {})
     assert done.throttled_requests > 0
 
 
-def test_clear_stops_where_the_right_is_missing() -> None:
-    fake = _Table(item(1, NOW), refuse="AccessDenied")
-    older = clearing.Older(before=NOW, undated=True)
+def test_clear_names_the_missing_permission() -> None:
+    fake: Any = _Table(item(1, NOW), error_code="AccessDenied")
+    older = clearing.OlderThan(before=NOW, undated=True)
     with pytest.raises(OperatorError) as error:
-        clearing.clear(fake, "t", older, parallel=1, counter=_Silent())
+        clearing.clear(fake, "t", older, parallel=1, progress=_Silent())
     assert "dynamodb:PartiQLDelete" in str(error.value.remedy)
 
 
-def test_import_writes_what_was_left_unprocessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "Pace", _Clock().pace)
-    fake = _Table()
+def test_import_retries_unprocessed_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "Backoff", _Clock().backoff)
+    fake: Any = _Table()
     items = [item(n, NOW) for n in range(60)]
     # The same key twice in one request would be refused; the last one wins.
     items.insert(1, item(0, NOW, answer="later"))
-    done = importing.Imported()
-    importing.write(fake, "t", items, done, overwrite=True, counter=_Silent())
+    done = importing.ImportResult()
+    importing.write(fake, "t", items, done, overwrite=True, progress=_Silent())
     assert len(fake.items) == 60
     first = item(0, NOW)["cache_key"]["S"]
     assert "later" in fake.items[first]["reasoning_result"]["S"]
 
 
 class _Index:
-    """An index that tells no further key where a day ends exactly at the limit."""
+    """An index that returns no LastEvaluatedKey where a day ends exactly at the limit."""
 
     def __init__(self, *items: dict[str, Any]) -> None:
         self._items = items
@@ -174,10 +174,11 @@ def test_pages_hold_every_item_once_whatever_their_length(limit: int) -> None:
     days = [0, 0, 0, 0, 2, 2, 3]
     items = [item(n, NOW - dt.timedelta(days=ago)) for n, ago in enumerate(days)]
     span = recent.Span(begin=NOW - dt.timedelta(days=5), end=NOW)
+    index: Any = _Index(*items)
     found: list[Any] = []
     token: str | None = None
     while True:
-        page = recent.page(_Index(*items), "t", span, limit=limit, token=token)
+        page = recent.page(index, "t", span, limit=limit, token=token)
         assert len(page.items) <= limit
         found += page.items
         token = page.next
@@ -187,13 +188,14 @@ def test_pages_hold_every_item_once_whatever_their_length(limit: int) -> None:
 
 
 @given(st.text())
-def test_what_is_no_page_is_bad_input(token: str) -> None:
+def test_an_invalid_token_is_bad_input(token: str) -> None:
     span = recent.Span(begin=NOW, end=NOW)
+    index: Any = _Index()
     with contextlib.suppress(BadInputError):
-        recent.page(_Index(), "t", span, limit=1, token=token)
+        recent.page(index, "t", span, limit=1, token=token)
 
 
-def test_nothing_that_is_printed_can_drive_the_terminal() -> None:
+def test_control_characters_are_not_printed() -> None:
     lines = table(("key",), [("a\x1b[31m\r",)])
     assert all(line.isprintable() for line in lines)
 
@@ -248,21 +250,19 @@ def test_a_failed_export_leaves_no_file(tmp_path: Path) -> None:
     ("value", "after"), [("1", "2"), ("v9", "v10"), ("default", "default-2"), ("a-09", "a-10")]
 )
 def test_the_next_namespace(value: str, after: str) -> None:
-    found = namespace.found(Naming(environment="dev"), value)
-    assert found.path == "/co2-analysis/dev/config/cache/namespace"
-    assert found.next == after
+    assert next_namespace(value) == after
 
 
 @given(st.text(alphabet="abc019-", min_size=1, max_size=12))
-def test_namespaces_never_come_back(value: str) -> None:
+def test_a_namespace_is_never_reused(value: str) -> None:
     seen = [value]
     for _ in range(5):
-        seen.append(namespace.Namespace(path="", value=seen[-1]).next)
+        seen.append(next_namespace(seen[-1]))
     assert len(set(seen)) == len(seen)
 
 
 @pytest.mark.parametrize("line", ["[]", "7", "{", '{"lat": NaN}', '{"lat": 1}', "\x00"])
-def test_a_question_that_is_none_is_named_by_its_line(tmp_path: Path, line: str) -> None:
+def test_an_invalid_question_is_named_by_its_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "questions.jsonl"
     path.write_text(f"\n{line}\n", encoding="utf-8")
     with pytest.raises(BadInputError, match="line 2: "):

@@ -1,4 +1,4 @@
-"""The command line as a whole: what --help says, how quickly, and how errors look."""
+"""The command line as a whole: help pages, start-up time, error messages."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import typer
 from typer.main import get_command
 
 from ops.cli import GROUPS
-from ops.common.aws_errors import AccessError, MissingError, explained
-from ops.common.errors import OperatorError, reported
-from ops.common.session import explaining
+from ops.common.aws_errors import translate
+from ops.common.errors import AccessError, MissingError, OperatorError, reported
+from ops.common.session import translated_errors
 from tests.ops.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[2]
-# What runs until it is stopped has nothing to say in JSON.
+# These run until they are stopped, so they have no result for --json.
 OPERATING = sorted(GROUPS.keys() - {"local", "serve"})
 
 
 def _commands() -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for name in OPERATING:
-        command = get_command(importlib.import_module(GROUPS[name].module).app)
+        command = get_command(importlib.import_module(f"ops.{name}.commands").app)
         inner = getattr(command, "commands", None)
         found += [(name, one) for one in inner] if inner else [(name,)]
     return found
 
 
 @pytest.mark.parametrize("command", _commands(), ids=" ".join)
-def test_every_command_helps_with_an_example_and_its_exit_codes(
+def test_every_help_page_has_an_example_and_the_exit_codes(
     ops: Run, command: tuple[str, ...]
 ) -> None:
     answer = ops(*command, "--help")
@@ -62,7 +62,7 @@ def test_help_imports_neither_boto3_nor_the_settings() -> None:
     assert all(name in done.stdout for name in GROUPS)
 
 
-def test_debug_shows_where_an_error_arose(ops: Run) -> None:
+def test_debug_reraises_the_error(ops: Run) -> None:
     assert ops("cache", "recent", "--env", "nowhere").code == 2
     with pytest.raises(OperatorError):
         ops("cache", "recent", "--env", "nowhere", "--debug")
@@ -71,7 +71,7 @@ def test_debug_shows_where_an_error_arose(ops: Run) -> None:
 def _client_error(code: str) -> Exception:
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
-    error: Exception = ClientError({"Error": {"Code": code, "Message": "it\nsays"}}, "Scan")
+    error: Exception = ClientError({"Error": {"Code": code, "Message": "some\nreason"}}, "Scan")
     return error
 
 
@@ -85,37 +85,39 @@ def _client_error(code: str) -> Exception:
         ("NoSuchBucket", MissingError),
     ],
 )
-def test_what_aws_says_becomes_one_line_and_a_remedy(code: str, kind: type[OperatorError]) -> None:
-    error = explained(_client_error(code))
+def test_an_error_of_aws_becomes_one_line_and_a_remedy(
+    code: str, kind: type[OperatorError]
+) -> None:
+    error = translate(_client_error(code))
     assert type(error) is kind
     assert "\n" not in str(error)
     assert error.remedy
 
 
-def test_an_unknown_error_of_aws_is_told_as_it_is() -> None:
-    error = explained(_client_error("TeapotException"))
-    assert str(error) == "AWS answers TeapotException: Scan: it says"
+def test_an_unknown_error_of_aws_is_shown_unchanged() -> None:
+    error = translate(_client_error("TeapotException"))
+    assert str(error) == "AWS answers TeapotException: Scan: some reason"
 
 
 def test_no_credentials_is_one_line_and_a_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
 
-    with pytest.raises(typer.Exit) as ended, reported(debug=False), explaining():
+    with pytest.raises(typer.Exit) as ended, reported(debug=False), translated_errors():
         raise NoCredentialsError
     assert ended.value.exit_code == 6
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines] == ["error", "remedy"]
 
 
-def test_a_stop_says_that_it_can_be_run_again() -> None:
-    with pytest.raises(OperatorError) as error, explaining():
+def test_a_stopped_command_can_be_run_again() -> None:
+    with pytest.raises(OperatorError) as error, translated_errors():
         raise KeyboardInterrupt
     assert error.value.exit_code == 130
     assert "run it again" in str(error.value.remedy)
 
 
 def test_a_defect_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError), explaining():
+    with pytest.raises(ZeroDivisionError), translated_errors():
         raise ZeroDivisionError
 
 

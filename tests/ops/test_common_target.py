@@ -1,22 +1,23 @@
-"""Which environment a command reaches, and what it refuses to reach."""
+"""The environment that a command reaches, and what it refuses to reach."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modules import environments
-from ops.common.aws import Aws, maker
-from ops.common.confirmation import Consent, require
+from ops.common.aws import Aws
+from ops.common.confirmation import Consent, require_confirmation
 from ops.common.errors import BadInputError, OperatorError, RefusedError
 from ops.common.target import Target, find
 from ops.local import runfile
 from ops.local.paths import LocalPaths
-from ops.local.ports import Ports
-from ops.local.processes import ProcessIdentity
+from ops.local.services.ports import Ports
+from ops.local.services.processes import ProcessIdentity
 
 
 def _find(name: str | None, settings: Path, **variables: str) -> Target:
@@ -33,9 +34,7 @@ def _in_aws(account: str | None = None, *, retain: bool = False) -> Target:
     settings = environment.settings
     if account:
         settings = type(settings)(**{**vars(settings), "account_id": account})
-    return Target(
-        naming=environment.naming, settings=settings, layers=environment.layers, endpoint=None
-    )
+    return Target(naming=environment.naming, settings=settings, endpoint=None)
 
 
 def test_the_emulator_is_always_on_this_machine(settings: Path) -> None:
@@ -68,8 +67,8 @@ def test_an_unknown_environment(settings: Path, name: str) -> None:
     assert "choose from box, vault" in str(error.value.remedy)
 
 
-def test_a_local_aws_that_does_not_run(settings: Path) -> None:
-    with pytest.raises(OperatorError, match="does not run") as error:
+def test_a_local_aws_that_is_not_running(settings: Path) -> None:
+    with pytest.raises(OperatorError, match="is not running") as error:
         _find("box", settings)
     assert error.value.remedy == "make up"
 
@@ -85,31 +84,40 @@ class _Sts:
         return {"Account": "111111111111"}
 
 
-def test_another_account_is_refused() -> None:
-    aws = Aws(_in_aws("222222222222"), make=lambda _: _Sts())
+def _aws(account: str | None, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    aws = Aws(_in_aws(account))
+    fake: Any = _Sts()
+    monkeypatch.setattr(aws, "client", lambda _: fake)
+    return aws
+
+
+def test_another_account_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = _aws("222222222222", monkeypatch)
     with pytest.raises(RefusedError, match="belong to account 111111111111, and dev is in 2222"):
         _ = aws.account
 
 
 @pytest.mark.parametrize("account", [None, "111111111111"])
-def test_the_right_account_or_any(account: str | None) -> None:
-    assert Aws(_in_aws(account), make=lambda _: _Sts()).account == "111111111111"
+def test_the_right_account_or_any(account: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _aws(account, monkeypatch).account == "111111111111"
 
 
 @pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
 def test_another_region_is_refused(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "eu-west-1")
     with pytest.raises(RefusedError, match=f"{variable} is eu-west-1, and dev is in us-east-1"):
-        maker(_in_aws())
+        Aws(_in_aws())
 
 
-def test_the_emulators_client_knows_nothing_of_the_users_aws(
+def test_the_emulators_client_ignores_the_users_aws_settings(
     settings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://example.invalid")
-    client = maker(_find("box", settings, CO2_LOCAL_PORT="5000"))("dynamodb")
+    client = Aws(_find("box", settings, CO2_LOCAL_PORT="5000")).client("dynamodb")
     assert client.meta.endpoint_url == "http://127.0.0.1:5000"
     assert client.meta.region_name == "us-east-1"
 
@@ -118,14 +126,16 @@ def test_the_emulators_client_knows_nothing_of_the_users_aws(
 def test_retained_data_needs_the_name(consent: Consent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Path(os.devnull).open())  # noqa: SIM115
     with pytest.raises(RefusedError) as error:
-        require(_in_aws(retain=True), consent, what="delete all")
+        require_confirmation(_in_aws(retain=True), consent, what="delete all")
     assert error.value.remedy == "add --confirm prod"
 
 
 def test_a_name_for_scripts_must_be_this_environments() -> None:
-    require(_in_aws(retain=True), Consent(confirm="prod"), what="delete all")
-    with pytest.raises(BadInputError, match="--confirm dev is not this environment, prod"):
-        require(_in_aws(retain=True), Consent(confirm="dev", yes=True), what="delete all")
+    require_confirmation(_in_aws(retain=True), Consent(confirm="prod"), what="delete all")
+    with pytest.raises(BadInputError, match="--confirm dev does not name this environment, prod"):
+        require_confirmation(
+            _in_aws(retain=True), Consent(confirm="dev", yes=True), what="delete all"
+        )
 
 
 class _Terminal:
@@ -144,10 +154,12 @@ class _Terminal:
     [(True, "prod", True), (True, "y", False), (True, "", False), (False, "y", True),
      (False, "", False), (False, "dev", False)],
 )  # fmt: skip
-def test_asking(*, retain: bool, typed: str, agreed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_prompt(
+    *, retain: bool, typed: str, agreed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "stdin", _Terminal(typed))
     if agreed:
-        require(_in_aws(retain=retain), Consent(), what="delete all")
+        require_confirmation(_in_aws(retain=retain), Consent(), what="delete all")
     else:
         with pytest.raises(RefusedError, match="nothing was changed"):
-            require(_in_aws(retain=retain), Consent(), what="delete all")
+            require_confirmation(_in_aws(retain=retain), Consent(), what="delete all")

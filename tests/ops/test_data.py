@@ -1,4 +1,4 @@
-"""GeoJSON is judged by RFC 7946, with the feature and the rule named."""
+"""GeoJSON is validated against RFC 7946; a fault names the feature and the rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ops.common.errors import BadInputError
 from ops.data import layout, sample
-from ops.data.validation import Verdict, judge
+from ops.data.validation import Verdict, validate
 from tests.ops.conftest import Run
 
 SQUARE = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]
@@ -41,18 +41,18 @@ def _polygon(*rings: Any) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": list(rings)}
 
 
-def test_what_is_valid(tmp_path: Path) -> None:
+def test_a_valid_file(tmp_path: Path) -> None:
     several = {"type": "GeometryCollection", "geometries": [_point(1, 2), _polygon(SQUARE)]}
     path = _file(tmp_path, _collection(_point(-180, 90, 10), several, None))
-    verdict = judge(path)
+    verdict = validate(path)
     assert (verdict.faults, verdict.notes, verdict.features) == ([], [], 3)
     assert verdict.months == {"2025-11"}
 
 
 @pytest.mark.parametrize(
-    ("geometry", "told"),
+    ("geometry", "fault"),
     [
-        (_point(181, 0), "feature 1: [181, 0] is no longitude and latitude"),
+        (_point(181, 0), "feature 1: [181, 0] is not a longitude and latitude"),
         (_point(52.5, 113.4), "longitude comes first"),
         (_point("1", 2), "feature 1: geometry.Point.coordinates"),
         (_point(1), "feature 1: geometry.Point.coordinates"),
@@ -63,35 +63,35 @@ def test_what_is_valid(tmp_path: Path) -> None:
         ("a point", "feature 1: geometry"),
     ],
 )
-def test_a_wrong_feature_is_named_with_its_rule(tmp_path: Path, geometry: Any, told: str) -> None:
-    verdict = judge(_file(tmp_path, _collection(_point(1, 2), geometry, _point(3, 4))))
+def test_a_wrong_feature_is_named_with_its_rule(tmp_path: Path, geometry: Any, fault: str) -> None:
+    verdict = validate(_file(tmp_path, _collection(_point(1, 2), geometry, _point(3, 4))))
     assert len(verdict.faults) == 1
-    assert told in verdict.faults[0]
+    assert fault in verdict.faults[0]
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "fault"),
     [
-        ("{", "it is no JSON"),
-        ('{"type": "FeatureCollection", "features": [NaN]}', "NaN is no number in JSON"),
-        ("[" * 100_000, "it is no JSON"),
-        ([], "it is no FeatureCollection"),
-        (_feature(_point(1, 2)), "it is no FeatureCollection"),
+        ("{", "not JSON"),
+        ('{"type": "FeatureCollection", "features": [NaN]}', "NaN is not a number in JSON"),
+        ("[" * 100_000, "not JSON"),
+        ([], "not a FeatureCollection"),
+        (_feature(_point(1, 2)), "not a FeatureCollection"),
         ({**_collection(), "crs": {}}, '"crs" is not allowed'),
         ({"type": "FeatureCollection", "features": [7]}, "feature 0"),
     ],
 )
-def test_what_is_no_collection(tmp_path: Path, document: Any, told: str) -> None:
-    verdict = judge(_file(tmp_path, document))
+def test_what_is_not_a_collection(tmp_path: Path, document: Any, fault: str) -> None:
+    verdict = validate(_file(tmp_path, document))
     assert len(verdict.faults) == 1
-    assert told in verdict.faults[0]
+    assert fault in verdict.faults[0]
 
 
-def test_the_order_of_a_rings_points_is_only_a_note(tmp_path: Path) -> None:
+def test_winding_order_is_only_noted(tmp_path: Path) -> None:
     hole = [[0.2, 0.2], [0.4, 0.2], [0.4, 0.4], [0.2, 0.2]]
     right = _polygon(SQUARE, hole[::-1])
     wrong = (_polygon(SQUARE[::-1]), _polygon(SQUARE, hole))
-    verdict = judge(_file(tmp_path, _collection(right, *wrong)))
+    verdict = validate(_file(tmp_path, _collection(right, *wrong)))
     assert verdict.valid
     assert [note.split(":")[0] for note in verdict.notes] == ["feature 1", "feature 2"]
 
@@ -109,7 +109,7 @@ def test_any_geometry_gets_a_verdict(
     tmp_path_factory: pytest.TempPathFactory, geometry: Any, kind: str
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
-    judge(_file(folder, _collection(geometry, {"type": kind, "coordinates": geometry})))
+    validate(_file(folder, _collection(geometry, {"type": kind, "coordinates": geometry})))
 
 
 @pytest.mark.parametrize(
@@ -137,13 +137,13 @@ def test_keys(name: str, month: str | None, months: set[str], key: str) -> None:
         (".geojson", "2025-11", set()),
     ],
 )
-def test_what_is_no_key(name: str, month: str | None, months: set[str]) -> None:
+def test_invalid_keys(name: str, month: str | None, months: set[str]) -> None:
     with pytest.raises(BadInputError) as error:
         layout.key(Verdict(path=Path(name), bytes=1, months=months), month)
     assert error.value.remedy
 
 
-def test_the_sample_is_valid_and_tells_its_source(ops: Run, tmp_path: Path) -> None:
+def test_the_sample_is_valid_and_names_its_source(ops: Run, tmp_path: Path) -> None:
     folder = tmp_path / "sample"
     assert ops("data", "sample", str(folder), "--dry-run").code == 0
     assert not folder.exists()
@@ -156,13 +156,13 @@ def test_the_sample_is_valid_and_tells_its_source(ops: Run, tmp_path: Path) -> N
     assert properties["deviation"] == -3.43
     assert "gml.noaa.gov" in properties["source"]
     again = ops("data", "sample", str(folder))
-    assert (again.code, "is there already" in again.err) == (2, True)
+    assert (again.code, "already exists" in again.err) == (2, True)
 
 
-def test_validate_tells_every_fault(ops: Run, tmp_path: Path) -> None:
+def test_validate_lists_every_fault(ops: Run, tmp_path: Path) -> None:
     path = _file(tmp_path, _collection(_point(181, 0), _point(1, 2), _point(0, 91)))
     answer = ops("data", "validate", str(path))
     assert answer.code == 2
     assert "feature 0: [181, 0]" in answer.out
     assert "feature 2: [0, 91]" in answer.out
-    assert "error: 1 of 1 files is no valid GeoJSON" in answer.err
+    assert "error: 1 of 1 files is not valid GeoJSON" in answer.err

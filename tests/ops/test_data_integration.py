@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modules.catalogue import GEOJSON
 from testing.storage import Storage
 from tests.ops.conftest import Run
 
@@ -19,7 +20,7 @@ def test_upload_sends_what_has_changed(box: Run, storage: Storage, tmp_path: Pat
     folder = tmp_path / "sample"
     box("data", "sample", str(folder))
     files = sorted(map(str, folder.iterdir()))
-    bucket = storage.naming.geojson_bucket
+    bucket = storage.naming.bucket(GEOJSON)
     planned = box("data", "upload", *files, "--dry-run", "--json").json()
     assert {one["action"] for one in planned["files"]} == {"new"}
     assert box("data", "list", "--json").json()["objects"] == []
@@ -53,9 +54,9 @@ def test_one_wrong_file_keeps_all_from_being_uploaded(
     files[3].write_text("{}", encoding="utf-8")
     answer = box("data", "upload", *map(str, files), "--yes")
     assert answer.code == 2
-    assert f"{files[3]}, it is no FeatureCollection" in answer.err
-    assert "remedy: python -m ops data validate" in answer.err
-    assert "Contents" not in storage.s3.list_objects_v2(Bucket=storage.naming.geojson_bucket)
+    assert f"{files[3]}, not a FeatureCollection" in answer.err
+    assert "python -m ops data validate" in answer.err
+    assert "Contents" not in storage.s3.list_objects_v2(Bucket=storage.naming.bucket(GEOJSON))
 
 
 def test_a_large_file_is_sent_in_parts(box: Run, storage: Storage, tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_a_large_file_is_sent_in_parts(box: Run, storage: Storage, tmp_path: Pat
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")
     assert box("data", "upload", str(path), "--month", "2025-11", "--yes").code == 0
     key = "observations/2025/11/large.geojson"
-    stored = storage.s3.get_object(Bucket=storage.naming.geojson_bucket, Key=key)
+    stored = storage.s3.get_object(Bucket=storage.naming.bucket(GEOJSON), Key=key)
     assert stored["ETag"].strip('"').endswith("-2")
     assert gzip.decompress(stored["Body"].read()) == path.read_bytes()
     assert (
@@ -82,8 +83,8 @@ def test_a_large_file_is_sent_in_parts(box: Run, storage: Storage, tmp_path: Pat
 
 
 def test_a_missing_bucket_is_one_clear_line(box: Run, storage: Storage) -> None:
-    storage.s3.delete_bucket(Bucket=storage.naming.geojson_bucket)
-    storage.buckets.remove(storage.naming.geojson_bucket)
+    storage.s3.delete_bucket(Bucket=storage.naming.bucket(GEOJSON))
+    storage.buckets.remove(storage.naming.bucket(GEOJSON))
     answer = box("data", "list")
     assert answer.code == 7
     assert "remedy: " in answer.err

@@ -1,4 +1,4 @@
-"""The doctor finds what was broken, and names the remedy."""
+"""The doctor finds what is wrong, and names the remedy."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from modules.catalogue import CACHE_TTL, GEMINI_ENDPOINT, GEMINI_MODEL, GEMINI_TIMEOUT, GEOJSON
 from testing.storage import Storage
 from tests.ops.conftest import Run
 
@@ -23,7 +24,7 @@ def _wrong(box: Run) -> dict[str, str]:
 
 @pytest.fixture
 def healthy(storage: Storage) -> Storage:
-    """Add what the base and compute layers build, as far as the doctor looks at it."""
+    """Add what the doctor checks of the other layers."""
     naming = storage.naming
     storage.dynamodb.tag_resource(
         ResourceArn=storage.dynamodb.describe_table(TableName=naming.cache_table)["Table"][
@@ -38,41 +39,41 @@ def healthy(storage: Storage) -> Storage:
         ],
     )
     port = storage.emulator.ports.emulator
-    for topic, name, value in (
-        ("gemini", "model", "gemini-3.8-flash"),
-        ("gemini", "endpoint", f"http://127.0.0.1:{port + 1}"),
-        ("gemini", "timeout-seconds", "20"),
-        ("cache", "ttl-days", "90"),
+    for row, value in (
+        (GEMINI_MODEL, "gemini-3.8-flash"),
+        (GEMINI_ENDPOINT, f"http://127.0.0.1:{port + 1}"),
+        (GEMINI_TIMEOUT, "20"),
+        (CACHE_TTL, "90"),
     ):
-        path = naming.config_parameter(topic, name)
+        path = naming.parameter(row)
         storage.ssm.put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
     return storage
 
 
 def test_what_is_missing_and_what_differs(box: Run, healthy: Storage) -> None:
     before = _wrong(box)
-    # Secret and function are not there, and the doctor goes on after each.
+    # The secret and the function do not exist, and the doctor continues after each.
     assert len(before) == 2, before
-    assert all(found.startswith("it does not exist: ") for found in before), before
+    assert all(found.startswith("the resource does not exist: ") for found in before), before
 
     naming = healthy.naming
     table = naming.cache_table
     healthy.dynamodb.update_time_to_live(
         TableName=table, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl"}
     )
-    healthy.ssm.delete_parameter(Name=naming.config_parameter("cache", "ttl-days"))
-    arn = naming.storage_parameter("dynamodb", "cache-table-arn")
+    healthy.ssm.delete_parameter(Name=naming.parameter(CACHE_TTL))
+    arn = f"{naming.parameters}/storage/dynamodb/cache-table-arn"
     healthy.ssm.put_parameter(Name=arn, Value="arn:other", Type="String", Overwrite=True)
     healthy.s3.put_bucket_versioning(
-        Bucket=naming.geojson_bucket, VersioningConfiguration={"Status": "Enabled"}
+        Bucket=naming.bucket(GEOJSON), VersioningConfiguration={"Status": "Enabled"}
     )
     added = {found: remedy for found, remedy in _wrong(box).items() if found not in before}
     assert len(added) == 4, added
     assert set(added.values()) == {"make up"}
-    assert "expiry is on nothing, not on ttl" in added
-    assert f"{naming.geojson_bucket}, versioning on" in added
-    assert any(found.startswith(f"{arn} is 'arn:other'; the table has") for found in added)
-    assert any(found.endswith("ttl-days is missing; the settings say '90'") for found in added)
+    assert "the TTL attribute is off, not ttl" in added
+    assert f"{naming.bucket(GEOJSON)}, versioning on" in added
+    assert any(found.startswith(f"{arn} is 'arn:other', not 'arn:aws:dynamodb:") for found in added)
+    assert any(found.endswith("ttl-days is missing, not '90'") for found in added)
 
 
 def test_table_size(box: Run, healthy: Storage) -> None:

@@ -1,4 +1,4 @@
-"""The key and the question, against a small server in the emulator's place."""
+"""The key and the question, with a small server as the emulator."""
 
 import datetime
 import http.server
@@ -12,7 +12,7 @@ import pytest
 
 from ops.common.errors import OperatorError
 from ops.local.demonstration import DEMONSTRATION_KEY, ask, curl, ensure_key, question
-from ops.local.ports import Ports
+from ops.local.services.ports import Ports
 
 URL = "https://abc.lambda-url.us-east-1.on.aws/"
 LOG_GROUP = "/aws/lambda/f"
@@ -20,7 +20,7 @@ NOON = datetime.datetime(2026, 5, 14, 12, tzinfo=datetime.UTC)
 
 
 class _Emulator(http.server.ThreadingHTTPServer):
-    """Answers with ``answers``, keyed by the method or target, and keeps the requests."""
+    """Responds with ``answers``, by method or target, and records the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -101,7 +101,7 @@ def test_a_secret_that_cannot_be_read_or_written(emulator: _Emulator) -> None:
         ensure_key(emulator.ports, "the-secret")
 
 
-def test_asks_signed_and_by_the_urls_host(emulator: _Emulator) -> None:
+def test_the_question_is_signed_and_has_the_urls_host(emulator: _Emulator) -> None:
     document = {"reasoning": {"summary": "A plume. " * 50}}
     emulator.answers = {"GET": (200, document)}
     answer = ask(emulator.ports, URL, question(NOON), LOG_GROUP)
@@ -130,12 +130,12 @@ def test_a_failing_function_is_shown_with_its_log(emulator: _Emulator) -> None:
     assert "START" not in str(error.value)
 
 
-def test_an_emulator_that_is_gone() -> None:
+def test_a_stopped_emulator() -> None:
     with pytest.raises(OperatorError, match="does not answer"):
         ask(Ports(1), URL, question(NOON), LOG_GROUP)
 
 
-def test_the_command_line_to_try() -> None:
+def test_the_curl_command() -> None:
     line = curl(Ports(4600), URL, {"lat": "1"})
     assert "-H 'Host: abc.lambda-url.us-east-1.on.aws'" in line
     assert "'http://127.0.0.1:4600/api/reasoning?lat=1'" in line

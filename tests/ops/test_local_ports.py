@@ -1,11 +1,11 @@
-"""Choosing a pair of ports."""
+"""The choice of two adjacent ports."""
 
 import socket
 
 import pytest
 
 from ops.common.errors import BadInputError, BusyError
-from ops.local.ports import Ports, choose, is_free
+from ops.local.services.ports import Ports, choose, is_free
 
 
 def test_the_default_pair_if_it_is_free() -> None:
@@ -27,18 +27,18 @@ def test_a_wanted_pair_is_never_replaced() -> None:
 
 
 @pytest.mark.parametrize("port", [-1, 0, 80, 1023, 65535, 70000])
-def test_ports_that_cannot_be_used(port: int) -> None:
-    with pytest.raises(BadInputError, match="not from 1024 to 65534"):
+def test_ports_out_of_range(port: int) -> None:
+    with pytest.raises(BadInputError, match="not between 1024 and 65534"):
         choose(port, free=lambda _: True)
 
 
 def test_gives_up_when_everything_is_busy() -> None:
-    with pytest.raises(BusyError, match="no two neighbouring ports"):
+    with pytest.raises(BusyError, match="no two adjacent ports"):
         choose(None, preferred=65000, free=lambda _: False)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104  it listens for a moment
-def test_a_port_that_somebody_listens_on_is_not_free(address: str) -> None:
+def test_a_port_with_a_listener_is_not_free(address: str) -> None:
     with socket.create_server((address, 0)) as server:
         port = server.getsockname()[1]
         assert not is_free(port)

@@ -1,17 +1,17 @@
-"""Background processes: only the very one that was recorded is ever stopped."""
+"""Background processes: only the recorded process is ever stopped."""
 
 import dataclasses
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from ops.local import processes
-from ops.local.processes import ProcessIdentity
+from ops.local.services import processes
+from ops.local.services.processes import ProcessIdentity
 
 SLEEP = ["-c", "import time; time.sleep(60)"]
 
@@ -29,6 +29,13 @@ def _start(folder: Path, *arguments: str) -> ProcessIdentity:
     )
 
 
+def _wait_until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
 def test_recognizes_what_it_started(sleeper: ProcessIdentity) -> None:
     assert processes.is_running(sleeper)
     assert sleeper.command.endswith("time.sleep(60)")
@@ -38,7 +45,7 @@ def test_recognizes_what_it_started(sleeper: ProcessIdentity) -> None:
 
 
 @pytest.mark.parametrize("field", ["started", "command"])
-def test_leaves_a_process_alone_that_only_has_the_same_number(
+def test_does_not_stop_another_process_with_the_same_id(
     sleeper: ProcessIdentity, field: str
 ) -> None:
     other = dataclasses.replace(sleeper, **{field: "another"})  # type: ignore[arg-type]
@@ -47,16 +54,16 @@ def test_leaves_a_process_alone_that_only_has_the_same_number(
     assert processes.is_running(sleeper)
 
 
-def test_a_process_whose_program_is_still_being_loaded_runs(sleeper: ProcessIdentity) -> None:
+def test_a_process_between_fork_and_exec_is_running(sleeper: ProcessIdentity) -> None:
     loading = dataclasses.replace(sleeper, command="")
     assert processes.is_running(sleeper, lambda _: loading)
 
 
-def test_a_number_that_nobody_has() -> None:
+def test_an_unused_id() -> None:
     assert processes.identify(2**22 + 1) is None
 
 
-def test_an_ended_child_that_nobody_has_waited_for_does_not_run() -> None:
+def test_a_zombie_is_not_running() -> None:
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -67,7 +74,7 @@ def test_an_ended_child_that_nobody_has_waited_for_does_not_run() -> None:
         os.waitpid(pid, 0)
 
 
-def test_kills_what_does_not_end_and_what_it_started(tmp_path: Path) -> None:
+def test_kills_a_process_that_ignores_sigterm_and_its_children(tmp_path: Path) -> None:
     stubborn = (
         "import signal, subprocess, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -81,14 +88,12 @@ def test_kills_what_does_not_end_and_what_it_started(tmp_path: Path) -> None:
         time.sleep(0.02)
     child = int(log.read_text(encoding="utf-8"))
     assert processes.stop(process, grace_seconds=0.1)
-    time.sleep(0.1)
-    assert processes.identify(child) is None
+    _wait_until(lambda: processes.identify(child) is None)
 
 
-def test_a_program_that_ends_at_once(tmp_path: Path) -> None:
+def test_a_program_that_ends_immediately(tmp_path: Path) -> None:
     process = _start(tmp_path, "-c", "raise SystemExit('no')")
-    time.sleep(0.1)
-    assert not processes.is_running(process)
+    _wait_until(lambda: not processes.is_running(process))
     assert (tmp_path / "logs" / "log").read_text(encoding="utf-8") == "no\n"
 
 
@@ -98,8 +103,7 @@ def test_without_proc_it_asks_ps(sleeper: ProcessIdentity, tmp_path: Path) -> No
     assert by_ps.command.endswith(sleeper.command)
     assert by_ps == processes.identify(sleeper.pid, proc=tmp_path)
     os.kill(sleeper.pid, signal.SIGKILL)
-    time.sleep(0.1)
-    assert processes.identify(sleeper.pid, proc=tmp_path) is None
+    _wait_until(lambda: processes.identify(sleeper.pid, proc=tmp_path) is None)
 
 
 def test_python_is_this_python() -> None:

@@ -1,4 +1,4 @@
-"""The record of what runs, and the lock."""
+"""The record of the running local AWS, and the lock."""
 
 import dataclasses
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 
 from ops.common.errors import BusyError
 from ops.local import runfile
-from ops.local.ports import Ports
-from ops.local.processes import ProcessIdentity
 from ops.local.runfile import Run
+from ops.local.services.ports import Ports
+from ops.local.services.processes import ProcessIdentity
 
 EMULATOR = ProcessIdentity(pid=12, started="boot 1", command="python -m ministack")
 STAND_IN = ProcessIdentity(pid=13, started="boot 2", command="python -m stand_in 4567")
@@ -25,14 +25,14 @@ def test_reads_what_it_wrote(tmp_path: Path, stand_in: ProcessIdentity | None) -
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"port": 1, "emulator": {}, "stand_in": null}'])
-def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_record_is_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "run.json"
     assert runfile.load(path) is None
     path.write_text(text, encoding="utf-8")
     assert runfile.load(path) is None
 
 
-def test_two_commands_do_not_work_at_once(tmp_path: Path) -> None:
+def test_a_second_command_is_refused(tmp_path: Path) -> None:
     lock = tmp_path / ".local" / "lock"
     busy = pytest.raises(BusyError, match=r"another command .*\d")
     with runfile.exclusive(lock), busy, runfile.exclusive(lock):

@@ -1,4 +1,4 @@
-"""Reading the manifest and the states."""
+"""The manifest, the states, and the digest of both."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ops.common.errors import OperatorError
-from ops.local.stacks import State, digest, read_stacks, read_state
+from ops.local.terraform.stacks import State, digest, read_stacks, read_state
 
 
 def _write(output: Path, needs: Mapping[str, list[str]]) -> Path:
@@ -33,7 +33,7 @@ def _state(resources: list[dict[str, Any]], outputs: dict[str, Any] | None = Non
     return json.dumps({"version": 4, "resources": resources, "outputs": outputs or {}})
 
 
-def test_the_order_is_the_manifests_not_the_names(tmp_path: Path) -> None:
+def test_stacks_are_in_dependency_order(tmp_path: Path) -> None:
     output = _write(
         tmp_path, {"a-last": ["b-middle", "c-first"], "b-middle": ["c-first"], "c-first": []}
     )
@@ -42,16 +42,16 @@ def test_the_order_is_the_manifests_not_the_names(tmp_path: Path) -> None:
     assert stacks[2].needs == ("b-middle", "c-first")
 
 
-def test_the_place_is_where_terraform_will_run(tmp_path: Path) -> None:
+def test_folders_are_those_where_terraform_will_run(tmp_path: Path) -> None:
     output = _write(tmp_path / "draft", {"one": []})
     stack = read_stacks(output, place=tmp_path / "checkout" / "cdktf.out")[0]
     assert stack.folder == tmp_path / "checkout" / "cdktf.out" / "stacks" / "one"
     assert stack.state_file == tmp_path / "checkout" / "state" / "one"
 
 
-def test_a_circle_is_named(tmp_path: Path) -> None:
+def test_a_dependency_cycle_is_reported(tmp_path: Path) -> None:
     output = _write(tmp_path, {"one": ["two"], "two": ["one"]})
-    with pytest.raises(OperatorError, match=r"circle: (one -> two|two -> one)"):
+    with pytest.raises(OperatorError, match=r"cycle: (one -> two|two -> one)"):
         read_stacks(output, place=output)
 
 
@@ -59,7 +59,7 @@ def test_a_circle_is_named(tmp_path: Path) -> None:
 def test_an_incomplete_output(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
-    with pytest.raises(OperatorError, match="does not hold what main"):
+    with pytest.raises(OperatorError, match="not a complete output of main"):
         read_stacks(tmp_path, place=tmp_path)
 
 
@@ -79,7 +79,7 @@ def test_counts_managed_resources_and_reads_outputs(tmp_path: Path) -> None:
 def test_a_state_that_cannot_be_read(tmp_path: Path, text: str) -> None:
     file = tmp_path / "state"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(OperatorError, match="no Terraform state") as error:
+    with pytest.raises(OperatorError, match="not a readable Terraform state") as error:
         read_state(file)
     assert "down" in str(error.value.remedy)
 

@@ -1,4 +1,4 @@
-"""Running Terraform on stacks, with a small program in Terraform's place."""
+"""Running Terraform on stacks, with a shell script as Terraform."""
 
 import io
 import json
@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ops.common.errors import OperatorError, StoppedError
-from ops.local import layers
-from ops.local.children import Children
+from ops.common.errors import MissingToolError, OperatorError, StoppedError
 from ops.local.display import Display
 from ops.local.paths import LocalPaths
-from ops.local.stacks import Stack
-from ops.local.terraform import Changes, Terraform
+from ops.local.services.children import Children
+from ops.local.terraform import layers
+from ops.local.terraform.runner import Changes, Terraform
+from ops.local.terraform.stacks import Stack
 
 Fake = Callable[[str], Terraform]
 
@@ -37,7 +37,7 @@ def display(shown: io.StringIO) -> Display:
 
 @pytest.fixture
 def fake(tmp_path: Path) -> Fake:
-    """Make a Terraform out of shell lines; $1 is the stack's folder, $2 the command."""
+    """Create a Terraform of shell lines; $1 is the stack's folder, $2 the command."""
 
     def make(lines: str) -> Terraform:
         program = tmp_path / "terraform"
@@ -103,7 +103,7 @@ def test_progress_and_changes(fake: Fake, tmp_path: Path) -> None:
     assert log.read_text(encoding="utf-8").startswith("this is no JSON\n")
 
 
-def test_errors_are_terraforms_own(fake: Fake, tmp_path: Path) -> None:
+def test_the_message_is_terraforms_diagnostic(fake: Fake, tmp_path: Path) -> None:
     diagnostic = {
         "summary": "creating S3 Bucket: BucketAlreadyExists",
         "address": "aws_s3_bucket.geojson",
@@ -143,6 +143,25 @@ def test_a_failed_initialization_is_repeated(fake: Fake, tmp_path: Path) -> None
     assert _calls(tmp_path) == ["init local-x"] * 2
 
 
+@pytest.mark.parametrize(
+    ("summary", "missing"),
+    [
+        ("Failed to query available provider packages", True),
+        ("Incompatible provider version", True),
+        ("Failed to install provider", True),
+        ("Error loading state", False),
+    ],
+)
+def test_a_provider_that_cannot_be_installed_is_a_missing_tool(
+    fake: Fake, tmp_path: Path, summary: str, missing: bool
+) -> None:
+    failing = _says(**{"@level": "error", "diagnostic": {"summary": summary}})
+    with pytest.raises(OperatorError, match=summary) as error:
+        fake(f"{failing}\nexit 1").initialize(_stack(tmp_path, "local-x"))
+    assert isinstance(error.value, MissingToolError) == missing
+    assert ("TF_PLUGIN_MIRROR" in str(error.value.remedy)) == missing
+
+
 _INITIALIZED = 'if [ "$2" = init ]; then mkdir -p "$TF_DATA_DIR"; exit; fi'
 
 
@@ -169,7 +188,7 @@ def test_applies_forwards_and_destroys_backwards(
     assert "base           0 resources, 1 added" in shown.getvalue()
 
 
-def test_what_needs_a_failed_layer_is_left_out(
+def test_dependents_of_a_failed_layer_are_not_applied(
     fake: Fake, tmp_path: Path, display: Display
 ) -> None:
     stacks = [
@@ -192,18 +211,20 @@ def _when_applying(root: Path, then: Callable[[], None]) -> Callable[[], None]:
     return watch
 
 
-def test_a_signal_lets_terraform_end_in_order(fake: Fake, tmp_path: Path, display: Display) -> None:
+def test_after_a_signal_terraform_can_save_its_state(
+    fake: Fake, tmp_path: Path, display: Display
+) -> None:
     # An interrupted shell would wait for its sleep, so the sleep is in the background.
-    in_order = f"trap 'echo in order >> {tmp_path}/calls; exit 1' INT; sleep 60 & wait"
-    terraform = fake(f"{_INITIALIZED}\n{in_order}")
+    saving = f"trap 'echo saved >> {tmp_path}/calls; exit 1' INT; sleep 60 & wait"
+    terraform = fake(f"{_INITIALIZED}\n{saving}")
 
     def stop() -> None:
         raise StoppedError("stopped", signal_number=signal.SIGTERM)
 
     stacks = [_stack(tmp_path, "base"), _stack(tmp_path, "storage", "base")]
-    with pytest.raises(StoppedError):
+    with pytest.raises(StoppedError), terraform.children.handling_signals():
         layers.apply(stacks, terraform, display, _when_applying(tmp_path, stop))
-    assert "in order" in _calls(tmp_path)
+    assert "saved" in _calls(tmp_path)
     assert _order_of_applies(tmp_path) == ["base"]
 
 

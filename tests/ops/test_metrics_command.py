@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ops.metrics.catalogue import CATALOGUE
+from modules.catalogue import METRICS
 from ops.metrics.chart import bars
 from ops.metrics.reading import read, totals
 
@@ -33,40 +34,46 @@ def test_bars_for_a_terminal_without_unicode() -> None:
 
 
 class _CloudWatch:
-    """Two pages of one metric, as CloudWatch gives them."""
+    """Returns two pages of one metric."""
 
     def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
+        self.asked: dict[str, Any] = {}
 
-    def get_metric_data(self, **parameters: Any) -> dict[str, Any]:
-        self.asked.append(dict(parameters))
-        first = "NextToken" not in parameters
-        minute = 0 if first else 45
-        times = [BEGIN + dt.timedelta(minutes=minute)]
-        page = {"MetricDataResults": [{"Id": "m0", "Timestamps": times, "Values": [4.0]}]}
-        return {**page, "NextToken": "more"} if first else page
+    def get_paginator(self, operation: str) -> _CloudWatch:
+        assert operation == "get_metric_data"
+        return self
+
+    def paginate(self, **parameters: Any) -> Iterator[dict[str, Any]]:
+        self.asked = parameters
+        for minute in (0, 45):
+            times = [BEGIN + dt.timedelta(minutes=minute)]
+            yield {"MetricDataResults": [{"Id": "m0", "Timestamps": times, "Values": [4.0]}]}
 
 
-def test_values_stand_in_their_periods() -> None:
-    (series,) = read(_CloudWatch(), CATALOGUE[:1], begin=BEGIN, end=BEGIN + HOUR, points=4)
+@pytest.fixture
+def cloudwatch() -> Any:
+    return _CloudWatch()
+
+
+def test_values_stand_in_their_periods(cloudwatch: Any) -> None:
+    (series,) = read(cloudwatch, METRICS[:1], begin=BEGIN, end=BEGIN + HOUR, points=4)
     assert series.seconds == 900
     assert series.values == [4.0, None, None, 4.0]
 
 
-def test_a_total_is_that_of_all_pages() -> None:
-    assert totals(_CloudWatch(), CATALOGUE[:1], begin=BEGIN, end=BEGIN + HOUR) == [8.0]
+def test_a_total_is_that_of_all_pages(cloudwatch: Any) -> None:
+    assert totals(cloudwatch, METRICS[:1], begin=BEGIN, end=BEGIN + HOUR) == [8.0]
 
 
 def test_throttling_is_measured_by_throttle_events() -> None:
-    names = {metric.name for metric in CATALOGUE}
+    names = {metric.name for metric in METRICS}
     assert {"ReadThrottleEvents", "WriteThrottleEvents"} <= names
     assert "UserErrors" not in names
 
 
-def test_storage_metrics_are_read_by_the_day() -> None:
-    cloudwatch = _CloudWatch()
-    buckets = [metric for metric in CATALOGUE if metric.namespace == "AWS/S3"]
+def test_storage_metrics_are_read_by_the_day(cloudwatch: Any) -> None:
+    buckets = [metric for metric in METRICS if metric.namespace == "AWS/S3"]
     read(cloudwatch, buckets, begin=BEGIN, end=BEGIN + HOUR, points=4)
-    queries = cloudwatch.asked[0]["MetricDataQueries"]
+    queries = cloudwatch.asked["MetricDataQueries"]
     assert {query["MetricStat"]["Period"] for query in queries} == {86_400}
-    assert cloudwatch.asked[0]["StartTime"] <= BEGIN.replace(hour=0)
+    assert cloudwatch.asked["StartTime"] <= BEGIN.replace(hour=0)

@@ -13,13 +13,13 @@ pytestmark = pytest.mark.integration
 
 
 def test_metrics(box: Run, storage: Storage) -> None:
-    table = {"Name": "TableName", "Value": storage.naming.cache_table}
+    table = storage.naming.cache_table
     storage.emulator.client("cloudwatch").put_metric_data(
         Namespace="AWS/DynamoDB",
         MetricData=[
             {
                 "MetricName": "WriteThrottleEvents",
-                "Dimensions": [table],
+                "Dimensions": [{"Name": "TableName", "Value": table}],
                 "Timestamp": NOW - dt.timedelta(hours=hours),
                 "Value": 3.0,
             }

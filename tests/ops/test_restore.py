@@ -1,4 +1,4 @@
-"""Which version of an object is wanted back."""
+"""Which version of an object is restored, and what is set on a restored table."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from ops.common.errors import OperatorError
 from ops.common.target import find
-from ops.restore import alarms
-from ops.restore.tables import complete, remaining
-from ops.restore.versions import Step, Version, Wish, step
-from ops.table.condition import Condition
+from ops.doctor import alarms
+from ops.restore.tables import configure, remaining
+from ops.restore.versions import RestoreMode, Step, Version, step
+from ops.table.table_status import TableStatus
 
 BEGIN = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 HISTORY = st.lists(st.sampled_from("abX"), min_size=1, max_size=8)
@@ -51,7 +51,7 @@ def _result(versions: list[Version], done: Step) -> str:
 )
 def test_undelete(history: str, after: str) -> None:
     versions = _history(history)
-    assert _result(versions, step("k", versions, Wish.UNDELETE, None)) == after
+    assert _result(versions, step("k", versions, RestoreMode.UNDELETE, None)) == after
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_undelete(history: str, after: str) -> None:
 )
 def test_previous(history: str, after: str) -> None:
     versions = _history(history)
-    assert _result(versions, step("k", versions, Wish.PREVIOUS, None)) == after
+    assert _result(versions, step("k", versions, RestoreMode.PREVIOUS, None)) == after
 
 
 @given(HISTORY, st.integers(min_value=-1, max_value=8))
@@ -67,20 +67,20 @@ def test_as_it_was_at_any_time(letters: list[str], minute: int) -> None:
     versions = _history(letters)
     at = BEGIN + dt.timedelta(minutes=minute, seconds=30)
     wanted = letters[min(minute, len(letters) - 1)] if minute >= 0 else "X"
-    done = step("k", versions, Wish.AT, at)
+    done = step("k", versions, RestoreMode.AT, at)
     assert _result(versions, done) == wanted
     if wanted == letters[-1]:
-        assert not done.needed
+        assert done.action == "keep"
 
 
-class _Refused(Exception):  # noqa: N818  it stands for botocore's ClientError
+class _Refused(Exception):  # noqa: N818  a stand-in for botocore's ClientError
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.response = {"Error": {"Code": code, "Message": "not yet"}}
 
 
 class _NewTable:
-    """A restored table as DynamoDB gives it: bare, and for a while without continuous backups."""
+    """A newly restored table: without settings, and at first not ready for some of them."""
 
     def __init__(self, refusals: int, code: str) -> None:
         self._left = refusals
@@ -96,8 +96,12 @@ class _NewTable:
     def describe_continuous_backups(self, **_: Any) -> Any:
         return {"ContinuousBackupsDescription": {}}
 
-    def list_tags_of_resource(self, **_: Any) -> Any:
-        return {"Tags": []}
+    def get_paginator(self, operation: str) -> _NewTable:
+        assert operation == "list_tags_of_resource"
+        return self
+
+    def paginate(self, **_: Any) -> Any:
+        return [{"Tags": []}]
 
     def update_time_to_live(self, **_: Any) -> None:
         self.made.append("expiry")
@@ -135,13 +139,13 @@ class _Scaling:
 PROD = find("prod", variables={})
 
 
-def _complete(table: _NewTable, scaling: _Scaling) -> Condition:
-    return complete(table, scaling, PROD, "t", lambda: None, sleep=lambda _: None)
+def _configure(table: Any, scaling: Any) -> TableStatus:
+    return configure(table, scaling, PROD, "t", lambda: None, sleep=lambda _: None)
 
 
-def test_every_setting_is_made_and_a_refused_one_again() -> None:
+def test_every_setting_is_made_and_a_refused_one_retried() -> None:
     table, scaling = _NewTable(3, "ContinuousBackupsUnavailableException"), _Scaling()
-    _complete(table, scaling)
+    _configure(table, scaling)
     assert table.made == ["expiry", "stream", "recovery", "protection", "tags"]
     ranges = {
         (one["ResourceId"], one["MinCapacity"], one["MaxCapacity"]) for one in scaling.targets
@@ -158,25 +162,25 @@ def test_every_setting_is_made_and_a_refused_one_again() -> None:
     assert all(name.startswith("co2-analysis-prod-cache-") for name in names)
 
 
-def test_a_setting_that_is_never_taken_is_given_up() -> None:
-    with pytest.raises(OperatorError, match="cannot be set up yet"):
-        _complete(_NewTable(10_000, "ContinuousBackupsUnavailableException"), _Scaling())
+def test_a_setting_that_is_always_refused_ends_the_restore() -> None:
+    with pytest.raises(OperatorError, match="cannot be configured yet"):
+        _configure(_NewTable(10_000, "ContinuousBackupsUnavailableException"), _Scaling())
 
 
-def test_a_setting_that_is_forbidden_is_not_tried_again() -> None:
+def test_a_forbidden_setting_is_not_retried() -> None:
     with pytest.raises(_Refused):
-        _complete(_NewTable(1, "AccessDeniedException"), _Scaling())
+        _configure(_NewTable(1, "AccessDeniedException"), _Scaling())
 
 
-def test_scaling_that_is_missing_or_differs_is_told() -> None:
-    scaling = _Scaling()
-    found = _complete(_NewTable(0, ""), scaling)
-    told = [one for one in remaining(scaling, found, PROD) if "scaled" in one]
-    assert told == []
+def test_scaling_that_is_missing_or_differs_is_reported() -> None:
+    scaling: Any = _Scaling()
+    found = _configure(_NewTable(0, ""), scaling)
+    reported = [one for one in remaining(scaling, found, PROD) if "scaled" in one]
+    assert reported == []
     scaling.targets[0]["MaxCapacity"] = 7
     del scaling.targets[3]
-    told = [one for one in remaining(scaling, found, PROD) if "scaled" in one]
-    assert told == [
+    reported = [one for one in remaining(scaling, found, PROD) if "scaled" in one]
+    assert reported == [
         "dynamodb:table:ReadCapacityUnits of table/t is not scaled from 5 to 50",
         (
             "dynamodb:index:WriteCapacityUnits of table/t/index/cached-at-index"
@@ -193,13 +197,10 @@ class _Alarms:
         return {"MetricAlarms": [{"AlarmName": name} for name in self._names]}
 
 
-def test_an_alarm_that_is_missing_is_told() -> None:
-    first, *others = PROD.naming.table_alarms
-    (told,) = alarms.missing(_Alarms(*others), PROD, PROD.naming.cache_table)
-    assert first in told
-    assert list(alarms.missing(_Alarms(first, *others), PROD, PROD.naming.cache_table)) == []
-
-
-def test_a_table_beside_the_live_one_needs_no_alarms() -> None:
-    beside = PROD.naming.restored_cache_table(BEGIN)
-    assert list(alarms.missing(_Alarms(), PROD, beside)) == []
+def test_a_missing_alarm_is_reported() -> None:
+    first, *others = alarms.expected(PROD, "table")
+    one_missing: Any = _Alarms(*others)
+    (reported,) = alarms.missing(one_missing, PROD, "table")
+    assert first in reported
+    complete: Any = _Alarms(first, *others)
+    assert alarms.missing(complete, PROD, "table") == []

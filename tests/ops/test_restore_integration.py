@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from modules.catalogue import GEOJSON
 from modules.naming import Naming
 from ops.common import times
 from testing.emulator import Emulator
@@ -39,7 +40,7 @@ def vault(emulator: Emulator, ops: Run, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def _put(storage: Storage, key: str, body: str) -> None:
     storage.s3.put_object(
-        Bucket=storage.naming.geojson_bucket,
+        Bucket=storage.naming.bucket(GEOJSON),
         Key=key,
         Body=body.encode(),
         ContentType="application/geo+json",
@@ -49,7 +50,7 @@ def _put(storage: Storage, key: str, body: str) -> None:
 
 
 def _bodies(storage: Storage) -> dict[str, str]:
-    bucket = storage.naming.geojson_bucket
+    bucket = storage.naming.bucket(GEOJSON)
     found = storage.s3.list_objects_v2(Bucket=bucket).get("Contents", [])
     return {
         one["Key"]: storage.s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read().decode()
@@ -58,7 +59,7 @@ def _bodies(storage: Storage) -> dict[str, str]:
 
 
 def test_objects_come_back(ops: Run, vault: Storage) -> None:
-    bucket = vault.naming.geojson_bucket
+    bucket = vault.naming.bucket(GEOJSON)
     _put(vault, "a", "1")
     _put(vault, "a", "2")
     vault.s3.delete_object(Bucket=bucket, Key="a")
@@ -77,15 +78,15 @@ def test_objects_come_back(ops: Run, vault: Storage) -> None:
     assert restored["Metadata"] == {"content-sha256": "1"}
     missing = ops("restore", "object", "b'\"", "--undelete", "--confirm", "vault")
     assert missing.code == 7
-    assert "has and had nothing called" in missing.err
+    assert "no version of anything under the key" in missing.err
 
 
 def test_a_prefix_comes_back_as_it_was(ops: Run, vault: Storage) -> None:
-    bucket = vault.naming.geojson_bucket
+    bucket = vault.naming.bucket(GEOJSON)
     for key in ("p/kept", "p/changed", "p/deleted", "other"):
         _put(vault, key, "then")
     time.sleep(1.1)
-    at = times.text(times.now())
+    at = times.format_time(times.now())
     time.sleep(1.1)
     _put(vault, "p/changed", "now")
     _put(vault, "p/new", "now")
@@ -109,12 +110,12 @@ def test_a_prefix_comes_back_as_it_was(ops: Run, vault: Storage) -> None:
 def test_what_cannot_be_restored(box: Run, storage: Storage) -> None:
     unversioned = box("restore", "object", "a", "--undelete", "--yes")
     assert unversioned.code == 1
-    assert "keeps no versions" in unversioned.err
+    assert "has no versioning" in unversioned.err
     assert "remedy: upload it again" in unversioned.err
     future = box("restore", "object", "a", "--at", "2999-01-01", "--yes")
-    assert (future.code, "has not come yet" in future.err) == (2, True)
+    assert (future.code, "is in the future" in future.err) == (2, True)
     both = box("restore", "object", "a", "--undelete", "--previous")
-    assert (both.code, "say what to bring back" in both.err) == (2, True)
+    assert (both.code, "choose what to restore" in both.err) == (2, True)
     off = box("restore", "table", "--at", "1h", "--yes")
     assert off.code == 1
     assert "has no point-in-time recovery" in off.err
@@ -144,17 +145,17 @@ def test_a_deleted_table_comes_back_with_every_setting(ops: Run, vault: Storage)
 
 def test_a_table_as_it_was_is_copied_over_the_live_one(ops: Run, vault: Storage) -> None:
     vault.put(item(1, NOW, answer="good"), item(2, NOW), item(3, NOW - dt.timedelta(days=99)))
-    at = times.text(times.now())
+    at = times.format_time(times.now())
     # The emulator's window is the present moment alone.
     answer = ops("restore", "table", "--at", at, "--confirm", "vault", "--json")
     for _ in range(20):
         if answer.code == 0:
             break
         assert "outside the restore window" in answer.err
-        at = times.text(times.now())
+        at = times.format_time(times.now())
         answer = ops("restore", "table", "--at", at, "--confirm", "vault", "--json")
     made = answer.json()["table"]
-    assert made == vault.naming.restored_cache_table(times.moment(at, NOW))
+    assert made == vault.naming.restored_cache_table(times.parse_time(at, NOW))
     assert answer.json()["differences"] == []
 
     vault.put(item(1, NOW, answer="bad"))

@@ -1,10 +1,11 @@
-"""The function over HTTP: events as a function URL makes them, a worker that follows its code."""
+"""The function over HTTP: function URL events, concurrent instances, a restarting worker."""
 
 from __future__ import annotations
 
 import base64
 import http.client
 import json
+import os
 import sys
 import threading
 import time
@@ -128,8 +129,8 @@ def test_the_response_of_the_function_is_the_response(
     assert get(port)[1].endswith("₂".encode())
 
 
-class StoppedError(Exception):
-    """The end of a test."""
+class EndOfTestError(Exception):
+    pass
 
 
 def worker(folder: Path) -> Worker:
@@ -159,14 +160,28 @@ def test_changed_code_is_served_by_a_new_worker(tmp_path: Path) -> None:
         yield
         wait_for(2)
         yield
-        raise StoppedError
+        raise EndOfTestError
 
     steps = pauses()
-    with pytest.raises(StoppedError):
+    with pytest.raises(EndOfTestError):
         keep_running(serving, said.append, pause=lambda _: next(steps))
 
     assert started.read_text() == "xx"
     assert len(said) == 1
+
+
+def test_ctrl_c_at_the_terminal_does_not_reach_the_worker(tmp_path: Path) -> None:
+    script = "import os, pathlib; pathlib.Path('session').write_text(str(os.getsid(0)))"
+    serving = Worker(
+        command=[sys.executable, "-IS", "-c", script],
+        environment={},
+        folder=tmp_path,
+        code=tmp_path,
+    )
+    with pytest.raises(OperatorError):
+        keep_running(serving, lambda _: None, pause=lambda _: time.sleep(0.02))
+
+    assert int((tmp_path / "session").read_text()) != os.getsid(0)
 
 
 def test_a_worker_that_cannot_start_is_reported(tmp_path: Path) -> None:

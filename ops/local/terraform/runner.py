@@ -1,0 +1,205 @@
+"""Running Terraform on a stack: progress from its JSON events, its diagnostics as errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from ops.common.errors import MissingToolError, OperatorError
+from ops.local.paths import LocalPaths
+from ops.local.services.children import Children
+from ops.local.terraform.provider import REMEDY
+from ops.local.terraform.stacks import Stack
+
+_LOCK_SECONDS = 120
+_POLL_SECONDS = 0.05
+_MAX_ERRORS = 5
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """The number of resources that a command created, changed and destroyed."""
+
+    added: int = 0
+    changed: int = 0
+    destroyed: int = 0
+
+    def __str__(self) -> str:
+        words = {"added": self.added, "changed": self.changed, "destroyed": self.destroyed}
+        return ", ".join(f"{count} {word}" for word, count in words.items() if count) or "no change"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terraform:
+    """Terraform with the complete environment of it and of its provider."""
+
+    program: str
+    environment: Mapping[str, str]
+    paths: LocalPaths
+    children: Children
+
+    def initialize(self, stack: Stack) -> None:
+        """Run ``init``, unless it succeeded before with the same settings.
+
+        Raises:
+            MissingToolError: The provider cannot be installed.
+            OperatorError: Terraform failed for another reason.
+
+        """
+        mark = self._data(stack) / "initialized"
+        lock = stack.folder / ".terraform.lock.hcl"
+        config = self.environment.get("TF_CLI_CONFIG_FILE")
+        installation = Path(config).read_text(encoding="utf-8") if config else ""
+        settings = json.dumps([stack.document["terraform"], installation])
+        wanted = hashlib.sha256(settings.encode()).hexdigest()
+        if lock.exists() and mark.exists() and mark.read_text(encoding="utf-8") == wanted:
+            return
+        mark.unlink(missing_ok=True)
+        # The lock file may be that of another provider source with another version.
+        self._run(stack, "init", "-reconfigure", "-upgrade")
+        mark.write_text(wanted, encoding="utf-8")
+
+    def apply(self, stack: Stack, report: Callable[[str], None]) -> Changes:
+        """Apply the stack.
+
+        Raises:
+            OperatorError: Terraform failed.
+
+        """
+        return self._change(stack, report, "apply")
+
+    def destroy(self, stack: Stack, report: Callable[[str], None]) -> Changes:
+        """Destroy the stack's resources.
+
+        Raises:
+            OperatorError: Terraform failed.
+
+        """
+        # A refresh would only find out what need not be destroyed any more.
+        return self._change(stack, report, "destroy", "-refresh=false")
+
+    def _change(
+        self, stack: Stack, report: Callable[[str], None], command: str, *options: str
+    ) -> Changes:
+        progress = _Progress(report)
+        # A killed command may have left a Terraform process that still finishes its work.
+        lock_timeout = f"-lock-timeout={_LOCK_SECONDS}s"
+        self._run(stack, command, "-auto-approve", lock_timeout, *options, take=progress.take)
+        return progress.changes
+
+    def _run(
+        self,
+        stack: Stack,
+        command: str,
+        *options: str,
+        take: Callable[[Event], None] = lambda _event: None,
+    ) -> None:
+        log = self.paths.logs / f"{stack.name}-{command}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        diagnostics: list[Event] = []
+        # A file, not a pipe: if this process were killed, Terraform would die of SIGPIPE before it
+        # has recorded created resources in its state.
+        with log.open("w", encoding="utf-8") as output, log.open(encoding="utf-8") as printed:
+            process = self.children.start(
+                [
+                    self.program,
+                    f"-chdir={stack.folder}",
+                    command,
+                    "-input=false",
+                    "-json",
+                    *options,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**self.environment, "TF_DATA_DIR": str(self._data(stack))},
+            )
+            for line in _lines(printed, until=lambda: process.poll() is not None):
+                event = _event(line)
+                if event.get("@level") == "error":
+                    diagnostics.append(
+                        event.get("diagnostic") or {"summary": event.get("@message", "")}
+                    )
+                take(event)
+            code = self.children.finish(process)
+        if code == 0:
+            return
+        shown = "\n".join(map(_shown, diagnostics[:_MAX_ERRORS])) or f"  exit code {code}"
+        message = f"{stack.name}: terraform {command} failed\n{shown}"
+        # As in "Failed to query available provider packages" and "Incompatible provider version".
+        if command == "init" and any("provider" in one["summary"] for one in diagnostics):
+            raise MissingToolError(message, remedy=REMEDY)
+        raise OperatorError(
+            message,
+            remedy=f"read {self.paths.shown(log)}; to start from scratch, run down, then up",
+        )
+
+    def _data(self, stack: Stack) -> Path:
+        return self.paths.terraform_data / stack.name
+
+
+class _Progress:
+    """Counts and reports the changes made so far."""
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self.changes = Changes()
+        self._report = report
+        self._planned = 0
+        self._done = 0
+
+    def take(self, event: Event) -> None:
+        kind = event.get("type")
+        if kind == "change_summary":
+            counts = event["changes"]
+            changes = Changes(
+                added=counts["add"], changed=counts["change"], destroyed=counts["remove"]
+            )
+            if counts["operation"] == "plan":
+                self._planned = changes.added + changes.changed + changes.destroyed
+            else:
+                self.changes = changes
+        elif kind in {"apply_start", "apply_complete"}:
+            self._done += kind == "apply_complete"
+            self._report(f"{self._done}/{self._planned} {event['hook']['resource']['addr']}")
+
+
+def _lines(file: TextIO, *, until: Callable[[], bool]) -> Iterator[str]:
+    """Yield the complete lines of a file that grows ``until`` the condition holds."""
+    partial = ""
+    ended = False
+    while not ended:
+        ended = until()  # before reading, so that the last lines are read too
+        while part := file.readline():
+            partial += part
+            if partial.endswith("\n"):
+                yield partial
+                partial = ""
+        if not ended:
+            time.sleep(_POLL_SECONDS)
+
+
+def _event(line: str) -> Event:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _shown(diagnostic: Event) -> str:
+    address = diagnostic.get("address")
+    detail = diagnostic.get("detail") or ""
+    return "\n".join(
+        [
+            f"  {diagnostic['summary']}" + (f" ({address})" if address else ""),
+            *(f"    {line}" for line in detail.splitlines() if line.strip()),
+        ]
+    )

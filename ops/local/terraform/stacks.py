@@ -1,0 +1,173 @@
+"""The local stacks as ``main.py`` synthesizes them, and their states."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from modules.catalogue import Layer
+from ops.common.errors import BadInputError, OperatorError
+from ops.common.local_address import ENVIRONMENT
+from ops.local.environment import scrubbed
+from ops.local.paths import NAMING, LocalPaths
+from ops.local.services.processes import python
+
+_STATE_VERSION = 4
+_BAD_INPUT = 2
+_LAST_LINES = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A root module on disk and the names of the stacks it depends on; ``document`` is its JSON."""
+
+    name: str
+    folder: Path
+    needs: tuple[str, ...]
+    document: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def state_file(self) -> Path:
+        """The stack's state."""
+        return (self.folder / str(self.document["terraform"]["backend"]["local"]["path"])).resolve()
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The number of managed resources in a state, and its outputs."""
+
+    resources: int = 0
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def synthesize(
+    paths: LocalPaths, *, output: Path, port: int, user_environment: Mapping[str, str]
+) -> list[Stack]:
+    """Synthesize the local stacks to ``output`` and return them in dependency order.
+
+    Their folders are those below ``paths.output``, since a dry run writes elsewhere.
+
+    Raises:
+        BadInputError: A setting is wrong; the message is that of ``main.py``.
+        OperatorError: ``main.py`` failed for another reason.
+
+    """
+    result = subprocess.run(
+        python(
+            *("main.py", "--env", ENVIRONMENT),
+            *("--local-port", str(port), "--output", str(output)),
+        ),
+        cwd=paths.checkout,
+        env=scrubbed(user_environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    printed = result.stderr.strip() or result.stdout.strip()
+    if result.returncode == _BAD_INPUT:
+        raise BadInputError(f"the stacks were not synthesized.\n{printed}")
+    if result.returncode:
+        last = "\n".join(printed.splitlines()[-_LAST_LINES:])
+        raise OperatorError(
+            f"main.py failed with exit code {result.returncode}:\n{last}",
+            remedy=f"run it alone for the full output: python main.py --env {ENVIRONMENT}",
+        )
+    return read_stacks(output, place=paths.output)
+
+
+def read_stacks(output: Path, *, place: Path) -> list[Stack]:
+    """Return the stacks in ``output`` in dependency order, with folders below ``place``.
+
+    Raises:
+        OperatorError: The output is incomplete, or the dependencies form a cycle.
+
+    """
+    try:
+        entries = json.loads((output / "manifest.json").read_text(encoding="utf-8"))["stacks"]
+        stacks = {
+            name: _read_stack(output, place, entry) for name, entry in sorted(entries.items())
+        }
+        order = TopologicalSorter({stack.name: stack.needs for stack in stacks.values()})
+        return [stacks[name] for name in order.static_order()]
+    except CycleError as error:
+        raise OperatorError(f"dependency cycle: {' -> '.join(error.args[1])}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OperatorError(
+            f"{output} is not a complete output of main.py ({type(error).__name__}: {error})",
+            remedy="run main.py and read its messages",
+        ) from error
+
+
+def read_state(path: Path) -> State:
+    """Read a state file; a missing one is an empty state.
+
+    Raises:
+        OperatorError: The file is not a Terraform state of the supported version.
+
+    """
+    try:
+        return _parsed_state(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return State()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OperatorError(
+            f"{path} is not a readable Terraform state ({type(error).__name__}: {error})",
+            remedy="delete it: python -m ops local down",
+        ) from error
+
+
+def read_states(paths: LocalPaths) -> dict[str, State]:
+    """Read the existing states, by stack name.
+
+    Raises:
+        OperatorError: One of them cannot be read.
+
+    """
+    return {name: read_state(file) for name, file in paths.state_files().items()}
+
+
+def function_url(states: Mapping[str, State]) -> str | None:
+    """Return the URL of the deployed function, or None if it is not deployed."""
+    url = states.get(NAMING.stack(Layer.COMPUTE), State()).outputs.get("function_url")
+    return str(url) if url else None
+
+
+def digest(stacks: Sequence[Stack], *, emulator: str) -> str:
+    """Return a digest of the stacks, their states, and the start of the emulator.
+
+    While it is unchanged, neither the code nor the state has changed since the last apply, so
+    Terraform would find nothing to do.
+    """
+    result = hashlib.sha256(emulator.encode())
+    for stack in stacks:
+        result.update(json.dumps([stack.name, stack.needs, stack.document]).encode())
+        if stack.state_file.exists():
+            result.update(stack.state_file.read_bytes())
+    return result.hexdigest()
+
+
+def _parsed_state(document: Mapping[str, Any]) -> State:
+    if document["version"] != _STATE_VERSION:
+        raise ValueError(f"version {document['version']} is not {_STATE_VERSION}")
+    managed = [item for item in document["resources"] if item["mode"] == "managed"]
+    return State(
+        resources=sum(len(item["instances"]) for item in managed),
+        outputs={name: output["value"] for name, output in document["outputs"].items()},
+    )
+
+
+def _read_stack(output: Path, place: Path, entry: Mapping[str, Any]) -> Stack:
+    document = json.loads((output / entry["synthesizedStackPath"]).read_text(encoding="utf-8"))
+    return Stack(
+        name=entry["name"],
+        folder=place / entry["workingDirectory"],
+        needs=tuple(sorted(entry["dependencies"])),
+        document=document,
+    )
