@@ -258,6 +258,8 @@ PARAMETERS = (
 VARIABLES = {
     "PARAMETER_PREFIX": "{naming.parameters}",
     "GEMINI_SECRET_ID": "{naming.gemini_secret}",
+    # Not a parameter: who may change one must not be able to redirect the API key.
+    "GEMINI_HOSTS": "{settings.gemini.host_list}",
     "CORS_ORIGINS": "{settings.function.cors_origin_list}",
 }
 

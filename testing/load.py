@@ -154,6 +154,7 @@ class Function:
             **CREDENTIALS,
             "PARAMETER_PREFIX": naming.parameters,
             "GEMINI_SECRET_ID": naming.gemini_secret,
+            "GEMINI_HOSTS": "127.0.0.1",
             "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL": endpoint or emulator.ports.endpoint,
         }

@@ -44,17 +44,19 @@ class Environment:
     """The function's environment variables.
 
     `parameter_prefix` starts with a slash and does not end with one. `aws_endpoint` overrides
-    the Region's public endpoints, None in AWS.
+    the Region's public endpoints, None in AWS. `gemini_hosts` are the only hosts that may get the
+    API key; they are not in Parameter Store, where more people may write.
     """
 
     parameter_prefix: str
     gemini_secret_id: str
     region: str
     aws_endpoint: Origin | None
+    gemini_hosts: frozenset[str]
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Environment:
-        """Read `PARAMETER_PREFIX`, `GEMINI_SECRET_ID`, `AWS_REGION` and `AWS_ENDPOINT_URL`.
+        """Validate the variables; `AWS_ENDPOINT_URL` is optional.
 
         Raises:
             ConfigurationError: Variables are missing or invalid; its reason lists all of them.
@@ -68,6 +70,7 @@ class Environment:
             aws_endpoint=(
                 reader.origin("AWS_ENDPOINT_URL") if variables.get("AWS_ENDPOINT_URL") else None
             ),
+            gemini_hosts=frozenset(variables.get("GEMINI_HOSTS", "").split(",")),
         )
         reader.finish()
         return environment
@@ -85,7 +88,9 @@ class Settings:
     namespace: str
 
     @classmethod
-    def read(cls, parameters: Mapping[str, str], prefix: str) -> Settings:
+    def read(
+        cls, parameters: Mapping[str, str], prefix: str, gemini_hosts: frozenset[str]
+    ) -> Settings:
         """Validate parameters, given as values by full name.
 
         Raises:
@@ -96,7 +101,7 @@ class Settings:
         settings = cls(
             table_name=reader.text(prefix + _TABLE_NAME, _DYNAMODB_TABLE),
             model=reader.text(prefix + _MODEL, _GEMINI_MODEL),
-            gemini_endpoint=reader.origin(prefix + _ENDPOINT),
+            gemini_endpoint=reader.origin(prefix + _ENDPOINT, gemini_hosts),
             gemini_timeout_seconds=reader.integer(prefix + _TIMEOUT_SECONDS, 1, 60),
             ttl_days=reader.integer(prefix + _TTL_DAYS, 1, MAX_TTL_DAYS),
             namespace=reader.text(prefix + _NAMESPACE, _KEY_NAMESPACE),
@@ -112,10 +117,16 @@ class SettingsSource:
     """
 
     def __init__(
-        self, ssm: AwsClient, prefix: str, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        ssm: AwsClient,
+        prefix: str,
+        gemini_hosts: frozenset[str],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ssm = ssm
         self._prefix = prefix
+        self._gemini_hosts = gemini_hosts
         self._monotonic = monotonic
         self._settings: Settings | None = None
         self._refresh_at = 0.0
@@ -165,7 +176,7 @@ class SettingsSource:
             raise ConfigurationError(
                 f"{error}: allow the execution role ssm:GetParameters on {self._prefix}/*"
             ) from error
-        return Settings.read(_parameter_values(result), self._prefix)
+        return Settings.read(_parameter_values(result), self._prefix, self._gemini_hosts)
 
 
 def _parameter_values(result: Mapping[str, object]) -> dict[str, str]:
@@ -202,13 +213,16 @@ class _Reader:
             self._errors.append(f"{name} must be an integer from {lowest} to {highest}")
         return number
 
-    def origin(self, name: str) -> Origin:
+    def origin(self, name: str, hosts: frozenset[str] | None = None) -> Origin:
         value = self._values.get(name, "")
         try:
-            return Origin.parse(value)
+            origin = Origin.parse(value)
         except ValueError as error:
             self._errors.append(f"{name} {error}" if value else f"{name} is missing")
             return Origin(scheme="https", host="", port=0)
+        if hosts is not None and origin.host not in hosts:
+            self._errors.append(f"{name} has a host that the setting gemini.hosts does not list")
+        return origin
 
     def finish(self) -> None:
         if self._errors:

@@ -41,7 +41,9 @@ class Runtime:
                 environment=variables,
             )
 
-        self._settings_source = SettingsSource(client(SSM), environment.parameter_prefix)
+        self._settings_source = SettingsSource(
+            client(SSM), environment.parameter_prefix, environment.gemini_hosts
+        )
         self._dynamodb = client(DYNAMODB)
         self._secrets_manager = client(SECRETS_MANAGER)
         self._secret_id = environment.gemini_secret_id

@@ -23,7 +23,12 @@ from tests.lambda_src.builders import DAY, KEY, NOW, Api, LogLines, entry
 from tests.lambda_src.scripted_server import ScriptedServer, reply
 
 PREFIX = "/co2-analysis/dev"
-VARIABLES = {"PARAMETER_PREFIX": PREFIX, "GEMINI_SECRET_ID": "secret", "CORS_ORIGINS": "*"}
+VARIABLES = {
+    "PARAMETER_PREFIX": PREFIX,
+    "GEMINI_SECRET_ID": "secret",
+    "GEMINI_HOSTS": "127.0.0.1",
+    "CORS_ORIGINS": "*",
+}
 VALUES = {
     catalogue.CACHE_TABLE_NAME: "co2-analysis-dev-cache",
     catalogue.GEMINI_MODEL: "gemini-3.8-flash",

@@ -343,6 +343,7 @@ def test_an_origin_is_parsed(url: str, authority: str) -> None:
         "http://localhost.example.org",
         "https://exämple.org",
         "https://.example.org",
+        "https://example.org.",
         "https://[fe80::1%25eth0]",
     ],
 )

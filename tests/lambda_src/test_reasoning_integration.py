@@ -48,6 +48,7 @@ class Deployment:
             **CREDENTIALS,
             "PARAMETER_PREFIX": self.prefix,
             "GEMINI_SECRET_ID": self.secret,
+            "GEMINI_HOSTS": "127.0.0.1",
             "AWS_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": emulator.ports.endpoint,
         }
