@@ -261,7 +261,15 @@ VARIABLES = {
     # Not a parameter: who may change one must not be able to redirect the API key.
     "GEMINI_HOSTS": "{settings.gemini.host_list}",
     "CORS_ORIGINS": "{settings.function.cors_origin_list}",
+    "BROWSER_SECONDS": "{settings.cache.browser_seconds}",
+    "EDGE_SECONDS": "{settings.cache.edge_seconds}",
+    "STALE_WHILE_REVALIDATE_SECONDS": "{settings.cache.stale_while_revalidate_seconds}",
+    "CONSISTENT_READS": "{settings.cache.consistent_reads:d}",
 }
+
+# How long a process of the function keeps an answer and the parameters in memory.
+ANSWER_MEMORY_SECONDS = 60
+PARAMETER_MEMORY_SECONDS = 300
 
 
 # --- Metrics ---------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ from testing.questions import (
     CREDENTIALS,
     FIELDS,
     NUMBERS,
+    VARIABLES,
     Context,
     get_event,
     post_event,
@@ -152,9 +153,9 @@ class Function:
         self.table = naming.cache_table
         self.variables = {
             **CREDENTIALS,
+            **VARIABLES,
             "PARAMETER_PREFIX": naming.parameters,
             "GEMINI_SECRET_ID": naming.gemini_secret,
-            "GEMINI_HOSTS": "127.0.0.1",
             "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL": endpoint or emulator.ports.endpoint,
         }

@@ -22,6 +22,15 @@ FIELDS: dict[str, str] = {
     "severity": "high",
     "zscore": "3.1",
 }
+VARIABLES = {
+    "GEMINI_HOSTS": "127.0.0.1",
+    "BROWSER_SECONDS": "300",
+    "EDGE_SECONDS": "3600",
+    "STALE_WHILE_REVALIDATE_SECONDS": "60",
+    "CONSISTENT_READS": "0",
+}
+"""The function's environment variables that are the same in every environment of the tests."""
+
 NUMBERS = ("lat", "lon", "co2", "deviation", "zscore")
 
 ANSWER: dict[str, object] = {
@@ -64,6 +73,12 @@ def get_event(
         "requestContext": {"http": {"method": "GET", "path": "/api/reasoning"}},
         "isBase64Encoded": False,
     }
+
+
+def head_event(query: dict[str, str], headers: dict[str, str] | None = None) -> dict[str, object]:
+    """Return the function URL event of a HEAD request."""
+    http = {"method": "HEAD", "path": "/api/reasoning"}
+    return {**get_event(query, headers), "requestContext": {"http": http}}
 
 
 def post_event(

@@ -57,11 +57,16 @@ class Snapshot:
 
 
 class CacheStatus(StrEnum):
-    """Where an answer came from; STALE is an expired one, served because there is no other."""
+    """Where an answer came from.
+
+    COALESCED was generated for another request while this one waited. STALE is an expired one,
+    served because there is no other.
+    """
 
     HIT = "HIT"
     MISS = "MISS"
     STALE = "STALE"
+    COALESCED = "COALESCED"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,17 +75,17 @@ class Outcome:
 
     status: CacheStatus
     entry: CacheEntry
-    now: int
+    now: float
 
     @property
     def age_seconds(self) -> int:
         """Seconds since the answer was generated; never negative, even if clocks differ."""
-        return max(0, self.now - self.entry.cached_at)
+        return int(max(0, self.now - self.entry.cached_at))
 
     @property
     def remaining_seconds(self) -> int:
-        """Seconds until the answer expires, 0 once it has."""
-        return max(0, self.entry.expires_at - self.now)
+        """Full seconds until the answer expires, 0 once it has."""
+        return int(max(0, self.entry.expires_at - self.now))
 
 
 class Cache(Protocol):

@@ -12,6 +12,7 @@ from reasoning.aws import AwsClient, AwsError, AwsUnavailableError
 from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError, UpstreamUnavailableError
+from reasoning.freshness import Lifetimes
 from reasoning.untrusted_json import member, member_list
 
 _TABLE_NAME = "/storage/dynamodb/cache-table-name"
@@ -53,6 +54,8 @@ class Environment:
     region: str
     aws_endpoint: Origin | None
     gemini_hosts: frozenset[str]
+    lifetimes: Lifetimes
+    consistent_reads: bool
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Environment:
@@ -71,6 +74,12 @@ class Environment:
                 reader.origin("AWS_ENDPOINT_URL") if variables.get("AWS_ENDPOINT_URL") else None
             ),
             gemini_hosts=frozenset(variables.get("GEMINI_HOSTS", "").split(",")),
+            lifetimes=Lifetimes(
+                browser=reader.integer("BROWSER_SECONDS", 0, 86_400),
+                edge=reader.integer("EDGE_SECONDS", 0, 604_800),
+                stale_while_revalidate=reader.integer("STALE_WHILE_REVALIDATE_SECONDS", 0, 86_400),
+            ),
+            consistent_reads=reader.integer("CONSISTENT_READS", 0, 1) == 1,
         )
         reader.finish()
         return environment

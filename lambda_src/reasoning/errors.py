@@ -49,8 +49,8 @@ class InvalidRequestError(ApiError):
         self.field_errors = field_errors
 
 
-class UnknownPathError(ApiError):
-    """The path does not exist (404)."""
+class NotFoundError(ApiError):
+    """The path does not exist, or a HEAD asks for an answer that is not cached (404)."""
 
     status = HTTPStatus.NOT_FOUND
     kind = "not-found"

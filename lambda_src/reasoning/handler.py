@@ -19,7 +19,7 @@ from typing import Protocol
 from reasoning import log, metrics
 from reasoning.cors import CorsPolicy
 from reasoning.deadline import Deadline
-from reasoning.errors import ApiError, ConfigurationError, InternalError, UnknownPathError
+from reasoning.errors import ApiError, ConfigurationError, InternalError, NotFoundError
 from reasoning.events import PATH, HttpRequest
 from reasoning.models import Query
 from reasoning.responses import LambdaResponse, failure, no_content, success
@@ -83,6 +83,8 @@ def respond(
     except Exception as error:  # noqa: BLE001
         response = failure(InternalError(), context.aws_request_id)
         log.error("defect", **log.exception_fields(error))
+    if request and request.method == "HEAD":
+        response["body"] = ""
     response["headers"] |= {
         "X-Request-Id": context.aws_request_id,
         **cors.headers(request),
@@ -105,14 +107,16 @@ def _answer(
     cors: CorsPolicy,
 ) -> LambdaResponse:
     if request.path != PATH:
-        raise UnknownPathError(f"The only path is {PATH}.")
+        raise NotFoundError(f"The only path is {PATH}.")
     preflight = cors.preflight_headers(request)
     if preflight is not None:
         return no_content(preflight)
     query = Query.parse(request.fields())
-    outcome = current_service(deadline).answer(query, deadline)
-    if_none_match = request.headers.get("if-none-match", "") if request.method == "GET" else ""
-    return success(query, outcome, if_none_match=if_none_match)
+    service = current_service(deadline)
+    find = service.cached if request.method == "HEAD" else service.answer
+    outcome = find(query, deadline)
+    if_none_match = "" if request.method == "POST" else request.headers.get("if-none-match", "")
+    return success(query, outcome, service.lifetimes, if_none_match=if_none_match)
 
 
 def _edge_request_id(request: HttpRequest | None) -> str | None:

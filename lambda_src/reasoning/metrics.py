@@ -16,8 +16,8 @@ METRICS_NAMESPACE = "co2-analysis"
 class Metric(StrEnum):
     """Metric names; alarms and the dashboard depend on them.
 
-    Every valid query counts as exactly one of hit, miss, stale and coalesced; a failed one is a
-    miss.
+    Every valid query except a HEAD counts as exactly one of hit, miss, stale and coalesced; a
+    failed one is a miss.
     """
 
     HIT = "CacheHit"

@@ -10,6 +10,7 @@ from typing import TypedDict
 
 from reasoning.cache import Outcome
 from reasoning.errors import ApiError
+from reasoning.freshness import Lifetimes
 from reasoning.models import Query, utc_text
 
 
@@ -22,12 +23,13 @@ class LambdaResponse(TypedDict):
     isBase64Encoded: bool
 
 
-def success(query: Query, outcome: Outcome, *, if_none_match: str) -> LambdaResponse:
+def success(
+    query: Query, outcome: Outcome, lifetimes: Lifetimes, *, if_none_match: str
+) -> LambdaResponse:
     """Return the answer (200), or 304 if `if_none_match` contains its entity tag.
 
     In the body, `reasoning` conforms to `prompt.ANSWER_SCHEMA`, `query` has the canonical values
-    and `cache` is the cache metadata. Downstream caches subtract `Age` from `max-age`, so they
-    never keep an answer beyond its expiry, but may revalidate it sooner.
+    and `cache` is the cache metadata.
     """
     entry = outcome.entry
     identity = "\n".join((entry.key, str(entry.cached_at), entry.model, entry.reasoning_json))
@@ -35,9 +37,8 @@ def success(query: Query, outcome: Outcome, *, if_none_match: str) -> LambdaResp
     tag = f'W/"{hashlib.sha256(identity.encode()).hexdigest()[:32]}"'
     headers = {
         "X-Cache": outcome.status.value,
-        "Age": str(outcome.age_seconds),
         "ETag": tag,
-        "Cache-Control": f"public, max-age={outcome.remaining_seconds}",
+        "Cache-Control": lifetimes.cache_control(outcome.remaining_seconds),
     }
     if _matches(if_none_match, tag):
         return _response(HTTPStatus.NOT_MODIFIED, headers, "")

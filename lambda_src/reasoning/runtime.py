@@ -31,7 +31,7 @@ class Runtime:
             ConfigurationError: Variables are missing or invalid.
 
         """
-        environment = Environment.read(variables)
+        self._environment = environment = Environment.read(variables)
 
         def client(service: JsonService) -> AwsClient:
             return AwsClient(
@@ -46,7 +46,6 @@ class Runtime:
         )
         self._dynamodb = client(DYNAMODB)
         self._secrets_manager = client(SECRETS_MANAGER)
-        self._secret_id = environment.gemini_secret_id
         self._built: tuple[Settings, ReasoningService] | None = None
 
     def service(self, deadline: Deadline) -> ReasoningService:
@@ -64,15 +63,19 @@ class Runtime:
 
     def _build(self, settings: Settings) -> ReasoningService:
         cache = CacheStore(self._dynamodb, settings.table_name)
+        consistent = self._environment.consistent_reads
         return ReasoningService(
             cache=cache,
-            answer_cache=AnswerCache(),
+            # An answer in memory may have been deleted from the table.
+            answer_cache=AnswerCache(0) if consistent else AnswerCache(),
             keys=KeySpace(
                 namespace=settings.namespace,
                 model=settings.model,
                 prompt_version=PROMPT_VERSION,
             ),
             single_flight=functools.cache(lambda: self._build_single_flight(settings, cache)),
+            lifetimes=self._environment.lifetimes,
+            consistent_reads=consistent,
             clock=time.time,
         )
 
@@ -99,4 +102,4 @@ class Runtime:
     def _api_key(self) -> ApiKey:
         from reasoning.secret import ApiKey  # noqa: PLC0415
 
-        return ApiKey(self._secrets_manager, self._secret_id)
+        return ApiKey(self._secrets_manager, self._environment.gemini_secret_id)

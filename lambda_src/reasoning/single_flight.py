@@ -133,7 +133,8 @@ class SingleFlight:
             snapshot = self._follow(key, wait_deadline)
             if snapshot.fresh is not None:
                 metrics.count(Metric.COALESCED)
-                return Outcome(status=CacheStatus.HIT, entry=snapshot.fresh, now=int(self._clock()))
+                now = self._clock()
+                return Outcome(status=CacheStatus.COALESCED, entry=snapshot.fresh, now=now)
 
     def _follow(self, key: str, deadline: Deadline) -> Snapshot:
         """Poll until the key has an answer or its lease is free."""

@@ -61,7 +61,11 @@ class FrontendLayer(LayerStack):
             if settings.firewall
             else settings.web_acl_arn
         )
-        cache_policy = ApiCachePolicyConfig(by_origin=bool(self.settings.function.cors_origins))
+        cache = self.settings.cache
+        cache_policy = ApiCachePolicyConfig(
+            max_seconds=cache.edge_seconds + cache.stale_while_revalidate_seconds,
+            by_origin=bool(self.settings.function.cors_origins),
+        )
         headers = SecurityHeadersConfig(content_security_policy=settings.content_security_policy)
         distribution = add_distribution(
             self,

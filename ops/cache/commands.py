@@ -12,8 +12,13 @@ from typing import Annotated
 
 import typer
 
-from modules.catalogue import CACHE_NAMESPACE, Layer
-from ops.cache import clearing, importing, jsonlines, questions, recent, report, stats
+from modules.catalogue import (
+    ANSWER_MEMORY_SECONDS,
+    CACHE_NAMESPACE,
+    PARAMETER_MEMORY_SECONDS,
+    Layer,
+)
+from ops.cache import clearing, edge, importing, jsonlines, questions, recent, report, stats
 from ops.cache.backoff import Backoff
 from ops.cache.items import KEY, Item
 from ops.cache.namespace import next_namespace
@@ -31,6 +36,10 @@ app = command_group()
 Key = Annotated[str, typer.Argument(help="The item's cache_key, as `recent` prints it.")]
 Parallel = Annotated[int, typer.Option(min=1, max=32, help="Concurrent requests.")]
 Last = Annotated[str | None, typer.Option(help="The last 90m, 1h, 7d.")]
+Invalidate = Annotated[
+    bool,
+    typer.Option("--invalidate", help="Also invalidate all answers in CloudFront; takes minutes."),
+]
 Begin = Annotated[str | None, typer.Option("--from", help="Start of the time span (UTC).")]
 End = Annotated[str | None, typer.Option("--to", help="End of the time span (UTC). Default: now.")]
 
@@ -82,16 +91,34 @@ def get(ops: Session, key: Key) -> None:
     ops.out.result(document, json.dumps(document, indent=2).splitlines())
 
 
-@command(app, "delete", "cache delete --env dev 3b0c...e1 --yes")
-def delete(ops: Session, consent: Consent, key: Key) -> None:
-    """Delete a cached answer; the next request for it gets a new one."""
-    item = _get(ops, key)
-    if ops.confirmed(consent, f"delete {key} from {ops.table}"):
+@command(
+    app,
+    "delete",
+    "cache delete --env dev 3b0c...e1 --yes",
+    "cache delete --env prod 3b0c...e1 --invalidate --confirm prod",
+)
+def delete(ops: Session, consent: Consent, key: Key, *, invalidate: Invalidate = False) -> None:
+    """Delete a cached answer; the next request for it gets a new one.
+
+    CloudFront and browsers may serve it for as long as [cache] allows. With --invalidate
+    CloudFront stops serving it, also if it is no longer in the table: stopped, the command can be
+    run again.
+    """
+    distribution = edge.find_distribution(ops) if invalidate else None
+    # Missing is an error only if there is nothing else to do.
+    item = _find(ops, key) if invalidate else _get(ops, key)
+    if ops.confirmed(consent, edge.and_invalidate(f"delete {key} from {ops.table}", distribution)):
         ops.aws.client("dynamodb").delete_item(TableName=ops.table, Key={KEY: {"S": key}})
     dry_run = consent.dry_run
+    invalidation, lines = edge.invalidate(ops, consent, distribution, ANSWER_MEMORY_SECONDS)
     ops.out.result(
-        {"dry_run": dry_run, "deleted": not dry_run, "item": report.item_document(item)},
-        [f"{'would delete' if dry_run else 'deleted'} {key}"],
+        {
+            "dry_run": dry_run,
+            "deleted": not dry_run,
+            "item": report.item_document(item) if item else None,
+            "invalidation": invalidation,
+        },
+        [f"{'would delete' if dry_run else 'deleted'} {key}", *lines],
     )
 
 
@@ -100,7 +127,7 @@ def delete(ops: Session, consent: Consent, key: Key) -> None:
     "clear",
     "cache clear --env dev --dry-run",
     "cache clear --env dev --before 7d --yes",
-    "cache clear --env prod --logical --confirm prod",
+    "cache clear --env prod --logical --invalidate --confirm prod",
 )
 def clear(
     ops: Session,
@@ -114,6 +141,7 @@ def clear(
         bool,
         typer.Option("--logical", help="Clear at once by a new namespace; items expire by TTL."),
     ] = False,
+    invalidate: Invalidate = False,
     parallel: Parallel = 4,
 ) -> None:
     """Delete the cached answers.
@@ -124,13 +152,17 @@ def clear(
 
     With --logical nothing is deleted: the cache Lambda no longer finds the answers once it has
     read the new namespace, within five minutes.
+
+    CloudFront and browsers may serve the answers for as long as [cache] allows. With --invalidate
+    CloudFront stops serving them.
     """
-    if not logical:
-        _clear(ops, consent, before, parallel)
-    elif before:
+    if logical and before:
         raise BadInputError("--logical clears everything", remedy="omit --before or --logical")
+    distribution = edge.find_distribution(ops) if invalidate else None
+    if logical:
+        _clear_logically(ops, consent, distribution)
     else:
-        _clear_logically(ops, consent)
+        _clear(ops, consent, distribution, before, parallel)
 
 
 @command(
@@ -256,7 +288,13 @@ def warm_up(
         )
 
 
-def _clear(ops: Session, consent: Consent, before: str | None, parallel: int) -> None:
+def _clear(
+    ops: Session,
+    consent: Consent,
+    distribution: str | None,
+    before: str | None,
+    parallel: int,
+) -> None:
     start = times.now()
     # Times are whole seconds, so the default includes what was cached in this very second.
     limit = times.parse_time(before, start) if before else start + dt.timedelta(seconds=1)
@@ -269,25 +307,30 @@ def _clear(ops: Session, consent: Consent, before: str | None, parallel: int) ->
     if consent.dry_run:
         with ops.out.progress("items found") as progress:
             count = clearing.count(dynamodb, table, older, parallel=parallel, progress=progress)
+        invalidation, lines = edge.invalidate(ops, consent, distribution, ANSWER_MEMORY_SECONDS)
         ops.out.result(
-            {**document, "items": count}, [f"would delete {count:,} items {cached} from {table}"]
+            {**document, "items": count, "invalidation": invalidation},
+            [f"would delete {count:,} items {cached} from {table}", *lines],
         )
         return
     total = dynamodb.describe_table(TableName=table)["Table"]["ItemCount"]
-    ops.confirmed(consent, f"delete the items {cached} from {table} (about {total:,} in total)")
+    what = f"delete the items {cached} from {table} (about {total:,} in total)"
+    ops.confirmed(consent, edge.and_invalidate(what, distribution))
     with ops.out.progress("items cleared") as progress:
         result = clearing.clear(dynamodb, table, older, parallel=parallel, progress=progress)
+    invalidation, lines = edge.invalidate(ops, consent, distribution, ANSWER_MEMORY_SECONDS)
     ops.out.result(
-        {**document, **asdict(result)},
+        {**document, **asdict(result), "invalidation": invalidation},
         [
             f"{result.deleted:,} items deleted from {table}, {cached}",
             f"{result.changed:,} kept, because they were replaced meanwhile",
             f"{result.throttled_requests:,} requests were throttled",
+            *lines,
         ],
     )
 
 
-def _clear_logically(ops: Session, consent: Consent) -> None:
+def _clear_logically(ops: Session, consent: Consent, distribution: str | None) -> None:
     naming = ops.target.naming
     path = naming.parameter(CACHE_NAMESPACE)
     before = ops.parameter(path)
@@ -298,26 +341,40 @@ def _clear_logically(ops: Session, consent: Consent) -> None:
         )
     after = next_namespace(before)
     verb = "would set"
-    if ops.confirmed(consent, f"make {naming.function} ignore every cached answer"):
+    what = f"make {naming.function} ignore every cached answer"
+    if ops.confirmed(consent, edge.and_invalidate(what, distribution)):
         ops.aws.client("ssm").put_parameter(Name=path, Value=after, Overwrite=True)
         verb = "set"
+    invalidation, lines = edge.invalidate(ops, consent, distribution, PARAMETER_MEMORY_SECONDS)
     ops.out.result(
-        {"dry_run": consent.dry_run, "parameter": path, "before": before, "after": after},
+        {
+            "dry_run": consent.dry_run,
+            "parameter": path,
+            "before": before,
+            "after": after,
+            "invalidation": invalidation,
+        },
         [
             f"{verb} {path}: {before} -> {after}",
             "the cache Lambda reads it within five minutes; the old answers expire by their TTL",
+            *lines,
         ],
     )
 
 
-def _get(ops: Session, key: str) -> Item:
+def _find(ops: Session, key: str) -> Item | None:
     answer = ops.aws.client("dynamodb").get_item(TableName=ops.table, Key={KEY: {"S": key}})
-    if "Item" not in answer:
+    return answer.get("Item")
+
+
+def _get(ops: Session, key: str) -> Item:
+    item = _find(ops, key)
+    if item is None:
         raise MissingError(
             f"nothing is cached under {key!r}",
             remedy=f"list the keys: python -m ops cache recent --env {ops.target.name}",
         )
-    return answer["Item"]
+    return item
 
 
 def _span(last: str | None, begin: str | None, end: str | None) -> recent.Span | None:

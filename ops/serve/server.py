@@ -100,7 +100,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response_only(response["statusCode"])
         for name, value in response["headers"].items():
             self.send_header(name, value)
-        if response["statusCode"] not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+        # Without its body, the length of a HEAD's response is unknown.
+        bodiless = response["statusCode"] in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+        if not bodiless and self.command != "HEAD":
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":

@@ -14,6 +14,7 @@ from reasoning.cors import CorsPolicy
 from reasoning.deadline import Deadline
 from reasoning.errors import CacheUnavailableError
 from reasoning.events import HttpRequest
+from reasoning.freshness import Lifetimes
 from reasoning.handler import respond
 from reasoning.models import CacheEntry, KeySpace, Query
 from reasoning.prompt import PROMPT_VERSION
@@ -28,6 +29,7 @@ LogLines = Callable[[], list[dict[str, object]]]
 NOW = 1_779_000_000
 DAY = 86_400
 NO_CORS = CorsPolicy()
+LIFETIMES = Lifetimes(browser=300, edge=3600, stale_while_revalidate=60)
 
 
 def json_body(fields: dict[str, str]) -> str:
@@ -181,6 +183,7 @@ class Api:
         self.cache = MemoryCache()
         self.model = CountingModel(failure)
         self.clock = Clock()
+        self.consistent_reads = False
         self.service = self.instance()
 
     def instance(self, sleep: Callable[[float], None] = lambda _seconds: None) -> ReasoningService:
@@ -198,6 +201,8 @@ class Api:
             answer_cache=AnswerCache(),
             keys=KeySpace(namespace="1", model=self.model.model, prompt_version=PROMPT_VERSION),
             single_flight=lambda: single_flight,
+            lifetimes=LIFETIMES,
+            consistent_reads=self.consistent_reads,
             clock=self.clock,
         )
 

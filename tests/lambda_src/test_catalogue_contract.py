@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
+from reasoning import answer_cache, config
 from reasoning import handler as handler_module
 from reasoning.cache import Lease
 from reasoning.errors import UpstreamUnavailableError
@@ -19,6 +20,7 @@ from reasoning.metrics import Metric
 
 from modules import catalogue
 from testing.questions import CREDENTIALS, FIELDS, Context, get_event
+from testing.questions import VARIABLES as COMMON
 from tests.lambda_src.builders import DAY, KEY, NOW, Api, LogLines, entry
 from tests.lambda_src.scripted_server import ScriptedServer, reply
 
@@ -26,8 +28,8 @@ PREFIX = "/co2-analysis/dev"
 VARIABLES = {
     "PARAMETER_PREFIX": PREFIX,
     "GEMINI_SECRET_ID": "secret",
-    "GEMINI_HOSTS": "127.0.0.1",
     "CORS_ORIGINS": "*",
+    **COMMON,
 }
 VALUES = {
     catalogue.CACHE_TABLE_NAME: "co2-analysis-dev-cache",
@@ -124,6 +126,11 @@ def test_items_have_the_keys_of_table_and_index_and_the_ttl(observed: Observed) 
     for request in (observed.requests["GetItem"], lease):
         assert request["Key"] == {catalogue.TABLE_KEY: item[catalogue.TABLE_KEY]}
     assert lease["ExpressionAttributeNames"] == {"#ttl": catalogue.TTL_ATTRIBUTE}
+
+
+def test_the_times_in_memory_are_those_of_the_catalogue() -> None:
+    assert answer_cache._MAX_AGE_SECONDS == catalogue.ANSWER_MEMORY_SECONDS
+    assert config._REFRESH_SECONDS == catalogue.PARAMETER_MEMORY_SECONDS
 
 
 def emit_every_metric() -> None:

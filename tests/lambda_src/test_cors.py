@@ -69,7 +69,7 @@ def test_a_preflight_response_lists_methods_and_headers() -> None:
     assert (response["statusCode"], response["body"]) == (204, "")
     headers = response["headers"]
     assert headers["Access-Control-Allow-Origin"] == "https://a.example.org"
-    assert headers["Access-Control-Allow-Methods"] == "GET, POST"
+    assert headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST"
     # X-Amz-Content-Sha256 is required to POST through CloudFront with origin access control.
     assert headers["Access-Control-Allow-Headers"] == (
         "Content-Type, If-None-Match, X-Amz-Content-Sha256"

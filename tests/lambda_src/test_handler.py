@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from reasoning.cache import Lease
 from reasoning.errors import (
     ApiError,
     ConfigurationError,
@@ -16,9 +17,11 @@ from reasoning.errors import (
 )
 from reasoning.handler import handler
 
-from testing.questions import ANSWER, FIELDS, Context, get_event, post_event
-from tests.lambda_src.builders import DAY, Api, LogLines, json_body, key
+from testing.questions import ANSWER, FIELDS, Context, get_event, head_event, post_event
+from tests.lambda_src.builders import DAY, KEY, NOW, Api, LogLines, entry, json_body, key
 from tests.lambda_src.builders import query as parsed
+
+CACHE_CONTROL = "public, max-age=300, s-maxage=3600, stale-while-revalidate=60"
 
 
 def test_a_miss_returns_the_answer_with_its_cache_metadata() -> None:
@@ -41,8 +44,8 @@ def test_a_miss_returns_the_answer_with_its_cache_metadata() -> None:
     headers = response["headers"]
     assert headers["Content-Type"] == "application/json"
     assert headers["X-Cache"] == "MISS"
-    assert headers["Age"] == "0"
-    assert headers["Cache-Control"] == f"public, max-age={90 * DAY}"
+    assert headers["Cache-Control"] == CACHE_CONTROL
+    assert "Age" not in headers
 
 
 def test_a_hit_returns_the_same_answer_with_its_age() -> None:
@@ -56,8 +59,7 @@ def test_a_hit_returns_the_same_answer_with_its_age() -> None:
     assert json.loads(hit["body"])["cache"]["status"] == "HIT"
     assert json.loads(hit["body"])["cache"]["age_seconds"] == 100
     assert hit["headers"]["X-Cache"] == "HIT"
-    assert hit["headers"]["Age"] == "100"
-    assert hit["headers"]["Cache-Control"] == f"public, max-age={90 * DAY - 100}"
+    assert hit["headers"]["Cache-Control"] == CACHE_CONTROL
     assert hit["headers"]["ETag"] == miss["headers"]["ETag"]
 
 
@@ -76,7 +78,7 @@ def test_a_matching_entity_tag_gets_304_without_a_body(template: str) -> None:
 
     assert (response["statusCode"], response["body"]) == (304, "")
     assert response["headers"]["ETag"] == tag
-    assert response["headers"]["Cache-Control"] == f"public, max-age={90 * DAY - 1}"
+    assert response["headers"]["Cache-Control"] == CACHE_CONTROL
 
 
 @pytest.mark.parametrize("given", ["", '"other"', "W/", "other"])
@@ -103,6 +105,84 @@ def test_a_conditional_post_is_answered_in_full() -> None:
 
     event["headers"] = {"content-type": "application/json", "if-none-match": tag}
     assert api.send(event)["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("remaining", "expected"),
+    [
+        (3659, "public, max-age=300, s-maxage=3600, stale-while-revalidate=59"),
+        (300.9, "public, max-age=300, s-maxage=300, stale-while-revalidate=0"),
+        (0.5, "public, max-age=0, s-maxage=0, stale-while-revalidate=0"),
+    ],
+)
+def test_no_cache_keeps_an_answer_beyond_its_expiry(remaining: float, expected: str) -> None:
+    api = Api()
+    api.send(get_event(FIELDS))
+    api.clock.now += 90 * DAY - remaining
+
+    response = api.send(get_event(FIELDS))
+
+    assert response["headers"]["X-Cache"] == "HIT"
+    assert response["headers"]["Cache-Control"] == expected
+
+
+def test_a_stale_answer_must_be_validated() -> None:
+    api = Api(UpstreamUnavailableError("scripted", retry_after=1))
+    api.cache.entries[KEY] = entry(cached_at=NOW - DAY, expires_at=NOW - 1)
+
+    headers = api.send(get_event(FIELDS))["headers"]
+
+    assert headers["X-Cache"] == "STALE"
+    assert headers["Cache-Control"] == "public, max-age=0, s-maxage=0, stale-while-revalidate=0"
+
+
+def test_an_answer_of_another_request_is_coalesced() -> None:
+    api = Api()
+    api.cache.leases[KEY] = Lease(key=KEY, owner="other", until=1000 * (NOW + 9))
+    api.service = api.instance(sleep=lambda _: api.cache.entries.update({KEY: entry()}))
+
+    response = api.send(get_event(FIELDS))
+
+    assert response["headers"]["X-Cache"] == "COALESCED"
+    assert json.loads(response["body"])["cache"]["status"] == "COALESCED"
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_head_has_the_headers_of_get_and_no_body(known: bool) -> None:
+    api = Api()
+    tag = api.send(get_event(FIELDS))["headers"]["ETag"]
+    headers = {"If-None-Match": tag} if known else {}
+
+    get, head = (api.send(event(FIELDS, headers)) for event in (get_event, head_event))
+
+    assert head == {**get, "body": ""}
+    assert head["statusCode"] == (304 if known else 200)
+
+
+def test_head_never_generates_an_answer_and_counts_nothing(log_lines: LogLines) -> None:
+    api = Api()
+    missing = api.send(head_event(FIELDS))
+    api.cache.entries[KEY] = entry(cached_at=NOW - DAY, expires_at=NOW - 1)
+    expired = api.send(head_event(FIELDS))
+    api.cache.entries[KEY] = entry()
+    cached = api.send(head_event(FIELDS))
+
+    assert [r["statusCode"] for r in (missing, expired, cached)] == [404, 404, 200]
+    assert (missing["body"], missing["headers"]["Cache-Control"]) == ("", "no-store")
+    assert api.model.queries == []
+    assert api.cache.leases == {}
+    assert not any("_aws" in line for line in log_lines())
+
+
+def test_head_of_an_invalid_query_or_a_broken_cache_fails_like_get_without_a_body() -> None:
+    api = Api()
+    api.cache.broken = True
+
+    invalid, unknown = api.send(head_event({})), api.send(head_event(FIELDS))
+
+    assert (invalid["statusCode"], invalid["body"]) == (400, "")
+    assert (unknown["statusCode"], unknown["body"]) == (503, "")
+    assert "Retry-After" in unknown["headers"]
 
 
 @pytest.mark.parametrize(

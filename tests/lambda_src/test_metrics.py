@@ -79,7 +79,7 @@ def test_an_answer_of_another_request_counts_as_coalesced(log_lines: LogLines) -
     api.cache.leases[KEY] = Lease(key=KEY, owner="other", until=1000 * (NOW + 9))
     api.service = api.instance(sleep=lambda _: api.cache.entries.update({KEY: entry()}))
 
-    assert api.send(get_event(FIELDS))["headers"]["X-Cache"] == "HIT"
+    assert api.send(get_event(FIELDS))["headers"]["X-Cache"] == "COALESCED"
     assert counted(log_lines()) == {"CacheCoalesced": 1}
 
 

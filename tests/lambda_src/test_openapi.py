@@ -69,8 +69,11 @@ def test_paths_methods_and_enums_are_those_of_the_code(document: dict[str, Any])
 
 def test_every_server_error_of_the_code_is_documented(document: dict[str, Any]) -> None:
     codes = {str(int(subclass.status)) for subclass in _subclasses(ApiError)}
+    server_errors = {code for code in codes if code >= "500"}
     for method, operation in document["paths"][PATH].items():
-        assert {code for code in codes if code >= "500"} <= set(operation["responses"]), method
+        # 502 is Gemini's, which a HEAD never calls.
+        possible = server_errors - {"502"} if method == "head" else server_errors
+        assert possible <= set(operation["responses"]), method
 
 
 @pytest.mark.integration
@@ -100,4 +103,5 @@ def test_responses_to_generated_requests_conform_to_the_document(
         statuses.add(case.call_and_validate().status_code)
 
     check()
-    assert {200, 400} <= statuses
+    # A HEAD generates no answer, so generated queries find none.
+    assert {404 if method == "HEAD" else 200, 400} <= statuses

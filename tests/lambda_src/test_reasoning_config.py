@@ -11,7 +11,8 @@ from reasoning.errors import ConfigurationError, UpstreamUnavailableError
 from reasoning.runtime import Runtime
 
 from testing.questions import CREDENTIALS
-from tests.lambda_src.builders import Clock, LogLines, aws_client
+from testing.questions import VARIABLES as COMMON
+from tests.lambda_src.builders import LIFETIMES, Clock, LogLines, aws_client
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer, hang, reply
 
 PREFIX = "/co2-analysis/dev"
@@ -19,6 +20,7 @@ VARIABLES = {
     "PARAMETER_PREFIX": PREFIX,
     "GEMINI_SECRET_ID": "co2-analysis-dev-gemini-api-key",
     "AWS_REGION": "us-east-1",
+    **COMMON,
     "GEMINI_HOSTS": "generativelanguage.googleapis.com,gemini.example.org",
 }
 HOSTS = frozenset({"generativelanguage.googleapis.com"})
@@ -58,7 +60,10 @@ def test_the_environment_is_read() -> None:
         region="us-east-1",
         aws_endpoint=None,
         gemini_hosts=frozenset({"generativelanguage.googleapis.com", "gemini.example.org"}),
+        lifetimes=LIFETIMES,
+        consistent_reads=False,
     )
+    assert Environment.read({**VARIABLES, "CONSISTENT_READS": "1"}).consistent_reads
 
 
 def test_an_endpoint_url_replaces_the_public_endpoints() -> None:
@@ -74,11 +79,23 @@ def test_all_missing_and_invalid_variables_are_listed() -> None:
                 "PARAMETER_PREFIX": "co2-analysis/dev/",
                 "AWS_REGION": "us-east-1/../x",
                 "AWS_ENDPOINT_URL": "http://example.org",
+                "BROWSER_SECONDS": "-1",
+                "EDGE_SECONDS": "1h",
+                "CONSISTENT_READS": "2",
             }
         )
 
-    for name in ("PARAMETER_PREFIX", "GEMINI_SECRET_ID is missing", "AWS_REGION", "https"):
-        assert name in raised.value.reason
+    for message in (
+        "PARAMETER_PREFIX does not match",
+        "GEMINI_SECRET_ID is missing",
+        "AWS_REGION does not match",
+        "https",
+        "BROWSER_SECONDS must be an integer from 0 to 86400",
+        "EDGE_SECONDS must be an integer from 0 to 604800",
+        "STALE_WHILE_REVALIDATE_SECONDS is missing",
+        "CONSISTENT_READS must be an integer from 0 to 1",
+    ):
+        assert message in raised.value.reason
     assert "GEMINI_SECRET_ID" not in raised.value.detail
 
 

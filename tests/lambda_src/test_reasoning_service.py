@@ -25,7 +25,7 @@ def test_a_miss_calls_the_model_once_and_is_cached(soon: Deadline) -> None:
     assert json.loads(first.entry.reasoning_json) == ANSWER
     assert (first.entry.cached_at, first.entry.expires_at) == (NOW, NOW + 90 * DAY)
     assert first.entry.model == "test-model"
-    assert (second.age_seconds, second.remaining_seconds) == (10, 90 * DAY - 10)
+    assert (second.age_seconds, second.remaining_seconds) == (10, 90 * DAY - 11)
     assert api.model.queries == [query()]
     assert api.cache.queries == {key(): query()}
 
@@ -94,6 +94,16 @@ def test_a_repeated_hit_does_not_read_the_table(soon: Deadline) -> None:
 
     assert api.service.answer(query(), soon).status is CacheStatus.HIT
     assert len(api.cache.reads) == reads
+
+
+def test_consistent_reads_are_off_unless_configured(soon: Deadline) -> None:
+    api = Api()
+    api.service.answer(query(), soon)
+    assert api.cache.reads[0] is False
+
+    api.consistent_reads = True
+    api.instance().answer(query(), soon)
+    assert api.cache.reads[-1] is True
 
 
 def test_a_deleted_answer_is_not_served_after_a_minute(soon: Deadline) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from urllib.parse import parse_qsl
 
 import pytest
@@ -38,12 +39,12 @@ def test_other_paths_are_not_found_whatever_the_method(path: str) -> None:
     assert status_of(event) == 404
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS", "get", ""])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "get", "head", ""])
 def test_other_methods_get_405_with_allow(method: str) -> None:
     response = Api().send({**get_event(FIELDS), "requestContext": {"http": {"method": method}}})
 
     assert response["statusCode"] == 405
-    assert response["headers"]["Allow"] == "GET, POST"
+    assert response["headers"]["Allow"] == "GET, HEAD, POST"
 
 
 @pytest.mark.parametrize("as_base64", [False, True])
@@ -66,7 +67,19 @@ def test_the_body_limit_counts_bytes_not_characters() -> None:
         ("application/json", 200),
         ("Application/JSON; charset=UTF-8", 200),
         ('application/json;charset="utf-8"', 200),
+        ('\tapplication/json ;; CharSet="ut\\f-8" ; ', 200),
+        ('application/json; profile="a;charset=latin-1"', 200),
+        ('application/json; profile="\\";charset=latin-1"; charset=utf8', 200),
         ("application/json; charset=latin-1", 415),
+        ('application/json; charset="latin-1"', 415),
+        ('application/json; profile="a"; charset=latin-1', 415),
+        ("application/json; charset=utf-8; charset=latin-1", 415),
+        ("application/json; charset='utf-8'", 415),
+        ("application/json; charset = utf-8", 415),
+        ('application/json; charset="utf-8', 415),
+        ("application/json; charset", 415),
+        ("application/json charset=utf-8", 415),
+        ("application/json, application/json", 415),
         ("application/jsonp", 415),
         ("text/plain", 415),
         ("", 415),
@@ -74,6 +87,15 @@ def test_the_body_limit_counts_bytes_not_characters() -> None:
 )
 def test_the_content_type_must_be_json(content_type: str, expected: int) -> None:
     assert status_of(post_event(json_body(FIELDS), content_type)) == expected
+
+
+def test_a_hostile_content_type_is_rejected_in_linear_time() -> None:
+    started = time.perf_counter()
+    for part in ("; ", ' ;\t a="\\" ', ";a=b", '"', "\\"):
+        hostile = "application/json" + part * (8_000 // len(part)) + "\x00"
+        assert status_of(post_event(json_body(FIELDS), hostile)) == 415
+
+    assert time.perf_counter() - started < 5
 
 
 def test_header_names_are_case_insensitive() -> None:

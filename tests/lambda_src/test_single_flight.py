@@ -76,7 +76,7 @@ def died(api: Api) -> None:
 def test_a_follower_gets_the_answer_of_the_holder() -> None:
     follower = Follower(nothing, nothing, answered)
 
-    assert follower.answer() is CacheStatus.HIT
+    assert follower.answer() is CacheStatus.COALESCED
     assert follower.api.model.queries == []
     # The first read may be eventually consistent; polling must see a write at once.
     assert follower.api.cache.reads[1:] == [True] * len(follower.api.cache.reads[1:])

@@ -22,7 +22,9 @@ def test_a_hundred_concurrent_misses_cost_one_call(emulator: Emulator) -> None:
 
     assert upstream.calls == 1
     assert load.statuses == {200: 100}
-    assert load.caches == {"MISS": 1, "HIT": 99}
+    assert set(load.caches) <= {"MISS", "COALESCED", "HIT"}
+    assert load.caches["MISS"] == 1
+    assert load.caches["COALESCED"] > load.caches["HIT"], "few requests were concurrent"
     assert len({response["headers"]["ETag"] for response in load.responses}) == 1
     # A generous bound: `make bench` measures the latency.
     assert max(load.seconds) < 2 * upstream.seconds

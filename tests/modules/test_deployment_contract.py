@@ -45,6 +45,10 @@ def test_the_function_is_told_where_to_look(shipped: dict[str, Stack]) -> None:
         "PARAMETER_PREFIX": naming.parameters,
         "GEMINI_SECRET_ID": naming.gemini_secret,
         "GEMINI_HOSTS": "generativelanguage.googleapis.com",
+        "BROWSER_SECONDS": "300",
+        "EDGE_SECONDS": "3600",
+        "STALE_WHILE_REVALIDATE_SECONDS": "60",
+        "CONSISTENT_READS": "0",
     }
     secret = shipped["dev-base"].resource("aws_secretsmanager_secret.gemini_api_key")
     assert secret["name"] == naming.gemini_secret

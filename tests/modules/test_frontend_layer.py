@@ -51,6 +51,16 @@ def test_each_path_has_its_origin(stacks: dict[str, Stack]) -> None:
     assert targets == {"*": "pages", "/data/geojson/*": "data", "/api/*": "api"}
 
 
+def test_operators_find_the_distribution_by_its_comment(stacks: dict[str, Stack]) -> None:
+    parameters = [
+        str(arguments["name"])
+        for address, arguments in stacks["base"].resources().items()
+        if address.startswith("aws_ssm_parameter.")
+    ]
+
+    assert all(name.startswith(f"{_distribution(stacks)['comment']}/") for name in parameters)
+
+
 def test_nothing_is_served_over_plain_http(stacks: dict[str, Stack]) -> None:
     policies = {path: b["viewer_protocol_policy"] for path, b in _behaviours(stacks).items()}
     # A redirected POST would lose its body, so the API refuses instead.
@@ -80,15 +90,33 @@ def test_the_edge_keeps_an_answer_for_as_long_as_it_says(stacks: dict[str, Stack
     api = _behaviours(stacks)["/api/*"]
     assert api["cache_policy_id"] == "${aws_cloudfront_cache_policy.api_cache.id}"
     policy = stacks["frontend"].resource("aws_cloudfront_cache_policy.api_cache")
-    assert (policy["min_ttl"], policy["default_ttl"]) == (0, 0)
-    assert int(str(policy["max_ttl"])) >= 90 * 24 * 3600
+    assert (policy["min_ttl"], policy["default_ttl"], policy["max_ttl"]) == (0, 0, 3600 + 60)
     key = mapping(policy["parameters_in_cache_key_and_forwarded_to_origin"])
     assert mapping(key["query_strings_config"]) == {"query_string_behavior": "all"}
 
 
-def test_no_error_of_the_api_is_replaced_by_a_page(stacks: dict[str, Stack]) -> None:
-    """Custom error responses would apply to every behaviour, and so to the API's errors."""
-    assert "custom_error_response" not in _distribution(stacks)
+@pytest.mark.parametrize(("edge", "revalidating", "longest"), [(0, 0, 1), (60, 0, 60), (0, 9, 9)])
+def test_the_edge_never_keeps_an_answer_longer_than_configured(
+    edge: int, revalidating: int, longest: int, synthesized: Callable[..., dict[str, Stack]]
+) -> None:
+    cache = {"edge_seconds": edge, "stale_while_revalidate_seconds": revalidating}
+    stacks = synthesized(_document(cache=cache))
+
+    policy = stacks["frontend"].resource("aws_cloudfront_cache_policy.api_cache")
+    # 0 would disable caching, which CloudFront rejects together with a query string in the key.
+    assert policy["max_ttl"] == longest
+
+
+def test_the_edge_keeps_no_error_of_the_api(stacks: dict[str, Stack]) -> None:
+    """Without a page, which would apply to every behaviour and replace the API's errors."""
+    responses = [mapping(one) for one in sequence(_distribution(stacks)["custom_error_response"])]
+
+    assert responses == [
+        {"error_code": code, "error_caching_min_ttl": 0} for code in (400, 500, 502, 503, 504)
+    ]
+
+
+def test_only_pages_have_the_fallback(stacks: dict[str, Stack]) -> None:
     functions = {
         path: [mapping(f)["function_arn"] for f in sequence(b.get("function_association", []))]
         for path, b in _behaviours(stacks).items()

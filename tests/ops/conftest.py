@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json as json_
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,6 +54,66 @@ class Answer:
 
 
 Run = Callable[..., Answer]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution in the emulator, and the seconds that commands waited for it."""
+
+    cloudfront: Any
+    id: str
+    waits: list[float]
+
+    def invalidated_paths(self) -> list[str]:
+        made = self.cloudfront.list_invalidations(DistributionId=self.id)["InvalidationList"]
+        return [
+            path
+            for one in made.get("Items", [])
+            for path in self.cloudfront.get_invalidation(DistributionId=self.id, Id=one["Id"])[
+                "Invalidation"
+            ]["InvalidationBatch"]["Paths"]["Items"]
+        ]
+
+
+AddDistribution = Callable[[str], Distribution]
+
+
+@pytest.fixture
+def add_distribution(
+    emulator: Emulator, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[AddDistribution]:
+    """Give an environment a frontend with a distribution."""
+    waits: list[float] = []
+    cloudfront = emulator.client("cloudfront")
+    added: list[tuple[str, str]] = []
+    monkeypatch.setattr("ops.cache.edge.time", SimpleNamespace(sleep=waits.append))
+
+    def add(name: str) -> Distribution:
+        with (settings / f"{name}.toml").open("a", encoding="utf-8") as file:
+            file.write("[frontend]\n")
+        created = cloudfront.create_distribution(
+            DistributionConfig={
+                "CallerReference": uuid.uuid4().hex,
+                "Comment": Naming(environment=name).parameters,
+                # Only a disabled one can be deleted.
+                "Enabled": False,
+                "Origins": {
+                    "Quantity": 1,
+                    "Items": [{"Id": "api", "DomainName": "api.example.org"}],
+                },
+                "DefaultCacheBehavior": {
+                    "TargetOriginId": "api",
+                    "ViewerProtocolPolicy": "https-only",
+                },
+            }
+        )
+        id_ = created["Distribution"]["Id"]
+        added.append((id_, created["ETag"]))
+        return Distribution(cloudfront, id_, waits)
+
+    yield add
+    for id_, etag in added:
+        cloudfront.delete_distribution(Id=id_, IfMatch=etag)
 
 
 @pytest.fixture

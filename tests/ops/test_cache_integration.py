@@ -15,7 +15,7 @@ import pytest
 from modules.catalogue import CACHE_NAMESPACE
 from ops.cache import clearing
 from testing.storage import NOW, Storage, item
-from tests.ops.conftest import Run
+from tests.ops.conftest import AddDistribution, Run
 
 pytestmark = pytest.mark.integration
 
@@ -175,6 +175,63 @@ def test_logical_clear_advances_the_namespace_and_deletes_nothing(
     missing = box("cache", "clear", "--logical", "--yes")
     assert missing.code == 7
     assert "remedy: deploy box-base" in missing.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wait"),
+    [
+        (["delete", "{key}"], 70),
+        (["clear"], 70),
+        (["clear", "--logical"], 310),
+    ],
+)
+def test_answers_are_invalidated_once_no_process_of_the_function_has_them(
+    box: Run,
+    storage: Storage,
+    add_distribution: AddDistribution,
+    arguments: list[str],
+    wait: int,
+) -> None:
+    one = item(1, NOW)
+    storage.put(one)
+    words = [word.format(key=one["cache_key"]["S"]) for word in arguments]
+    distribution = add_distribution("box")
+
+    planned = box("cache", *words, "--invalidate", "--dry-run", "--json").json()
+    assert planned["invalidation"] == {
+        "distribution": distribution.id, "path": "/api/*", "id": None
+    }  # fmt: skip
+    assert f"invalidate /api/* of {distribution.id}" in box("cache", *words, "--invalidate").err
+    assert (distribution.invalidated_paths(), distribution.waits) == ([], [])
+
+    done = box("cache", *words, "--invalidate", "--yes")
+    assert done.code == 0, done.err
+    assert (distribution.invalidated_paths(), distribution.waits) == (["/api/*"], [wait])
+    assert "browsers may show what they have cached for 360 s more" in done.out
+
+
+def test_an_invalidation_can_be_repeated_after_the_answer_is_deleted(
+    box: Run, storage: Storage, add_distribution: AddDistribution
+) -> None:
+    distribution = add_distribution("box")
+
+    done = box("cache", "delete", "gone", "--invalidate", "--yes", "--json").json()
+
+    assert done["item"] is None
+    assert distribution.invalidated_paths() == ["/api/*"]
+
+
+def test_without_a_distribution_nothing_is_deleted(
+    box: Run, storage: Storage, settings: Path
+) -> None:
+    storage.put(item(1, NOW))
+    without = box("cache", "clear", "--invalidate", "--yes")
+    assert (without.code, "box has no [frontend]" in without.err) == (2, True)
+    with (settings / "box.toml").open("a", encoding="utf-8") as file:
+        file.write('[frontend]\nprice_class = "PriceClass_All"\n')
+    missing = box("cache", "clear", "--invalidate", "--yes")
+    assert (missing.code, "deploy box-frontend" in missing.err) == (7, True)
+    assert len(storage.keys()) == 1
 
 
 @pytest.mark.parametrize("name", ["cache.jsonl", "cache.jsonl.gz"])

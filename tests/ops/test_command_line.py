@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,18 @@ def test_a_defect_is_not_hidden() -> None:
 
 def test_pipenv_runs_the_same_command() -> None:
     assert '\n[scripts]\nops = "python -m ops"\n' in (ROOT / "Pipfile").read_text("utf-8")
+
+
+def test_sigint_stops_a_command_that_was_started_with_it_ignored() -> None:
+    code = """
+        import contextlib, runpy, signal, sys
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.argv = ["ops", "--help"]
+        with contextlib.suppress(SystemExit):
+            runpy.run_module("ops", run_name="__main__")
+        print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("True\n")

@@ -20,7 +20,7 @@ from modules.naming import Naming
 from ops.common import times
 from testing.emulator import Emulator
 from testing.storage import NOW, Storage, item
-from tests.ops.conftest import Run
+from tests.ops.conftest import AddDistribution, Run
 
 pytestmark = pytest.mark.integration
 
@@ -100,8 +100,13 @@ class _Site:
 
 @pytest.fixture
 def site(
-    emulator: Emulator, ops: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    emulator: Emulator,
+    ops: Run,
+    add_distribution: AddDistribution,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Iterator[_Site]:
+    add_distribution("vault")
     monkeypatch.setenv("CO2_LOCAL_PORT", str(emulator.ports.emulator))
     monkeypatch.setenv("CO2_ENV", "vault")
     monkeypatch.chdir(tmp_path)
@@ -122,6 +127,7 @@ def test_every_command_of_the_runbook(site: _Site, ops: Run) -> None:
         "Diagnose an environment": site.nothing,
         "Clear the cache": site.fill,
         "Look at recent entries": site.fill,
+        "Recall a wrong answer": site.fill,
         "Look at the size": site.fill,
         "Look at the metrics": site.nothing,
         "Upload data": site.nothing,
@@ -147,6 +153,8 @@ def test_every_command_of_the_runbook(site: _Site, ops: Run) -> None:
 
     assert "20 items deleted" in output['cache clear --confirm "$CO2_ENV"']
     assert "1 -> 2" in output['cache clear --logical --confirm "$CO2_ENV"']
+    recalled = output['cache delete "$KEY" --invalidate --confirm "$CO2_ENV"']
+    assert "invalidated /api/*" in recalled
     assert "uploaded 14 of 14" in output['data upload sample/*.geojson --confirm "$CO2_ENV"']
     assert "MISS" in output['cache warm questions.jsonl --confirm "$CO2_ENV"']
     assert re.search(r"0 items written, 20 existing ones kept", "\n".join(output.values()))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cdktf_cdktf_provider_aws.cloudfront_distribution import (
     CloudfrontDistribution,
+    CloudfrontDistributionCustomErrorResponse,
     CloudfrontDistributionDefaultCacheBehavior,
     CloudfrontDistributionDefaultCacheBehaviorFunctionAssociation,
     CloudfrontDistributionOrderedCacheBehavior,
@@ -25,6 +26,12 @@ from modules.stack import LayerStack
 _CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 _ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 _CORS_S3_ORIGIN = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
+
+# The API's errors on GET and HEAD, and CloudFront's own timeout. CloudFront would cache them for 10
+# seconds: it honours no-store on 404, 410, 414 and 501 only. 403 stays cached because only the
+# buckets return it. Source: "How CloudFront processes HTTP 4xx and 5xx status codes from your
+# origin".
+_UNCACHED_ERRORS = (400, 500, 502, 503, 504)
 
 _READ = ["GET", "HEAD"]
 _READ_AND_ASK = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
@@ -153,6 +160,10 @@ def add_distribution(
                 origin_request_policy_id=_ALL_VIEWER_EXCEPT_HOST,
                 response_headers_policy_id=config.headers_policy_id,
             ),
+        ],
+        custom_error_response=[
+            CloudfrontDistributionCustomErrorResponse(error_code=code, error_caching_min_ttl=0)
+            for code in _UNCACHED_ERRORS
         ],
         restrictions=CloudfrontDistributionRestrictions(
             geo_restriction=_geo_restriction(settings.countries)

@@ -29,8 +29,12 @@ _YEAR_SECONDS = 365 * 24 * 3600
 
 @dataclass(frozen=True, kw_only=True)
 class ApiCachePolicyConfig:
-    """Whether the cache key includes the Origin header, because responses depend on it (CORS)."""
+    """The longest time that an answer is kept, and what the cache key includes.
 
+    `by_origin`: the Origin header, because responses depend on it (CORS).
+    """
+
+    max_seconds: int
     by_origin: bool
 
 
@@ -42,7 +46,7 @@ class SecurityHeadersConfig:
 
 
 def add_api_cache_policy(stack: LayerStack, id_: str, config: ApiCachePolicyConfig) -> str:
-    """Add a policy that caches a response for as long as its Cache-Control says; return its id.
+    """Add a policy that caches as Cache-Control says, up to a limit; return its id.
 
     Without that header nothing is cached. The query string is part of the cache key.
     """
@@ -64,7 +68,8 @@ def add_api_cache_policy(stack: LayerStack, id_: str, config: ApiCachePolicyConf
         comment="Caches API responses for as long as their Cache-Control says",
         min_ttl=0,
         default_ttl=0,
-        max_ttl=_YEAR_SECONDS,
+        # 0 would disable caching, and then CloudFront rejects a query string in the cache key.
+        max_ttl=max(1, config.max_seconds),
         parameters_in_cache_key_and_forwarded_to_origin=key,
     )
     return policy.id
