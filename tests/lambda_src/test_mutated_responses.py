@@ -89,7 +89,11 @@ def read_with_h11(sent: bytes) -> tuple[int, bytes, bool] | None:
         return None
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part",
+    # The unit tests read the first part, and `make full` all of them.
+    [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))],
+)
 def test_every_response_is_read_right_or_rejected(
     part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
