@@ -10,7 +10,8 @@ from reasoning.untrusted_json import member, parse_json
 _BUDGET_SECONDS = 3.0
 # The Secrets Manager console stores key/value pairs as JSON.
 _MEMBER = "GEMINI_API_KEY"
-_FORM = f'{{"{_MEMBER}": "<key>"}}'
+FORM = f'{{"{_MEMBER}": "<key>"}}'
+"""The form that it then has; the key alone is the other."""
 
 
 class ApiKey:
@@ -50,10 +51,10 @@ class ApiKey:
             ) from error
         except AwsRejectedError as error:
             raise ConfigurationError(f"{error}; {self._remedy()}") from error
-        value = _key(result.get("SecretString"))
+        value = parse_key(result.get("SecretString"))
         if not value:
             raise ConfigurationError(
-                f"The secret is neither a single line of ASCII text nor {_FORM}; {self._remedy()}"
+                f"The secret is neither a single line of ASCII text nor {FORM}; {self._remedy()}"
             )
         return value
 
@@ -64,7 +65,7 @@ class ApiKey:
         )
 
 
-def _key(secret: object) -> str:
+def parse_key(secret: object) -> str:
     """Return the key that a secret holds, "" if it has neither of the two forms."""
     text = secret.strip() if isinstance(secret, str) else ""
     if text.startswith("{"):
