@@ -269,6 +269,8 @@ PARAMETERS = (
 VARIABLES = {
     "PARAMETER_PREFIX": "{naming.parameters}",
     "GEMINI_SECRET_ID": "{naming.gemini_secret}",
+    # Not a parameter: who may change one must not be able to redirect the API key.
+    "GEMINI_HOSTS": "{settings.gemini.host_list}",
     "CORS_ORIGINS": "{settings.function.cors_origin_list}",
     "BROWSER_SECONDS": "{settings.cache.browser_seconds}",
     "EDGE_SECONDS": "{settings.cache.edge_seconds}",

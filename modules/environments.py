@@ -108,7 +108,9 @@ def _with_stand_in(settings: Settings) -> Settings:
     local: LocalAws | None = settings.local_aws
     if local is None:
         return settings
-    gemini = dataclasses.replace(settings.gemini, endpoint=local.gemini_endpoint)
+    gemini = dataclasses.replace(
+        settings.gemini, endpoint=local.gemini_endpoint, hosts=(local.host,)
+    )
     return dataclasses.replace(settings, gemini=gemini)
 
 

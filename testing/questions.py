@@ -23,6 +23,7 @@ FIELDS: dict[str, str] = {
     "zscore": "3.1",
 }
 VARIABLES = {
+    "GEMINI_HOSTS": "127.0.0.1",
     "BROWSER_SECONDS": "300",
     "EDGE_SECONDS": "3600",
     "STALE_WHILE_REVALIDATE_SECONDS": "60",

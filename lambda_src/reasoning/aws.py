@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,9 +21,11 @@ from typing import TYPE_CHECKING, cast
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
-from reasoning.connection import Connection, Origin, Response, TransportError
+from reasoning.connection import Connection, Origin, TransportError
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError
+from reasoning.response_parser import Response
+from reasoning.untrusted_json import parse_json
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage
@@ -35,6 +38,7 @@ logging.getLogger("botocore").setLevel(logging.INFO)
 _MAX_ATTEMPTS = 3
 _ATTEMPT_SECONDS = 1.0
 _FIRST_BACKOFF_SECONDS = 0.05
+_ERROR_CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _THROTTLING_CODES = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -227,7 +231,7 @@ def _public_endpoint(service: JsonService, region: str) -> Origin:
 def _is_retryable(status: int, code: str) -> bool:
     # A 200 whose body is not a JSON object is a failure of the service, too.
     return (
-        status in {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}
+        status in {HTTPStatus.OK, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
         or status >= HTTPStatus.INTERNAL_SERVER_ERROR
         or code in _THROTTLING_CODES
     )
@@ -235,14 +239,14 @@ def _is_retryable(status: int, code: str) -> bool:
 
 def _json_object(body: bytes) -> dict[str, object] | None:
     try:
-        document: object = json.loads(body.decode())
+        document = parse_json(body.decode())
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
 
 
 def _error_code(response: Response, document: dict[str, object] | None) -> str:
-    code = (document or {}).get("__type") or response.headers.get("x-amzn-errortype")
-    if not isinstance(code, str):
-        return f"HTTP {response.status}"
-    return code.rpartition("#")[2].partition(":")[0]
+    text = (document or {}).get("__type") or response.headers.get("x-amzn-errortype")
+    code = text.rpartition("#")[2].partition(":")[0] if isinstance(text, str) else ""
+    # The code is logged, so it may be nothing but a code.
+    return code if _ERROR_CODE.fullmatch(code) else f"HTTP {response.status}"

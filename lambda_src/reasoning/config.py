@@ -57,13 +57,15 @@ class Environment:
     """The function's environment variables.
 
     `parameter_prefix` starts with a slash and does not end with one. `aws_endpoint` overrides
-    the Region's public endpoints, None in AWS.
+    the Region's public endpoints, None in AWS. `gemini_hosts` are the only hosts that may get the
+    API key; they are not in Parameter Store, where more people may write.
     """
 
     parameter_prefix: str
     gemini_secret_id: str
     region: str
     aws_endpoint: Origin | None
+    gemini_hosts: frozenset[str]
     lifetimes: Lifetimes
     consistent_reads: bool
 
@@ -83,6 +85,7 @@ class Environment:
             aws_endpoint=(
                 reader.origin("AWS_ENDPOINT_URL") if variables.get("AWS_ENDPOINT_URL") else None
             ),
+            gemini_hosts=frozenset(variables.get("GEMINI_HOSTS", "").split(",")),
             lifetimes=Lifetimes(
                 browser=reader.integer("BROWSER_SECONDS", 0, 86_400),
                 edge=reader.integer("EDGE_SECONDS", 0, 604_800),
@@ -108,7 +111,9 @@ class Settings:
     namespace: str
 
     @classmethod
-    def read(cls, parameters: Mapping[str, str], prefix: str) -> Settings:
+    def read(
+        cls, parameters: Mapping[str, str], prefix: str, gemini_hosts: frozenset[str]
+    ) -> Settings:
         """Validate parameters, given as values by full name.
 
         Raises:
@@ -119,7 +124,7 @@ class Settings:
         settings = cls(
             table_name=reader.text(prefix + _TABLE_NAME, _DYNAMODB_TABLE),
             model=reader.text(prefix + _MODEL, _GEMINI_MODEL),
-            gemini_endpoint=reader.origin(prefix + _ENDPOINT),
+            gemini_endpoint=reader.origin(prefix + _ENDPOINT, gemini_hosts),
             gemini_timeout_seconds=reader.integer(prefix + _TIMEOUT_SECONDS, 1, 60),
             gemini_calls_per_day=reader.integer(prefix + _CALLS_PER_DAY, 0, 999_999),
             gemini_language=reader.text(prefix + _LANGUAGE, _BCP_47),
@@ -137,10 +142,16 @@ class SettingsSource:
     """
 
     def __init__(
-        self, ssm: AwsClient, prefix: str, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        ssm: AwsClient,
+        prefix: str,
+        gemini_hosts: frozenset[str],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ssm = ssm
         self._prefix = prefix
+        self._gemini_hosts = gemini_hosts
         self._monotonic = monotonic
         self._settings: Settings | None = None
         self._refresh_at = 0.0
@@ -192,7 +203,7 @@ class SettingsSource:
             raise ConfigurationError(
                 f"{error}: allow the execution role ssm:GetParameters on {self._prefix}/*"
             ) from error
-        return Settings.read(_parameter_values(result), self._prefix)
+        return Settings.read(_parameter_values(result), self._prefix, self._gemini_hosts)
 
 
 def _parameter_values(result: Mapping[str, object]) -> dict[str, str]:
@@ -229,13 +240,16 @@ class _Reader:
             self._errors.append(f"{name} must be an integer from {lowest} to {highest}")
         return number
 
-    def origin(self, name: str) -> Origin:
+    def origin(self, name: str, hosts: frozenset[str] | None = None) -> Origin:
         value = self._values.get(name, "")
         try:
-            return Origin.parse(value)
+            origin = Origin.parse(value)
         except ValueError as error:
             self._errors.append(f"{name} {error}" if value else f"{name} is missing")
             return Origin(scheme="https", host="", port=0)
+        if hosts is not None and origin.host not in hosts:
+            self._errors.append(f"{name} has a host that the setting gemini.hosts does not list")
+        return origin
 
     def finish(self) -> None:
         if self._errors:

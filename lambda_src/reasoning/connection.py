@@ -1,4 +1,4 @@
-"""A persistent HTTP/1.1 connection with one deadline for each request.
+"""HTTP/1.1 requests to one origin, each with one deadline for everything it does.
 
 A socket timeout restarts with every read, so a server that drips bytes could block the caller
 forever. Here the timeout of each read is what is left of the deadline.
@@ -7,23 +7,32 @@ forever. Here the timeout of each read is what is left of the deadline.
 from __future__ import annotations
 
 import functools
-import http.client
-import io
+import re
+import select
 import socket
 import ssl
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reasoning.deadline import Deadline
-from reasoning.response_parser import HttpResponse
+from reasoning.response_parser import ProtocolError, Response, ResponseReader
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    from collections.abc import Sequence
 
-_MAX_BODY_BYTES = 1024 * 1024
+    _Addresses = Sequence[
+        tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]
+    ]
+
+# At least a TLS record: a read must leave no decrypted bytes behind, because poll misses them.
+_RECEIVE_BYTES = 32_768
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 
 
 class TransportError(Exception):
@@ -51,14 +60,14 @@ class Origin:
 
         """
         parts = urlsplit(url)
-        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        if parts.scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(parts.hostname or ""):
             raise ValueError("must be a URL like https://host")
         if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
             raise ValueError("must consist of scheme, host and port only")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        host = parts.hostname or ""
+        if parts.scheme == "http" and not _is_loopback(host):
             raise ValueError("must use https; plain http is for loopback hosts only")
-        port = parts.port or _DEFAULT_PORTS[parts.scheme]
-        return cls(scheme=parts.scheme, host=parts.hostname, port=port)
+        return cls(scheme=parts.scheme, host=host, port=parts.port or _DEFAULT_PORTS[parts.scheme])
 
     @property
     def authority(self) -> str:
@@ -72,23 +81,20 @@ class Origin:
         return f"{self.scheme}://{self.authority}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Response:
-    """A complete response; header names are lower-case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 class Connection:
-    """A connection to one origin, opened on demand and kept alive between requests."""
+    """Sends requests to one origin.
 
-    def __init__(self, origin: Origin) -> None:
+    With `keep_alive` the connection is kept for the next request, unless something is left to read
+    from it: that would be taken for the reply to the next request, and so on for all later ones.
+    """
+
+    def __init__(self, origin: Origin, *, keep_alive: bool = True) -> None:
         self.origin = origin
         if origin.scheme == "https":
             _tls()  # slow, so it is done during the init phase rather than in a request
-        self._socket: socket.socket | None = None
+        self._keep_alive = keep_alive
+        self._idle: socket.socket | None = None
+        self._lookup: _Lookup | None = None
 
     def request(
         self,
@@ -101,31 +107,24 @@ class Connection:
     ) -> Response:
         """Send a request and read the whole response.
 
-        A kept-alive connection that the server has closed is reopened once.
+        If the server has closed the kept connection, the request is sent on a new one.
 
         Raises:
             TransportTimeoutError: The deadline passed first.
-            TransportError: The connection failed, or the response is not HTTP or too large.
+            TransportError: The connection failed, or the response is invalid or too large.
             ValueError: A header contains a line break.
 
         """
         message = self._head(method, path, headers, body) + body
         try:
-            response = self._exchange(method, message, deadline)
-            content = response.read(_MAX_BODY_BYTES + 1)
+            response = self._on_idle(message, deadline)
+            return response or self._exchange(self._open(deadline), message, deadline)
         except TimeoutError as error:
-            self._close()
             raise TransportTimeoutError(type(error).__name__) from error
-        except (OSError, http.client.HTTPException) as error:
-            self._close()
+        except OSError as error:
             raise TransportError(type(error).__name__) from error
-        if len(content) > _MAX_BODY_BYTES or response.length:
-            # A bounded read does not raise on a truncated body, but leaves a length.
-            self._close()
-            raise TransportError("the response is too large or truncated")
-        if response.will_close:
-            self._close()
-        return Response(status=response.status, headers=response.fields, body=content)
+        except ProtocolError as error:
+            raise TransportError(str(error)) from error
 
     def _head(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
         # http.client would send head and body as two packets, which takes longer than the rest of
@@ -133,6 +132,7 @@ class Connection:
         fields = {
             "Host": self.origin.authority,
             "Accept-Encoding": "identity",
+            **({} if self._keep_alive else {"Connection": "close"}),
             **headers,
             "Content-Length": str(len(body)),
         }
@@ -142,56 +142,79 @@ class Connection:
             raise ValueError("a header contains a line break")
         return f"{text}\r\n\r\n".encode("latin-1")
 
-    def _exchange(self, method: str, message: bytes, deadline: Deadline) -> HttpResponse:
-        reused = self._socket is not None
+    def _on_idle(self, message: bytes, deadline: Deadline) -> Response | None:
+        """Use the kept connection; return None if the request needs a new one."""
+        idle, self._idle = self._idle, None
+        if idle is None:
+            return None
+        if _is_readable(idle):
+            # Closed by the server, usually while Lambda had frozen this process; or surplus bytes.
+            idle.close()
+            return None
         try:
-            return self._send(method, message, deadline)
+            response = self._exchange(idle, message, deadline)
         except (ConnectionError, ssl.SSLError):
-            # Expected of an idle connection: the server closed it while Lambda had frozen this
-            # process between two invocations.
-            self._close()
-            if not reused:
-                raise
-        return self._send(method, message, deadline)
+            return None
+        # A 408 was sent because the connection was idle, before the request arrived.
+        return None if response.status == HTTPStatus.REQUEST_TIMEOUT else response
 
-    def _send(self, method: str, message: bytes, deadline: Deadline) -> HttpResponse:
-        if self._socket is None:
-            self._socket = _open_socket(self.origin, deadline)
-        self._socket.settimeout(deadline.timeout())
-        self._socket.sendall(message)
-        # HTTPResponse only calls makefile() of its socket.
-        readable = cast("socket.socket", _DeadlineReader(self._socket, deadline))
-        response = HttpResponse(readable, method=method)
+    def _exchange(self, opened: socket.socket, message: bytes, deadline: Deadline) -> Response:
+        """Send a request and read the response; then keep the connection or close it."""
+        kept = False
         try:
-            response.begin()
-        except BaseException:
-            response.close()
-            raise
+            opened.settimeout(deadline.timeout())
+            opened.sendall(message)
+            receive = functools.partial(_receive, opened, deadline)
+            received = receive()
+            if not received:
+                raise ConnectionResetError("closed without a response")
+            response, reusable = ResponseReader(received, receive).read()
+            kept = self._keep_alive and reusable and response.status != HTTPStatus.REQUEST_TIMEOUT
+        finally:
+            if kept:
+                self._idle = opened
+            else:
+                opened.close()
         return response
 
-    def _close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+    def _open(self, deadline: Deadline) -> socket.socket:
+        failure: OSError = OSError("no address")
+        for family, kind, protocol, _, address in self._addresses(deadline):
+            opened = socket.socket(family, kind, protocol)
+            try:
+                opened.settimeout(deadline.timeout())
+                opened.connect(address)
+                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if self.origin.scheme == "http":
+                    return opened
+                opened.settimeout(deadline.timeout())
+                # Bytes, because text would load the codec for international host names.
+                return _tls().wrap_socket(opened, server_hostname=self.origin.host.encode())
+            except OSError as error:
+                opened.close()
+                failure = error
+        raise failure
+
+    def _addresses(self, deadline: Deadline) -> _Addresses:
+        with suppress(socket.gaierror):
+            # An IP address needs no DNS.
+            return _getaddrinfo(self.origin, socket.AI_NUMERICHOST)
+        # A lookup that outlived the last deadline is awaited again: one thread at most.
+        if self._lookup is None or not self._lookup.is_alive():
+            self._lookup = _Lookup(self.origin)
+            self._lookup.start()
+        return self._lookup.addresses(deadline)
 
 
-class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket with the rest of the deadline as the timeout of each read."""
+def _receive(opened: socket.socket, deadline: Deadline) -> bytes:
+    opened.settimeout(deadline.timeout())
+    return opened.recv(_RECEIVE_BYTES)
 
-    def __init__(self, opened: socket.socket, deadline: Deadline) -> None:
-        super().__init__()
-        self._socket = opened
-        self._deadline = deadline
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        self._socket.settimeout(self._deadline.timeout())
-        return self._socket.recv_into(buffer)
+def _is_readable(opened: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(opened, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @functools.cache
@@ -200,24 +223,34 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _open_socket(origin: Origin, deadline: Deadline) -> socket.socket:
-    failure: OSError = OSError(f"{origin.host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        origin.host, origin.port, type=socket.SOCK_STREAM
-    ):
-        opened = socket.socket(family, kind, protocol)
+class _Lookup(threading.Thread):
+    """A DNS lookup on a thread of its own, because getaddrinfo has no timeout."""
+
+    def __init__(self, origin: Origin) -> None:
+        super().__init__(daemon=True)
+        self._origin = origin
+        self._outcome: _Addresses | OSError = []
+
+    def run(self) -> None:
         try:
-            opened.settimeout(deadline.timeout())
-            opened.connect(address)
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if origin.scheme == "https":
-                return _tls().wrap_socket(opened, server_hostname=origin.host)
+            self._outcome = _getaddrinfo(self._origin)
         except OSError as error:
-            opened.close()
-            failure = error
-        else:
-            return opened
-    raise failure
+            self._outcome = error
+
+    def addresses(self, deadline: Deadline) -> _Addresses:
+        self.join(deadline.timeout())
+        if self.is_alive():
+            raise TimeoutError("the DNS lookup takes too long")
+        if isinstance(self._outcome, OSError):
+            raise self._outcome
+        return self._outcome
+
+
+def _getaddrinfo(origin: Origin, flags: int = 0) -> _Addresses:
+    # Bytes, because text would load the codec for international host names.
+    return socket.getaddrinfo(
+        origin.host.encode(), origin.port, type=socket.SOCK_STREAM, flags=flags
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -17,7 +17,6 @@ from reasoning.budget import MAX_PAUSE_SECONDS, CallBudget
 from reasoning.connection import (
     Connection,
     Origin,
-    Response,
     TransportError,
     TransportTimeoutError,
 )
@@ -36,8 +35,9 @@ from reasoning.errors import (
 from reasoning.metrics import Metric
 from reasoning.models import Explanation, Query
 from reasoning.prompt import GENERATION_CONFIG, instruction, prompt
+from reasoning.response_parser import Response
 from reasoning.secret import ApiKey
-from reasoning.untrusted_json import member, member_list
+from reasoning.untrusted_json import member, member_list, parse_json
 
 _RETRY_AFTER_SECONDS = 30
 _SECONDS = re.compile(r"([0-9]{1,8}(?:\.[0-9]{1,9})?)s?")
@@ -91,7 +91,7 @@ class Gemini:
         self._clock = clock
         self._sleep = sleep
         self._min_seconds = min(_MIN_SECONDS, timeout_seconds / 2)
-        self._connection = Connection(endpoint)
+        self._connection = Connection(endpoint, keep_alive=False)
 
     def check(self, deadline: Deadline) -> None:
         """Raise if a call would be refused by the budget, or has too little time.
@@ -249,10 +249,9 @@ def _details(response: Response) -> list[object]:
 
 def _json(body: bytes) -> object:
     try:
-        document: object = json.loads(body)
-    except (ValueError, RecursionError):
+        return parse_json(body.decode())
+    except ValueError:
         return None
-    return document
 
 
 def _answer_text(document: object) -> str:

@@ -42,7 +42,9 @@ class Runtime:
                 environment=variables,
             )
 
-        self._settings_source = SettingsSource(client(SSM), environment.parameter_prefix)
+        self._settings_source = SettingsSource(
+            client(SSM), environment.parameter_prefix, environment.gemini_hosts
+        )
         self._dynamodb = client(DYNAMODB)
         self._secrets_manager = client(SECRETS_MANAGER)
         self._built: tuple[Settings, ReasoningService] | None = None

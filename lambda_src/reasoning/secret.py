@@ -5,8 +5,13 @@ from __future__ import annotations
 from reasoning.aws import AwsClient, AwsRejectedError, AwsUnavailableError
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError, UpstreamUnavailableError
+from reasoning.untrusted_json import member, parse_json
 
 _BUDGET_SECONDS = 3.0
+# The Secrets Manager console stores key/value pairs as JSON.
+_MEMBER = "GEMINI_API_KEY"
+FORM = f'{{"{_MEMBER}": "<key>"}}'
+"""The form that it then has; the key alone is the other."""
 
 
 class ApiKey:
@@ -46,12 +51,10 @@ class ApiKey:
             ) from error
         except AwsRejectedError as error:
             raise ConfigurationError(f"{error}; {self._remedy()}") from error
-        secret = result.get("SecretString")
-        value = secret.strip() if isinstance(secret, str) else ""
-        # Other characters are invalid in a header value.
-        if not value or not (value.isascii() and value.isprintable()):
+        value = parse_key(result.get("SecretString"))
+        if not value:
             raise ConfigurationError(
-                f"The secret is not a single line of ASCII text; {self._remedy()}"
+                f"The secret is neither a single line of ASCII text nor {FORM}; {self._remedy()}"
             )
         return value
 
@@ -60,3 +63,22 @@ class ApiKey:
             "write the API key to a file and run: aws secretsmanager put-secret-value"
             f" --secret-id {self._secret_id} --secret-string file://<file>"
         )
+
+
+def parse_key(secret: object) -> str:
+    """Return the key that a secret holds, "" if it has neither of the two forms."""
+    text = secret.strip() if isinstance(secret, str) else ""
+    if text.startswith("{"):
+        text = _only_member(text).strip()
+    # A header value allows no other characters; JSON of another form is not a key.
+    valid = text.isascii() and text.isprintable() and not text.startswith(("{", "[", '"'))
+    return text if valid else ""
+
+
+def _only_member(text: str) -> str:
+    try:
+        document = parse_json(text)
+    except ValueError:
+        return ""
+    value = member(document, _MEMBER)
+    return value if isinstance(value, str) and document == {_MEMBER: value} else ""

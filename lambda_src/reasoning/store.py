@@ -231,7 +231,7 @@ def _entry_or_none(
         return None
     try:
         return _parse_entry(item, key, query, now)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         log.info("cache_item_unusable", key=key, reason=str(error))
         return None
 
@@ -241,7 +241,6 @@ def _parse_entry(item: Mapping[str, object], key: str, query: Query, now: float)
 
     Raises:
         ValueError: The item is invalid.
-        RecursionError: The answer is nested too deeply.
 
     """
     if _attribute(item, "schema_version", "N") != str(SCHEMA_VERSION):

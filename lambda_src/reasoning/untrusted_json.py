@@ -9,11 +9,13 @@ def parse_json(text: str) -> object:
     """Decode strict JSON: unlike `json.loads`, reject NaN and Infinity.
 
     Raises:
-        ValueError: The text is not JSON.
-        RecursionError: It is nested too deeply.
+        ValueError: The text is not JSON, or nested too deeply.
 
     """
-    document: object = _DECODER.decode(text)
+    try:
+        document: object = _DECODER.decode(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     return document
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,6 +14,8 @@ from modules.settings.forms import star_beside_origins
 
 # Concurrency that Lambda keeps unreserved: docs.aws.amazon.com/lambda, "reserved concurrency".
 _UNRESERVED = 100
+# Its last label starts with a letter, as no IP address does.
+_HOST = r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +97,14 @@ class GeminiSettings:
         https_origin(),
         Doc("URL of the Gemini API. A local AWS always uses its stand-in."),
     ] = "https://generativelanguage.googleapis.com"
+    hosts: Annotated[
+        tuple[str, ...],
+        Matches(_HOST, "a lower-case host name, no IP address", "gemini.example.org"),
+        Doc(
+            "Hosts that the function may send the API key to, whatever the endpoint's parameter "
+            "says; must include the host of `endpoint`."
+        ),
+    ] = ("generativelanguage.googleapis.com",)
     timeout_seconds: Annotated[
         int,
         Between(1, 28, "seconds"),
@@ -116,6 +127,23 @@ class GeminiSettings:
         Matches(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}", "a BCP 47 language tag", "pt-BR"),
         Doc("Language of the answers; cached answers in other languages are not served."),
     ] = "en"
+
+    @property
+    def host_list(self) -> str:
+        """The hosts as the function reads them, separated by commas."""
+        return ",".join(self.hosts)
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield that the function would not call the endpoint."""
+        host = re.sub(r".*//|:[0-9]+$", "", self.endpoint).lower()
+        if host not in self.hosts:
+            yield Problem(
+                field=f"{at}.endpoint",
+                value=self.endpoint,
+                reason=f"{at}.hosts does not list its host, so the function would not call it",
+                remedy=f'add "{host}" to {at}.hosts, or change the endpoint',
+                involves=(f"{at}.hosts",),
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from modules.schema.constraints import Between
 from modules.schema.setting_docs import Doc
@@ -18,13 +18,15 @@ class LocalAws:
         Between(1024, 65_534),
         Doc("Port of the emulator on 127.0.0.1; `make up` and `--local-port` override it."),
     ] = 4566
+    # Always loopback: no setting can point a local environment elsewhere.
+    host: ClassVar[str] = "127.0.0.1"
 
     @property
     def endpoint(self) -> str:
-        """URL of the emulator: always loopback, so that no setting can point it elsewhere."""
-        return f"http://127.0.0.1:{self.port}"
+        """URL of the emulator."""
+        return f"http://{self.host}:{self.port}"
 
     @property
     def gemini_endpoint(self) -> str:
         """URL of the Gemini stand-in."""
-        return f"http://127.0.0.1:{self.port + 1}"
+        return f"http://{self.host}:{self.port + 1}"

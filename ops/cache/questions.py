@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ops.common import function_code
 from ops.common.errors import BadInputError
 
 if TYPE_CHECKING:
     from reasoning.models import Query
 
-LAMBDA_SOURCE = Path(__file__).resolve().parents[2] / "lambda_src"
 _MOST_SHOWN = 10
 
 
@@ -23,9 +22,7 @@ def read(path: Path) -> list[Query]:
         BadInputError: Lines are invalid; the message gives their numbers, fields and rules.
 
     """
-    if str(LAMBDA_SOURCE) not in sys.path:
-        # The Lambda's package is not installed; it is imported from where it is deployed from.
-        sys.path.append(str(LAMBDA_SOURCE))
+    function_code.make_importable()
     from reasoning.errors import InvalidRequestError  # noqa: PLC0415
     from reasoning.models import NumberLiteral, Query  # noqa: PLC0415
 

@@ -15,7 +15,8 @@ from modules.catalogue import (
     Layer,
     bucket_arn,
 )
-from ops.common.aws_errors import if_exists
+from ops.common import function_code
+from ops.common.aws_errors import error_code, if_exists
 from ops.common.session import Session
 from ops.doctor import alarms
 from ops.doctor.finding import Check, Finding
@@ -73,17 +74,29 @@ def _configuration(ops: Session) -> Iterator[Finding]:
 
 
 def _secret(ops: Session) -> Iterator[Finding]:
-    """Check that the Gemini key has a value, without reading it."""
+    """Check that the function can read the Gemini key, and in which form it is stored."""
+    function_code.make_importable()
+    from reasoning.secret import FORM, parse_key  # noqa: PLC0415
+
     name = ops.target.naming.gemini_secret
-    described = ops.aws.client("secretsmanager").describe_secret(SecretId=name)
-    stages = described.get("VersionIdsToStages", {}).values()
-    has_value = any("AWSCURRENT" in one for one in stages)
-    yield Finding(
-        found=f"{name} {'has a value' if has_value else 'has no value'}",
-        remedy=None
-        if has_value
-        else f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://KEY",
-    )
+    secrets = ops.aws.client("secretsmanager")
+    stages = secrets.describe_secret(SecretId=name).get("VersionIdsToStages", {}).values()
+    remedy = f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://KEY"
+    if not any("AWSCURRENT" in one for one in stages):
+        yield Finding(found=f"{name} has no value", remedy=remedy)
+        return
+    try:
+        value = secrets.get_secret_value(SecretId=name).get("SecretString", "")
+    except Exception as error:
+        if error_code(error) != "AccessDeniedException":
+            raise
+        yield Finding(found=f"{name} has a value; these credentials may not read its form")
+        return
+    if not parse_key(value):
+        yield Finding(found=f"{name} has neither the key alone nor {FORM}", remedy=remedy)
+        return
+    form = FORM if value.lstrip().startswith("{") else "the key alone"
+    yield Finding(found=f"{name} has {form}")
 
 
 def _table(ops: Session) -> Iterator[Finding]:

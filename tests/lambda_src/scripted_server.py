@@ -6,7 +6,7 @@ import json
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
@@ -41,10 +41,13 @@ class Exchange:
         self._handler.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
 
     def drip(self, payload: bytes, seconds_between_bytes: float) -> None:
-        for byte in payload:
-            if self._stopping.wait(seconds_between_bytes):
+        self.send([bytes([byte]) for byte in payload], seconds_between_bytes)
+
+    def send(self, pieces: Iterable[bytes], seconds_between_pieces: float = 0) -> None:
+        for piece in pieces:
+            self._handler.wfile.write(piece)
+            if self._stopping.wait(seconds_between_pieces):
                 return
-            self._handler.wfile.write(bytes([byte]))
 
     def hang(self) -> None:
         self._stopping.wait()
@@ -101,6 +104,7 @@ class ScriptedServer:
         self.script: deque[Behaviour] = deque()
         self.requests: list[RecordedRequest] = []
         self.connections = 0
+        self.reads_slowly = False
         self._stopping = threading.Event()
         recorder = self
 
@@ -113,6 +117,9 @@ class ScriptedServer:
                 recorder.connections += 1
 
             def do_POST(self) -> None:
+                if recorder.reads_slowly:
+                    while self.rfile.read(65_536) and not recorder._stopping.wait(0.02):
+                        pass
                 length = int(self.headers.get("Content-Length", "0"))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 body = self.rfile.read(length)

@@ -16,7 +16,6 @@ from reasoning.budget import CallBudget
 from reasoning.circuit_breaker import CircuitBreaker
 from reasoning.connection import (
     Connection,
-    Response,
     TransportError,
     TransportTimeoutError,
 )
@@ -26,6 +25,7 @@ from reasoning.gemini import Gemini
 from reasoning.handler import respond
 from reasoning.models import KeySpace, Query
 from reasoning.prompt import PROMPT_VERSION
+from reasoning.response_parser import Response
 from reasoning.responses import LambdaResponse
 from reasoning.runtime import Runtime
 from reasoning.single_flight import SingleFlight
@@ -127,7 +127,7 @@ class Simulation:
         values = {
             "/storage/dynamodb/cache-table-name": "table",
             "/config/gemini/model": MODEL,
-            "/config/gemini/endpoint": "https://generativelanguage.googleapis.com",
+            "/config/gemini/endpoint": "http://127.0.0.1:9",
             "/config/gemini/timeout-seconds": str(GEMINI_TIMEOUT_SECONDS),
             "/config/gemini/calls-per-day": str(self.calls_per_day),
             "/config/gemini/language": "en",
@@ -264,3 +264,8 @@ def replying(
 def garbled_after_the_effect(call: Call) -> Response:
     call.effect()
     return Response(status=200, headers={}, body=b"<html>")
+
+
+def nested_too_deeply(call: Call) -> Response:
+    call.effect()
+    return Response(status=200, headers={}, body=b"[" * 100_000)

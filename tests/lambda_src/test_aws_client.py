@@ -112,6 +112,9 @@ def test_missing_credentials_are_a_configuration_error(
         error(500, "InternalServerError"),
         reply_bytes(503, b"<html>"),
         reply_bytes(200, b"not json"),
+        reply_bytes(200, b"[" * 100_000),
+        reply_bytes(200, b'{"n": ' + b"9" * 5000 + b"}"),
+        reply(408, {}),
         reply_then_close(429, {}),
     ],
 )
@@ -155,6 +158,29 @@ def test_the_error_code_may_be_in_a_header(
     with pytest.raises(AwsRejectedError) as raised:
         client.call("GetItem", {}, soon)
     assert raised.value.code == "AccessDeniedException"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "A" * 1000,
+        "com.amazonaws#" + "A" * 1000,
+        "two\nlines",
+        "x-amz-security-token SECRET",
+        "a/b",
+        "",
+        7,
+        {"nested": "code"},
+    ],
+)
+def test_only_words_are_error_codes(
+    client: AwsClient, aws_server: ScriptedServer, soon: Deadline, code: object
+) -> None:
+    aws_server.default = reply(400, {"__type": code})
+
+    with pytest.raises(AwsRejectedError) as raised:
+        client.call("GetItem", {}, soon)
+    assert raised.value.code == "HTTP 400"
 
 
 def test_an_unresponsive_service_does_not_exceed_the_deadline(
@@ -202,7 +228,7 @@ def test_the_public_endpoint_follows_the_partition(
 
     with pytest.raises(AwsUnavailableError):
         remote.call("GetSecretValue", {}, Deadline.after(0.01))
-    assert resolved[:2] == [host, 443]
+    assert resolved[:2] == [host.encode(), 443]
 
 
 def test_errors_contain_neither_messages_nor_credentials(

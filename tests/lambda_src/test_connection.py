@@ -6,13 +6,16 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from reasoning.connection import Connection, Origin, Response, TransportError, TransportTimeoutError
+from reasoning.connection import Connection, Origin, TransportError, TransportTimeoutError
 from reasoning.deadline import Deadline
+from reasoning.response_parser import Response
 
 from tests.lambda_src.scripted_server import (
     Behaviour,
@@ -111,6 +114,62 @@ def test_a_new_connection_that_fails_is_not_retried(
     assert len(server.requests) == 1
 
 
+def test_without_keep_alive_every_request_has_its_own_connection(server: ScriptedServer) -> None:
+    connection = Connection(Origin.parse(server.url), keep_alive=False)
+    for _ in range(3):
+        assert post(connection).status == 200
+
+    assert server.connections == 3
+    assert {request.headers["connection"] for request in server.requests} == {"close"}
+
+
+UNSOLICITED = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+def surplus(more: bytes, seconds: float) -> Behaviour:
+    """Send more bytes after the reply, with it or later."""
+
+    def behaviour(exchange: Exchange) -> None:
+        first = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"
+        exchange.send([first, more] if seconds else [first + more], seconds)
+
+    return behaviour
+
+
+@pytest.mark.parametrize("seconds", [0, 0.02], ids=["at once", "later"])
+@pytest.mark.parametrize(
+    "more",
+    [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst", UNSOLICITED, b"\r\n"],
+    ids=["the reply again", "unsolicited 408", "line break"],
+)
+def test_surplus_bytes_are_not_read_as_the_next_reply(
+    server: ScriptedServer, connection: Connection, more: bytes, seconds: float
+) -> None:
+    server.will(surplus(more, seconds), reply_bytes(200, b"second"), reply_bytes(200, b"third"))
+
+    assert post(connection).body == b"first"
+    time.sleep(3 * seconds)
+    assert [post(connection).body for _ in range(2)] == [b"second", b"third"]
+    assert server.connections == 2
+
+
+def test_a_408_that_crosses_the_request_is_not_its_reply(
+    server: ScriptedServer, connection: Connection
+) -> None:
+    server.will(reply(200, {}), drip(UNSOLICITED, 0), reply_bytes(200, b"second"))
+    post(connection)
+
+    assert post(connection).body == b"second"
+
+
+def test_a_408_on_a_new_connection_is_returned(
+    server: ScriptedServer, connection: Connection
+) -> None:
+    server.will(drip(UNSOLICITED, 0))
+
+    assert post(connection).status == 408
+
+
 def announced_close(exchange: Exchange) -> None:
     exchange.reply(200, b"x" * 100_000, {"Connection": "close"})
     exchange.close()
@@ -194,6 +253,58 @@ def test_an_incomplete_or_invalid_response_is_a_transport_error(
     assert post(connection).status == 200
 
 
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def endless(start: bytes, repeated: bytes, taken: list[int]) -> Behaviour:
+    """Send until the client closes the connection; record how many bytes it took."""
+
+    def behaviour(exchange: Exchange) -> None:
+        taken.append(0)
+        exchange.send([start])
+        piece = repeated * (1 + 10_000 // len(repeated))
+        while taken[0] < 64 * 1024 * 1024:
+            exchange.send([piece])
+            taken[0] += len(piece)
+
+    return behaviour
+
+
+@pytest.mark.parametrize(
+    ("start", "repeated"),
+    [
+        (HEAD, b"A: 1\r\n"),
+        (HEAD + b"A: ", b"a"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nA: 1\r\n\r\n"),
+        (HEAD + b"\r\n", b"until the end "),
+        (HEAD + b"Content-Length: 999999999\r\n\r\n", b"x"),
+        (CHUNKED + b"-1\r\n", b"x"),
+        (CHUNKED + b"ffffffffff\r\n", b"x"),
+        (CHUNKED, b"400\r\n" + b"x" * 1024 + b"\r\n"),
+        (CHUNKED + b"5;", b"extension"),
+        (CHUNKED + b"0\r\n", b"Trailer: 1\r\n"),
+        (CHUNKED + b"0\r\nTrailer: ", b"1"),
+    ],
+)
+def test_an_endless_response_is_rejected_at_the_limit(
+    server: ScriptedServer, connection: Connection, start: bytes, repeated: bytes
+) -> None:
+    taken: list[int] = []
+    server.will(endless(start, repeated, taken))
+
+    tracemalloc.start()
+    with pytest.raises(TransportError) as raised:
+        post(connection)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert not isinstance(raised.value, TransportTimeoutError)
+    assert peak < 4 * 1024 * 1024
+    # 1 MiB of a body, and what the buffers of two sockets hold.
+    assert taken[0] < 16 * 1024 * 1024
+
+
 def test_a_refused_connection_is_a_transport_error() -> None:
     with pytest.raises(TransportError):
         post(Connection(Origin.parse("http://127.0.0.1:1")))
@@ -230,6 +341,10 @@ def test_an_origin_is_parsed(url: str, authority: str) -> None:
         "http://169.254.169.254",
         "http://127.0.0.1.example.org",
         "http://localhost.example.org",
+        "https://exämple.org",
+        "https://.example.org",
+        "https://example.org.",
+        "https://[fe80::1%25eth0]",
     ],
 )
 def test_other_urls_are_rejected(url: str) -> None:
@@ -295,6 +410,112 @@ def test_the_deadline_applies_to_tls(
     with pytest.raises(TransportTimeoutError):
         post(tls_connection, seconds=0.3)
     assert time.monotonic() - started < 0.8
+
+
+@pytest.mark.parametrize("seconds", [0, 0.05], ids=["in one record", "in two records"])
+def test_surplus_bytes_are_not_read_over_tls(
+    tls_server: ScriptedServer, tls_connection: Connection, seconds: float
+) -> None:
+    again = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst"
+    tls_server.will(surplus(again, seconds), reply_bytes(200, b"second"))
+
+    assert post(tls_connection).body == b"first"
+    time.sleep(3 * seconds)
+    assert post(tls_connection).body == b"second"
+
+
+def test_the_deadline_applies_to_sending(
+    tls_server: ScriptedServer, tls_connection: Connection
+) -> None:
+    """A server that reads slowly takes each piece of a large request in time, but not all."""
+    tls_server.reads_slowly = True
+    started = time.monotonic()
+
+    with pytest.raises(TransportTimeoutError):
+        tls_connection.request(
+            "POST", "/", headers={}, body=bytes(32 * 1024 * 1024), deadline=Deadline.after(0.5)
+        )
+    assert time.monotonic() - started < 1.2
+
+
+def slow_lookup(seconds: float, calls: list[object]) -> Callable[..., object]:
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: bytes, port: int, *, flags: int = 0, **kinds: int) -> object:
+        if flags & socket.AI_NUMERICHOST:
+            raise socket.gaierror
+        calls.append(host)
+        time.sleep(seconds)
+        return real("127.0.0.1", port, **kinds)
+
+    return getaddrinfo
+
+
+def test_the_deadline_applies_to_the_dns_lookup(
+    server: ScriptedServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.getaddrinfo", slow_lookup(1, []))
+    started = time.monotonic()
+
+    with pytest.raises(TransportTimeoutError):
+        post(connection, seconds=0.1)
+    assert time.monotonic() - started < 0.5
+
+
+def test_a_slow_dns_lookup_is_awaited_by_the_next_request(
+    server: ScriptedServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    monkeypatch.setattr("socket.getaddrinfo", slow_lookup(0.3, calls))
+    for _ in range(3):
+        with pytest.raises(TransportTimeoutError):
+            post(connection, seconds=0.02)
+
+    assert post(connection).status == 200
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), socket.gaierror(-3, "again")])
+def test_a_failed_dns_lookup_is_a_transport_error(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, error: socket.gaierror
+) -> None:
+    def getaddrinfo(*_address: object, **_kinds: object) -> None:
+        raise error
+
+    monkeypatch.setattr("socket.getaddrinfo", getaddrinfo)
+
+    with pytest.raises(TransportError, match="gaierror"):
+        post(connection)
+
+
+def test_neither_an_ip_address_nor_a_kept_connection_starts_a_thread(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_thread: threading.Thread) -> None:
+        raise AssertionError("a thread was started")
+
+    post(connection)
+    monkeypatch.setattr("reasoning.connection._Lookup.start", start)
+    # The server of the test starts threads, too, but not of this class.
+    post(connection)
+    post(Connection(connection.origin))
+
+
+def test_connect_and_handshake_share_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def slow_connect(opened: socket.socket, address: object) -> None:
+        time.sleep(0.6)
+        connect(opened, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", slow_connect)
+    with socket.create_server(("127.0.0.1", 0)) as unresponsive:
+        connection = Connection(Origin.parse(f"https://127.0.0.1:{unresponsive.getsockname()[1]}"))
+        started = time.monotonic()
+
+        with pytest.raises(TransportTimeoutError):
+            post(connection, seconds=0.7)
+    assert time.monotonic() - started < 1.1
 
 
 def test_the_deadline_applies_to_the_handshake() -> None:

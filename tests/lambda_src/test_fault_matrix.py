@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from reasoning.connection import Response
+from reasoning.response_parser import Response
 
 from tests.lambda_src.builders import NOW, LogLines, query
 from tests.lambda_src.simulation import (
@@ -27,6 +27,7 @@ from tests.lambda_src.simulation import (
     generated,
     hang,
     hang_after_the_effect,
+    nested_too_deeply,
     ok,
     replying,
     response,
@@ -42,6 +43,7 @@ TABLE_FAULTS: dict[str, Fault] = {
     "internal error": replying(500, {}),
     "empty reply": replying(200, {}),
     "not JSON": garbled_after_the_effect,
+    "nested": nested_too_deeply,
     "hang": hang,
     "reply lost": hang_after_the_effect,
     "closed": closed,
@@ -86,6 +88,7 @@ GEMINI_FAULTS: dict[str, Fault] = {
     "no candidate": replying(200, {}),
     "not an object": replying(200, []),
     "not JSON": garbled_after_the_effect,
+    "nested": nested_too_deeply,
     "hang": hang,
     "closed": closed,
 }

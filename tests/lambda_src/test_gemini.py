@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reasoning import metrics
 from reasoning.aws import SECRETS_MANAGER
-from reasoning.connection import Origin, Response
+from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import (
     ApiError,
@@ -28,6 +28,7 @@ from reasoning.errors import (
 )
 from reasoning.gemini import Gemini
 from reasoning.prompt import ANSWER_SCHEMA
+from reasoning.response_parser import Response
 from reasoning.secret import ApiKey
 
 from testing.questions import ANSWER
@@ -133,13 +134,13 @@ def test_the_request_is_generate_content_with_the_schema(
     assert query().canonical_json() in body["contents"][0]["parts"][0]["text"]
 
 
-def test_key_and_connection_are_reused(
+def test_the_key_is_reused_but_no_connection(
     model: Gemini, gemini_server: ScriptedServer, secrets: ScriptedServer, soon: Deadline
 ) -> None:
     for _ in range(3):
         model.explain(query(), soon)
 
-    assert (len(secrets.requests), gemini_server.connections) == (1, 1)
+    assert (len(secrets.requests), gemini_server.connections) == (1, 3)
 
 
 @pytest.mark.parametrize(

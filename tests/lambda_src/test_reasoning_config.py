@@ -8,7 +8,9 @@ from reasoning.config import PARAMETER_SUFFIXES, Environment, Settings, Settings
 from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import ConfigurationError, UpstreamUnavailableError
+from reasoning.runtime import Runtime
 
+from testing.questions import CREDENTIALS
 from testing.questions import VARIABLES as COMMON
 from tests.lambda_src.builders import LIFETIMES, Clock, LogLines, aws_client
 from tests.lambda_src.scripted_server import Behaviour, ScriptedServer, hang, reply
@@ -19,7 +21,9 @@ VARIABLES = {
     "GEMINI_SECRET_ID": "co2-analysis-dev-gemini-api-key",
     "AWS_REGION": "us-east-1",
     **COMMON,
+    "GEMINI_HOSTS": "generativelanguage.googleapis.com,gemini.example.org",
 }
+HOSTS = frozenset({"generativelanguage.googleapis.com"})
 PARAMETERS = {
     "/storage/dynamodb/cache-table-name": "co2-analysis-dev-cache",
     "/config/gemini/model": "gemini-3.8-flash",
@@ -48,7 +52,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def source(aws_server: ScriptedServer, clock: Clock) -> SettingsSource:
-    return SettingsSource(aws_client(SSM, aws_server.url), PREFIX, monotonic=clock)
+    return SettingsSource(aws_client(SSM, aws_server.url), PREFIX, HOSTS, monotonic=clock)
 
 
 def test_the_environment_is_read() -> None:
@@ -57,6 +61,7 @@ def test_the_environment_is_read() -> None:
         gemini_secret_id="co2-analysis-dev-gemini-api-key",
         region="us-east-1",
         aws_endpoint=None,
+        gemini_hosts=frozenset({"generativelanguage.googleapis.com", "gemini.example.org"}),
         lifetimes=LIFETIMES,
         consistent_reads=False,
     )
@@ -142,6 +147,62 @@ def test_a_refresh_without_changes_returns_the_same_object(
 
 
 @pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://example.org",
+        "https://generativelanguage.googleapis.com.example.org",
+        "https://xgenerativelanguage.googleapis.com",
+        "http://127.0.0.1:8080",
+        "http://localhost:8080",
+        "http://[::1]",
+        "https://169.254.169.254",
+    ],
+)
+def test_the_endpoint_must_be_an_allowed_host(
+    source: SettingsSource, aws_server: ScriptedServer, soon: Deadline, endpoint: str
+) -> None:
+    aws_server.will(parameters({"/config/gemini/endpoint": endpoint}), parameters())
+
+    with pytest.raises(ConfigurationError) as raised:
+        source.current(soon)
+    assert f"{PREFIX}/config/gemini/endpoint" in raised.value.reason
+    assert "gemini.hosts" in raised.value.reason
+    assert source.current(soon).gemini_endpoint.host in HOSTS
+
+
+def test_another_host_gets_neither_the_key_nor_a_request(
+    aws_server: ScriptedServer, gemini_server: ScriptedServer, soon: Deadline
+) -> None:
+    aws_server.will(parameters({"/config/gemini/endpoint": gemini_server.url}))
+    runtime = Runtime({**CREDENTIALS, **VARIABLES, "AWS_ENDPOINT_URL": aws_server.url})
+
+    with pytest.raises(ConfigurationError):
+        runtime.service(soon)
+    targets = [request.headers["x-amz-target"] for request in aws_server.requests]
+    assert targets == ["AmazonSSM.GetParameters"]
+    assert gemini_server.requests == []
+
+
+@pytest.mark.parametrize("variables", [{}, {"GEMINI_HOSTS": ""}, {"GEMINI_HOSTS": ","}])
+def test_without_a_list_no_host_is_allowed(variables: dict[str, str]) -> None:
+    required = {name: VARIABLES[name] for name in VARIABLES if name != "GEMINI_HOSTS"}
+    environment = Environment.read({**required, **variables})
+
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.read(full_names(), PREFIX, environment.gemini_hosts)
+    assert "endpoint" in raised.value.reason
+
+
+def test_the_host_is_compared_without_case_and_port(
+    source: SettingsSource, aws_server: ScriptedServer, soon: Deadline
+) -> None:
+    endpoint = "https://GenerativeLanguage.googleapis.com:8443"
+    aws_server.will(parameters({"/config/gemini/endpoint": endpoint}))
+
+    assert source.current(soon).gemini_endpoint.port == 8443
+
+
+@pytest.mark.parametrize(
     "failure",
     [
         hang,
@@ -149,8 +210,9 @@ def test_a_refresh_without_changes_returns_the_same_object(
         reply(400, {"__type": "AccessDeniedException"}),
         reply(200, {"Parameters": []}),
         parameters({"/config/cache/ttl-days": "soon"}),
+        parameters({"/config/gemini/endpoint": "https://example.org"}),
     ],
-    ids=["timeout", "server error", "access denied", "deleted", "invalid"],
+    ids=["timeout", "server error", "access denied", "deleted", "invalid", "another host"],
 )
 def test_a_failed_refresh_keeps_the_old_settings(
     source: SettingsSource,

@@ -44,6 +44,7 @@ def test_the_function_is_told_where_to_look(shipped: dict[str, Stack]) -> None:
     assert mapping(function["environment"])["variables"] == {
         "PARAMETER_PREFIX": naming.parameters,
         "GEMINI_SECRET_ID": naming.gemini_secret,
+        "GEMINI_HOSTS": "generativelanguage.googleapis.com",
         "BROWSER_SECONDS": "300",
         "EDGE_SECONDS": "3600",
         "STALE_WHILE_REVALIDATE_SECONDS": "60",

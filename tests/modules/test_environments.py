@@ -35,10 +35,12 @@ def test_the_local_port_moves_both_endpoints() -> None:
 
 
 def test_an_emulated_environment_never_calls_the_real_gemini(tmp_path: Path) -> None:
-    text = GOOD + '[local_aws]\n[gemini]\nendpoint = "https://gemini.example.org"\n'
+    gemini = 'endpoint = "https://gemini.example.org"\nhosts = ["gemini.example.org"]\n'
+    text = f"{GOOD}[local_aws]\n[gemini]\n{gemini}"
     (tmp_path / "trial.toml").write_text(text, encoding="utf-8")
     (trial,) = environments.load(["trial"], folder=tmp_path)
     assert trial.settings.gemini.endpoint == "http://127.0.0.1:4567"
+    assert trial.function_variables["GEMINI_HOSTS"] == "127.0.0.1"
 
 
 def test_a_new_file_is_a_new_environment(tmp_path: Path) -> None:

@@ -71,3 +71,46 @@ def test_a_new_parameter_is_compared_with_the_settings(monkeypatch: pytest.Monke
     assert "/co2-analysis/prod/config/cache/days is missing, not '90'" in found
     # Operators own this one, so any value is right, but there is to be one.
     assert "/co2-analysis/prod/config/cache/namespace is missing" in found
+
+
+class _Secrets:
+    """Secrets Manager with one secret; None is a secret without a value."""
+
+    def __init__(self, value: str | Exception | None) -> None:
+        self._value = value
+
+    def describe_secret(self, **_: Any) -> dict[str, Any]:
+        return {"VersionIdsToStages": {} if self._value is None else {"1": ["AWSCURRENT"]}}
+
+    def get_secret_value(self, **_: Any) -> dict[str, Any]:
+        if isinstance(self._value, Exception):
+            raise self._value
+        return {"SecretString": self._value}
+
+
+class _Denied(Exception):  # noqa: N818  a stand-in for botocore's ClientError
+    response = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}  # noqa: RUF012
+
+
+@pytest.mark.parametrize(
+    ("value", "found", "healthy"),
+    [
+        ("the-key", "has the key alone", True),
+        ('{"GEMINI_API_KEY": "the-key"}', 'has {"GEMINI_API_KEY": "<key>"}', True),
+        ('{"other": "the-key"}', "has neither", False),
+        ("two\nlines of the-key", "has neither", False),
+        (None, "has no value", False),
+        (_Denied(), "has a value", True),
+    ],
+)
+def test_the_form_of_the_secret_is_named_without_its_value(
+    value: str | Exception | None, found: str, *, healthy: bool
+) -> None:
+    aws: Any = SimpleNamespace(client=lambda _: _Secrets(value))
+    session = Session(target=find("prod", variables={}), aws=aws, out=Output(as_json=True))
+
+    (one,) = run(checks.CHECKS["secret"], session)
+
+    assert f"co2-analysis-prod-gemini-api-key {found}" in one.found
+    assert (one.remedy is None) is healthy
+    assert "the-key" not in f"{one.found} {one.remedy}"
