@@ -142,6 +142,9 @@ INDEX_RANGE_KEY = "cached_at"
 TTL_ATTRIBUTE = "ttl"
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"
 
+# The key of an item with the Gemini calls of one UTC day: this prefix and YYYY-MM-DD.
+BUDGET_KEY_PREFIX = "budget#"
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -218,6 +221,12 @@ GEMINI_ENDPOINT = _config("gemini/endpoint", "{gemini.endpoint}", "Address of th
 GEMINI_TIMEOUT = _config(
     "gemini/timeout-seconds", "{gemini.timeout_seconds}", "Timeout of a call to Gemini, in seconds"
 )
+GEMINI_CALLS_PER_DAY = _config(
+    "gemini/calls-per-day", "{gemini.calls_per_day}", "Budget of calls to Gemini per UTC day"
+)
+GEMINI_LANGUAGE = _config(
+    "gemini/language", "{gemini.language}", "Language of the answers, a BCP 47 tag"
+)
 CACHE_TTL = _config("cache/ttl-days", "{cache.ttl_days}", "Days that an answer is served")
 CACHE_NAMESPACE = _config(
     "cache/namespace",
@@ -234,6 +243,8 @@ PARAMETERS = (
     GEMINI_MODEL,
     GEMINI_ENDPOINT,
     GEMINI_TIMEOUT,
+    GEMINI_CALLS_PER_DAY,
+    GEMINI_LANGUAGE,
     CACHE_TTL,
     CACHE_NAMESPACE,
     CACHE_TABLE_NAME,
@@ -277,6 +288,7 @@ PARAMETER_MEMORY_SECONDS = 300
 Resource = Literal["table", "function", "bucket", "distribution"]
 
 FIVE_MINUTES = 300
+ONE_HOUR = 3600
 ONE_DAY = 86_400
 
 
@@ -333,7 +345,9 @@ def _function(name: str, unit: str, statistic: str = "Sum") -> Metric:
     )
 
 
-def _emitted(name: str, unit: str = "answers", statistic: str = "Sum") -> Metric:
+def _emitted(
+    name: str, unit: str = "answers", statistic: str = "Sum", period_seconds: int = FIVE_MINUTES
+) -> Metric:
     return Metric(
         topic="answers",
         resource="function",
@@ -342,6 +356,7 @@ def _emitted(name: str, unit: str = "answers", statistic: str = "Sum") -> Metric
         dimensions={"FunctionName": "{}"},
         unit=unit,
         statistic=statistic,
+        period_seconds=period_seconds,
     )
 
 
@@ -393,6 +408,11 @@ CACHE_READ_FAILURE = _emitted("CacheReadFailure", "errors")
 CACHE_WRITE_FAILURE = _emitted("CacheWriteFailure", "errors")
 UPSTREAM_ERROR = _emitted("UpstreamError", "errors")
 UPSTREAM_LATENCY = _emitted("UpstreamLatency", "ms", "p95")
+TOKENS_IN = _emitted("TokensIn", "tokens")
+TOKENS_OUT = _emitted("TokensOut", "tokens")
+TOKENS_THOUGHT = _emitted("TokensThought", "tokens")
+# An hour, so that an alarm does not go off and on between two calls.
+BUDGET_USED = _emitted("GeminiBudgetUsed", "percent", "Maximum", ONE_HOUR)
 INVOCATIONS = _function("Invocations", "calls")
 ERRORS = _function("Errors", "errors")
 THROTTLES = _function("Throttles", "calls")
@@ -422,7 +442,17 @@ SITE_5XX = _distribution("5xxErrorRate", "percent", "Average")
 
 # Each valid question is exactly one of these.
 ANSWERS = (HIT, MISS, STALE, COALESCED)
-EMITTED = (*ANSWERS, CACHE_READ_FAILURE, CACHE_WRITE_FAILURE, UPSTREAM_ERROR, UPSTREAM_LATENCY)
+EMITTED = (
+    *ANSWERS,
+    CACHE_READ_FAILURE,
+    CACHE_WRITE_FAILURE,
+    UPSTREAM_ERROR,
+    UPSTREAM_LATENCY,
+    TOKENS_IN,
+    TOKENS_OUT,
+    TOKENS_THOUGHT,
+    BUDGET_USED,
+)
 # What `ops metrics` shows, in this order.
 METRICS = (
     *EMITTED,
@@ -527,6 +557,19 @@ ALARMS = (
         metrics=(UPSTREAM_ERROR,),
         threshold="upstream_errors",
         description="Calls to Gemini fail: check the API key, the quota and Google's status page",
+    ),
+    # The percentage is rounded down, and an alarm is on above its threshold.
+    Alarm(
+        id="gemini-budget-low",
+        metrics=(BUDGET_USED,),
+        threshold=79,
+        description="80 % of today's Gemini calls are used: check the traffic, or raise the budget",
+    ),
+    Alarm(
+        id="gemini-budget-used-up",
+        metrics=(BUDGET_USED,),
+        threshold=99,
+        description="Today's Gemini calls are used up: new questions get a 503 until midnight UTC",
     ),
     Alarm(
         id="cache-failing",

@@ -29,7 +29,9 @@ from modules.catalogue import (
     CACHE_NAMESPACE,
     CACHE_TABLE_NAME,
     CACHE_TTL,
+    GEMINI_CALLS_PER_DAY,
     GEMINI_ENDPOINT,
+    GEMINI_LANGUAGE,
     GEMINI_MODEL,
     GEMINI_TIMEOUT,
     TABLE_KEY,
@@ -167,6 +169,8 @@ class Function:
             GEMINI_MODEL: MODEL,
             GEMINI_ENDPOINT: gemini,
             GEMINI_TIMEOUT: str(TIMEOUT_SECONDS),
+            GEMINI_CALLS_PER_DAY: "100000",
+            GEMINI_LANGUAGE: "en",
             CACHE_TTL: "90",
             CACHE_NAMESPACE: "1",
         }.items():
@@ -232,7 +236,7 @@ def mixed(function: Function, count: int, *, workers: int = 16) -> Load:
 
 def wrong_items(function: Function) -> list[str]:
     """Return what is wrong in the table: every answer must be valid and belong to its key."""
-    keys = KeySpace(namespace="1", model=MODEL, prompt_version=PROMPT_VERSION)
+    keys = KeySpace(namespace="1", model=MODEL, prompt_version=PROMPT_VERSION, language="en")
     wrong = []
     for item in function.items():
         if "reasoning_result" not in item:
@@ -265,7 +269,7 @@ def _timed(runtime: Runtime, event: object, *, remaining_ms: int) -> tuple[float
 def _mixed_event(chance: random.Random) -> dict[str, object]:
     # Two questions in three are among ten popular ones.
     number = chance.randrange(10) if chance.random() < 0.67 else chance.randrange(10, 10_000)
-    fields = {**FIELDS, "co2": str(400 + number / 100)}
+    fields = {**FIELDS, "co2": str(400 + number / 10)}
     kind = chance.random()
     if kind < 0.1:
         return get_event({**fields, "lat": "north"})

@@ -42,6 +42,7 @@ ANSWER: dict[str, object] = {
             "likelihood": "high",
         }
     ],
+    "distinguishing_evidence": "Carbon monoxide and nitrogen dioxide measured at the same time.",
     "confidence": 0.6,
 }
 

@@ -29,8 +29,9 @@ class Context:
 
 def question(number: int) -> dict[str, Any]:
     """Return the event of one of a million questions."""
-    co2 = 400 + number / 10_000
-    where_and_when = "lat=35.6762&lon=139.6503&date=2026-05-14"
+    # Finer steps would be rounded to the same question.
+    lon, co2 = number % 1000 / 100, 400 + number // 1000 / 10
+    where_and_when = f"lat=35.6762&lon={lon}&date=2026-05-14"
     query = f"{where_and_when}&co2={co2}&deviation=8.25&severity=high&zscore=3.1"
     return {
         "version": "2.0",

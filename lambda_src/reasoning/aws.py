@@ -50,14 +50,20 @@ _THROTTLING_CODES = frozenset(
 
 
 class AwsError(Exception):
-    """An AWS call failed; `code` is the service's error code or the kind of transport failure."""
+    """An AWS call failed; `code` is the service's error code or the kind of transport failure.
 
-    def __init__(self, service: str, operation: str, code: str) -> None:
+    `item` is the item that failed DynamoDB's condition, empty unless the request asked for it.
+    """
+
+    def __init__(
+        self, service: str, operation: str, code: str, item: Mapping[str, object] | None = None
+    ) -> None:
         # Without the service's message: that of SignatureDoesNotMatch quotes the session token.
         super().__init__(f"{service} {operation}: {code}")
         self.service = service
         self.operation = operation
         self.code = code
+        self.item = item or {}
 
 
 class AwsUnavailableError(AwsError):
@@ -178,7 +184,10 @@ class AwsClient:
         code = _error_code(response, document)
         retryable = _is_retryable(response.status, code)
         error_class = AwsUnavailableError if retryable else AwsRejectedError
-        raise error_class(self._service.name, operation, code)
+        item = (document or {}).get("Item")
+        raise error_class(
+            self._service.name, operation, code, item if isinstance(item, dict) else None
+        )
 
     def _signed_headers(self, operation: str, body: bytes) -> dict[str, str]:
         request = AWSRequest(

@@ -13,6 +13,9 @@ from reasoning.errors import CacheUnavailableError
 from reasoning.metrics import Metric
 from reasoning.models import CacheEntry, Query
 
+LEASE_MARGIN_SECONDS = 2.0
+"""Added to the model's timeout in a lease, for the write of the answer and clock skew."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
@@ -46,7 +49,8 @@ class Snapshot:
     """The state of a cache key when it was read.
 
     At most one of `fresh` and `stale` (expired) is set. `version` is the stored `cached_at`:
-    it differs once another answer is written. `holder` owns a lease that has not expired.
+    it differs once another answer is written. `holder` owns a lease that is in force; "" if its
+    owner is not readable.
     """
 
     fresh: CacheEntry | None = None
@@ -92,26 +96,32 @@ class Cache(Protocol):
     """The interface of `store.CacheStore`; every method may raise CacheUnavailableError."""
 
     def read(
-        self, key: str, now: float, deadline: Deadline, *, consistent: bool = False
+        self, key: str, query: Query, now: float, deadline: Deadline, *, consistent: bool = False
     ) -> Snapshot:
-        """Return the state of a key at `now`."""
+        """Return the state of a key at `now`; an answer to another query is none."""
 
     def acquire(self, lease: Lease, snapshot: Snapshot, now: float, deadline: Deadline) -> bool:
         """Take a lease; False if another is held or an answer was written since `snapshot`."""
 
-    def put(self, entry: CacheEntry, query: Query, lease: Lease | None, deadline: Deadline) -> bool:
-        """Write an entry and end the lease; False if another owner holds the key."""
+    def put(self, entry: CacheEntry, query: Query, lease: Lease, deadline: Deadline) -> bool:
+        """Write an entry and end the lease; False if another owner or a fresh answer is there."""
 
     def release(self, lease: Lease, failure: Failure, deadline: Deadline) -> bool:
         """End a lease and record the failure; False if it was no longer held."""
 
 
 def read_or_bypass(
-    cache: Cache, key: str, now: float, deadline: Deadline, *, consistent: bool = False
+    cache: Cache,
+    key: str,
+    query: Query,
+    now: float,
+    deadline: Deadline,
+    *,
+    consistent: bool = False,
 ) -> Snapshot | None:
     """Read a key; if the cache is unavailable, log and count that and return None."""
     try:
-        return cache.read(key, now, deadline, consistent=consistent)
+        return cache.read(key, query, now, deadline, consistent=consistent)
     except CacheUnavailableError as error:
         metrics.count(Metric.READ_FAILURE)
         log.warning("cache_read_failed", key=key, reason=str(error))

@@ -6,14 +6,14 @@ import math
 import time
 from collections.abc import Callable
 
-from reasoning.errors import UpstreamUnavailableError
+from reasoning.errors import NotAskedError
 
 _FAILURE_THRESHOLD = 5
 _OPEN_SECONDS = 10.0
 
 
 class CircuitBreaker:
-    """Opens after five consecutive failures; half-open after ten seconds."""
+    """Opens after five consecutive failures; half-open ten seconds later."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -24,12 +24,12 @@ class CircuitBreaker:
         """Raise if the breaker is open.
 
         Raises:
-            UpstreamUnavailableError: The breaker is open.
+            NotAskedError: The breaker is open.
 
         """
         seconds = self._open_until - self._monotonic()
         if seconds > 0:
-            raise UpstreamUnavailableError(
+            raise NotAskedError(
                 "Gemini failed repeatedly; calls to it are suspended.",
                 retry_after=math.ceil(seconds),
                 reason="circuit breaker open",
@@ -39,7 +39,12 @@ class CircuitBreaker:
         """Count a failure; while half-open, a single one opens the breaker again."""
         self._failures += 1
         if self._failures >= _FAILURE_THRESHOLD:
-            self._open_until = self._monotonic() + _OPEN_SECONDS
+            self.open()
+
+    def open(self) -> None:
+        """Open the breaker at once."""
+        self._failures = _FAILURE_THRESHOLD
+        self._open_until = self._monotonic() + _OPEN_SECONDS
 
     def record_success(self) -> None:
         """Close the breaker."""

@@ -19,10 +19,21 @@ _TABLE_NAME = "/storage/dynamodb/cache-table-name"
 _MODEL = "/config/gemini/model"
 _ENDPOINT = "/config/gemini/endpoint"
 _TIMEOUT_SECONDS = "/config/gemini/timeout-seconds"
+_CALLS_PER_DAY = "/config/gemini/calls-per-day"
+_LANGUAGE = "/config/gemini/language"
 _TTL_DAYS = "/config/cache/ttl-days"
 _NAMESPACE = "/config/cache/namespace"
 
-PARAMETER_SUFFIXES = (_TABLE_NAME, _MODEL, _ENDPOINT, _TIMEOUT_SECONDS, _TTL_DAYS, _NAMESPACE)
+PARAMETER_SUFFIXES = (
+    _TABLE_NAME,
+    _MODEL,
+    _ENDPOINT,
+    _TIMEOUT_SECONDS,
+    _CALLS_PER_DAY,
+    _LANGUAGE,
+    _TTL_DAYS,
+    _NAMESPACE,
+)
 """The parameters that this function reads, relative to the environment's prefix."""
 
 MAX_TTL_DAYS = 3650
@@ -37,6 +48,7 @@ _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-[0-9]+")
 _SECRET_ID = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
 _DYNAMODB_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _GEMINI_MODEL = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_BCP_47 = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")
 _KEY_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -93,6 +105,8 @@ class Settings:
     model: str
     gemini_endpoint: Origin
     gemini_timeout_seconds: int
+    gemini_calls_per_day: int
+    gemini_language: str
     ttl_days: int
     namespace: str
 
@@ -112,6 +126,8 @@ class Settings:
             model=reader.text(prefix + _MODEL, _GEMINI_MODEL),
             gemini_endpoint=reader.origin(prefix + _ENDPOINT, gemini_hosts),
             gemini_timeout_seconds=reader.integer(prefix + _TIMEOUT_SECONDS, 1, 60),
+            gemini_calls_per_day=reader.integer(prefix + _CALLS_PER_DAY, 0, 999_999),
+            gemini_language=reader.text(prefix + _LANGUAGE, _BCP_47),
             ttl_days=reader.integer(prefix + _TTL_DAYS, 1, MAX_TTL_DAYS),
             namespace=reader.text(prefix + _NAMESPACE, _KEY_NAMESPACE),
         )
@@ -171,6 +187,8 @@ class SettingsSource:
                 model=new.model,
                 table_name=new.table_name,
                 namespace=new.namespace,
+                calls_per_day=new.gemini_calls_per_day,
+                language=new.gemini_language,
             )
 
     def _read(self, deadline: Deadline) -> Settings:

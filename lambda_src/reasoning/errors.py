@@ -23,11 +23,13 @@ class ApiError(Exception):
     """Base class: a subclass sets the status, the problem type and the default detail.
 
     `headers` are added to the response; `retry_after` is in seconds, 0 if unknown.
+    `negative_caching_seconds` is how long the same query is not sent to Gemini again.
     """
 
     status: ClassVar[HTTPStatus]
     kind: ClassVar[str]
     default_detail: ClassVar[str] = ""
+    negative_caching_seconds: ClassVar[int] = 0
 
     def __init__(self, detail: str | None = None, *, reason: str = "") -> None:
         self.detail = self.default_detail if detail is None else detail
@@ -106,6 +108,7 @@ class UpstreamRejectedError(ApiError):
     status = HTTPStatus.BAD_GATEWAY
     kind = "upstream-rejected"
     default_detail = "Gemini rejected this request."
+    negative_caching_seconds = 120
 
 
 class UpstreamAuthenticationError(ApiError):
@@ -116,12 +119,24 @@ class UpstreamAuthenticationError(ApiError):
     default_detail = "Gemini rejected the credentials of this service."
 
 
+class UpstreamForbiddenError(UpstreamAuthenticationError):
+    """Gemini refuses the whole project, not only this key: status 403 (502)."""
+
+
 class UpstreamAnswerError(ApiError):
-    """Gemini responded with an error or an invalid answer (502)."""
+    """Gemini returned an incomplete or invalid answer (502); the next one may be like it."""
 
     status = HTTPStatus.BAD_GATEWAY
     kind = "upstream-answer"
     default_detail = "Gemini returned no valid answer."
+    negative_caching_seconds = 60
+
+
+class UpstreamStatusError(UpstreamAnswerError):
+    """Gemini responded with an HTTP error that has no class of its own (502)."""
+
+    default_detail = "Gemini responded with an error."
+    negative_caching_seconds = 0
 
 
 class UpstreamUnavailableError(ApiError):
@@ -144,6 +159,17 @@ class UpstreamTimeoutError(UpstreamUnavailableError):
     default_detail = "Gemini did not answer in time."
 
 
+class NotAskedError(UpstreamUnavailableError):
+    """Gemini was not asked, so this is no failure of Gemini (503 with Retry-After)."""
+
+
+class BudgetExhaustedError(NotAskedError):
+    """The budget of calls for this UTC day is used up (503 with Retry-After)."""
+
+    kind = "budget-exhausted"
+    default_detail = "The daily budget of calls to Gemini is used up."
+
+
 def shared_failure(kind: str, retry_after: int) -> ApiError:
     """Return the error of the given `kind` that another request for the same key met."""
     reason = f"shared: {kind}"
@@ -157,3 +183,7 @@ def shared_failure(kind: str, retry_after: int) -> ApiError:
 
 class CacheUnavailableError(Exception):
     """The cache cannot be read or written; the request bypasses it."""
+
+
+class ItemTooLargeError(CacheUnavailableError):
+    """The answer exceeds the size of an item, so it was not sent."""

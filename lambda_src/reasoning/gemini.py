@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from reasoning import log
+from reasoning import log, metrics
 from reasoning.answer import parse_answer
+from reasoning.budget import MAX_PAUSE_SECONDS, CallBudget
 from reasoning.connection import (
     Connection,
     Origin,
@@ -19,22 +22,25 @@ from reasoning.connection import (
 )
 from reasoning.deadline import Deadline
 from reasoning.errors import (
+    ApiError,
+    NotAskedError,
     UpstreamAnswerError,
     UpstreamAuthenticationError,
+    UpstreamForbiddenError,
     UpstreamRejectedError,
+    UpstreamStatusError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from reasoning.models import Query
-from reasoning.prompt import ANSWER_SCHEMA, INSTRUCTION, prompt
+from reasoning.metrics import Metric
+from reasoning.models import Explanation, Query
+from reasoning.prompt import GENERATION_CONFIG, instruction, prompt
 from reasoning.response_parser import Response
 from reasoning.secret import ApiKey
-from reasoning.untrusted_json import member, member_list
+from reasoning.untrusted_json import member, member_list, parse_json
 
-_MAX_OUTPUT_TOKENS = 8192
 _RETRY_AFTER_SECONDS = 30
-_MAX_RETRY_AFTER_SECONDS = 3600
-_SECONDS = re.compile(r"[0-9]{1,8}")
+_SECONDS = re.compile(r"([0-9]{1,8}(?:\.[0-9]{1,9})?)s?")
 _KEY_REJECTED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _OVERLOADED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 # Not 429: a retry would add to the load that it reports.
@@ -47,38 +53,64 @@ _RETRYABLE = frozenset(
     }
 )
 _BACKOFF_SECONDS = (0.1, 0.5)
-# With less time left, a second attempt would hardly be answered.
-_MIN_RETRY_SECONDS = 2.0
+# With less time left, a call would hardly be answered.
+_MIN_SECONDS = 2.0
+_ADMISSION_SECONDS = 1.0
 _BLOCKED = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE"}
 )
+_MAX_TOKENS = 10_000_000
+_MODEL_VERSION = re.compile(r"[A-Za-z0-9._/-]{1,100}")
+_TOKEN_COUNTS = {
+    Metric.TOKENS_IN: "promptTokenCount",
+    Metric.TOKENS_OUT: "candidatesTokenCount",
+    Metric.TOKENS_THOUGHT: "thoughtsTokenCount",
+}
 
 
 class Gemini:
-    """Calls one model at one endpoint."""
+    """Calls one model at one endpoint; `language` (a BCP 47 tag) is that of the answers."""
 
     def __init__(
         self,
         *,
         endpoint: Origin,
         model: str,
+        language: str,
         timeout_seconds: float,
         api_key: ApiKey,
+        budget: CallBudget,
+        clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.model = model
         self.timeout_seconds = timeout_seconds
+        self._instruction = instruction(language)
         self._api_key = api_key
+        self._budget = budget
+        self._clock = clock
         self._sleep = sleep
+        self._min_seconds = min(_MIN_SECONDS, timeout_seconds / 2)
         self._connection = Connection(endpoint, keep_alive=False)
 
-    def explain(self, query: Query, deadline: Deadline) -> str:
+    def check(self, deadline: Deadline) -> None:
+        """Raise if a call would be refused by the budget, or has too little time.
+
+        Raises:
+            NotAskedError: The call must not be made.
+
+        """
+        self._budget.check()
+        self._check_time(deadline)
+
+    def explain(self, query: Query, deadline: Deadline) -> Explanation:
         """Return a validated answer: a JSON object that conforms to `ANSWER_SCHEMA`.
 
         Two retries are possible: one after a transient error, one with a refetched API key. All
-        attempts share the deadline and the configured timeout.
+        attempts share the deadline and the configured timeout, and each is counted by the budget.
 
         Raises:
+            NotAskedError: The budget refused a call, or too little time is left.
             UpstreamTimeoutError: There was no complete answer in time.
             UpstreamUnavailableError: Gemini is overloaded or unreachable.
             UpstreamRejectedError: Gemini rejected this query.
@@ -100,8 +132,17 @@ class Gemini:
             raise UpstreamUnavailableError(
                 "Gemini is unreachable.", retry_after=_RETRY_AFTER_SECONDS, reason=str(error)
             ) from error
-        _raise_for_status(response)
-        return parse_answer(_answer_text(response.body))
+        if response.status != HTTPStatus.OK:
+            raise self._error(response, deadline)
+        return self._explanation(response.body)
+
+    def _check_time(self, deadline: Deadline) -> None:
+        if deadline.within(self.timeout_seconds).remaining() < self._min_seconds:
+            raise NotAskedError(
+                "There was too little time left to ask Gemini.",
+                retry_after=1,
+                reason="too little time left",
+            )
 
     def _send_with_retry(self, query: Query, deadline: Deadline) -> Response:
         """Send a request, and again after a transient error if time is left.
@@ -115,35 +156,81 @@ class Gemini:
         except TransportTimeoutError:
             raise
         except TransportError:
-            if deadline.remaining() <= _MIN_RETRY_SECONDS:
+            if deadline.remaining() <= self._min_seconds:
                 raise
         else:
-            # A server that sends Retry-After asks for no request before that.
-            transient = response.status in _RETRYABLE and "retry-after" not in response.headers
-            if not transient or deadline.remaining() <= _MIN_RETRY_SECONDS:
+            transient = response.status in _RETRYABLE and not self._pause_seconds(response)
+            if not transient or deadline.remaining() <= self._min_seconds:
                 return response
         self._sleep(random.uniform(*_BACKOFF_SECONDS))  # noqa: S311
         return self._send(query, deadline)
 
     def _send(self, query: Query, deadline: Deadline) -> Response:
+        key = self._api_key.value(deadline)
+        self._budget.admit(deadline.within(_ADMISSION_SECONDS))
+        self._check_time(deadline)
         body = {
-            "systemInstruction": {"parts": [{"text": INSTRUCTION}]},
+            "systemInstruction": {"parts": [{"text": self._instruction}]},
             "contents": [{"role": "user", "parts": [{"text": prompt(query)}]}],
-            "generationConfig": {
-                "responseMimeType": "application/json",
-                "responseJsonSchema": ANSWER_SCHEMA,
-                "maxOutputTokens": _MAX_OUTPUT_TOKENS,
-            },
+            "generationConfig": GENERATION_CONFIG,
         }
         return self._connection.request(
             "POST",
             f"/v1beta/models/{self.model}:generateContent",
-            headers={
-                "Content-Type": "application/json",
-                "x-goog-api-key": self._api_key.value(deadline),
-            },
+            headers={"Content-Type": "application/json", "x-goog-api-key": key},
             body=json.dumps(body).encode(),
             deadline=deadline,
+        )
+
+    def _error(self, response: Response, deadline: Deadline) -> ApiError:
+        """Return the error for a status; pause all instances if Gemini asks for it."""
+        status = response.status
+        reason = f"HTTP {status}"
+        if status == HTTPStatus.FORBIDDEN:
+            return UpstreamForbiddenError(reason=reason)
+        if _is_key_rejected(response):
+            return UpstreamAuthenticationError(reason=reason)
+        pause_seconds = self._pause_seconds(response)
+        if pause_seconds:
+            self._budget.pause(pause_seconds, deadline.within(_ADMISSION_SECONDS))
+        if status in _OVERLOADED:
+            retry_after = pause_seconds or _RETRY_AFTER_SECONDS
+            return UpstreamUnavailableError(
+                "Gemini is overloaded.", retry_after=retry_after, reason=reason
+            )
+        if status == HTTPStatus.BAD_REQUEST:
+            return UpstreamRejectedError(reason=reason)
+        return UpstreamStatusError(reason=reason)
+
+    def _pause_seconds(self, response: Response) -> int:
+        """Return how long Gemini asks not to be called, 0 if it does not ask."""
+        # Gemini sends google.rpc.RetryInfo in the body; proxies send Retry-After.
+        delays = [member(detail, "retryDelay") for detail in _details(response)]
+        longest = max(map(self._seconds, (response.headers.get("retry-after"), *delays)))
+        return math.ceil(min(max(longest, 0), MAX_PAUSE_SECONDS))
+
+    def _seconds(self, text: object) -> float:
+        """Parse `38`, `38.5s` or an HTTP date to the seconds from now, anything else to 0."""
+        if not isinstance(text, str):
+            return 0
+        if found := _SECONDS.fullmatch(text):
+            return float(found[1])
+        try:
+            return parsedate_to_datetime(text).timestamp() - self._clock()
+        except (ValueError, IndexError, OverflowError):
+            return 0
+
+    def _explanation(self, body: bytes) -> Explanation:
+        document = _json(body)
+        for metric, name in _TOKEN_COUNTS.items():
+            tokens = member(member(document, "usageMetadata"), name)
+            if isinstance(tokens, int) and 0 < tokens < _MAX_TOKENS:
+                metrics.count(metric, tokens)
+        version = member(document, "modelVersion")
+        known = isinstance(version, str) and _MODEL_VERSION.fullmatch(version)
+        return Explanation(
+            reasoning_json=parse_answer(_answer_text(document)),
+            model_version=version if isinstance(version, str) and known else self.model,
         )
 
 
@@ -151,46 +238,23 @@ def _is_key_rejected(response: Response) -> bool:
     if response.status in _KEY_REJECTED:
         return True
     # An unknown or expired key is a 400, too; only its details distinguish it.
-    return response.status == HTTPStatus.BAD_REQUEST and "API_KEY_INVALID" in _reasons(response)
+    return response.status == HTTPStatus.BAD_REQUEST and any(
+        member(detail, "reason") == "API_KEY_INVALID" for detail in _details(response)
+    )
 
 
-def _reasons(response: Response) -> list[str]:
+def _details(response: Response) -> list[object]:
+    return member_list(member(_json(response.body), "error"), "details")
+
+
+def _json(body: bytes) -> object:
     try:
-        document: object = json.loads(response.body)
-    except (ValueError, RecursionError):
-        return []
-    details = member_list(member(document, "error"), "details")
-    return [_enum_value(detail, "reason") for detail in details]
+        return parse_json(body.decode())
+    except ValueError:
+        return None
 
 
-def _raise_for_status(response: Response) -> None:
-    status = response.status
-    if status == HTTPStatus.OK:
-        return
-    reason = f"HTTP {status}"
-    if _is_key_rejected(response):
-        raise UpstreamAuthenticationError(reason=reason)
-    if status in _OVERLOADED:
-        raise UpstreamUnavailableError(
-            "Gemini is overloaded.", retry_after=_retry_after(response), reason=reason
-        )
-    if status == HTTPStatus.BAD_REQUEST:
-        raise UpstreamRejectedError(reason=reason)
-    raise UpstreamAnswerError("Gemini responded with an error.", reason=reason)
-
-
-def _retry_after(response: Response) -> int:
-    text = response.headers.get("retry-after", "")
-    # Retry-After with a date is ignored.
-    seconds = int(text) if _SECONDS.fullmatch(text) else 0
-    return min(seconds, _MAX_RETRY_AFTER_SECONDS) or _RETRY_AFTER_SECONDS
-
-
-def _answer_text(body: bytes) -> str:
-    try:
-        document: object = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise UpstreamAnswerError("Gemini's response is not valid JSON.") from error
+def _answer_text(document: object) -> str:
     if block_reason := _enum_value(member(document, "promptFeedback"), "blockReason"):
         raise UpstreamRejectedError(reason=f"blockReason {block_reason}")
     candidates = member_list(document, "candidates")

@@ -28,6 +28,13 @@ class Metric(StrEnum):
     WRITE_FAILURE = "CacheWriteFailure"
     UPSTREAM_ERROR = "UpstreamError"
     UPSTREAM_LATENCY = "UpstreamLatency"
+    TOKENS_IN = "TokensIn"
+    TOKENS_OUT = "TokensOut"
+    TOKENS_THOUGHT = "TokensThought"
+    BUDGET_USED = "GeminiBudgetUsed"
+
+
+_UNITS = {Metric.UPSTREAM_LATENCY: "Milliseconds", Metric.BUDGET_USED: "Percent"}
 
 
 _values: ContextVar[dict[Metric, float] | None] = ContextVar("metrics", default=None)
@@ -38,18 +45,18 @@ def begin() -> None:
     _values.set({})
 
 
-def count(metric: Metric) -> None:
-    """Increment a metric."""
+def count(metric: Metric, amount: int = 1) -> None:
+    """Add to a metric."""
     values = _values.get()
     if values is not None:
-        values[metric] = values.get(metric, 0) + 1
+        values[metric] = values.get(metric, 0) + amount
 
 
-def upstream_latency(seconds: float) -> None:
-    """Record the duration of the model call, failed or not; at most one per invocation."""
+def record(metric: Metric, value: float) -> None:
+    """Set a metric that is not a count: milliseconds or percent."""
     values = _values.get()
     if values is not None:
-        values[Metric.UPSTREAM_LATENCY] = round(1000 * seconds, 1)
+        values[metric] = value
 
 
 def emf_members(function_name: str) -> dict[str, object]:
@@ -73,10 +80,6 @@ def _directive(recorded: tuple[Metric, ...]) -> dict[str, object]:
         "Namespace": METRICS_NAMESPACE,
         "Dimensions": [["FunctionName"]],
         "Metrics": [
-            {
-                "Name": metric.value,
-                "Unit": "Milliseconds" if metric is Metric.UPSTREAM_LATENCY else "Count",
-            }
-            for metric in recorded
+            {"Name": metric.value, "Unit": _UNITS.get(metric, "Count")} for metric in recorded
         ],
     }

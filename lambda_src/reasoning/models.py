@@ -6,8 +6,10 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
 from reasoning.errors import FieldError, InvalidRequestError
@@ -17,6 +19,17 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UTC_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _MAX_SHOWN_CHARACTERS = 64
 _MAX_FIELD_ERRORS = 20
+
+# What the instruments resolve; finer digits are noise that would make equal questions differ.
+# Soundings are 1 to 10 km wide (OCO-3 1.6 x 2.2 km: doi.org/10.5194/amt-12-2341-2019; GOSAT
+# 10.5 km: doi.org/10.1364/AO.48.006716), and 0.01 degrees are 1.1 km at most.
+_DEGREES = Decimal("0.01")
+# A single sounding is precise to 0.5 to 1 ppm (same sources).
+_PPM = Decimal("0.1")
+_STANDARD_DEVIATIONS = Decimal("0.1")
+# The first satellite record of XCO2, SCIAMACHY's, begins in January 2003 (ESA GHG-CCI, product
+# CO2_SCI_BESD; doi.org/10.5194/amt-8-2961-2015). GOSAT followed in 2009, OCO-2 in 2014.
+_FIRST_DATE = "2003-01-01"
 
 
 @dataclass(slots=True)
@@ -49,10 +62,10 @@ _SEVERITIES = {severity.value: severity for severity in Severity}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """An observed anomaly.
+    """An observed anomaly, rounded to what the instruments resolve.
 
-    Units: `lat` and `lon` degrees; `co2` (observed concentration) and `deviation` (from the
-    baseline) ppm; `zscore` standard deviations.
+    Units: `lat` and `lon` degrees; `co2` (observed XCO2) and `deviation` (from the baseline) ppm;
+    `zscore` standard deviations.
     """
 
     lat: float
@@ -62,27 +75,42 @@ class Query:
     deviation: float
     severity: Severity
     zscore: float
+    _canonical_json: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Once, because a hit needs it three times. Not json.dumps, which takes five times as long:
+        # the values need no escapes, and a float's repr is valid JSON.
+        text = (
+            f'{{"co2":{self.co2!r},"date":"{self.date.isoformat()}","deviation":{self.deviation!r},'
+            f'"lat":{self.lat!r},"lon":{self.lon!r},"severity":"{self.severity.value}",'
+            f'"zscore":{self.zscore!r}}}'
+        )
+        object.__setattr__(self, "_canonical_json", text)
 
     @classmethod
-    def parse(cls, fields: Sequence[tuple[str, object]]) -> Query:
+    def parse(
+        cls, fields: Sequence[tuple[str, object]], clock: Callable[[], float] = time.time
+    ) -> Query:
         """Validate the fields of a request, given as pairs of name and value in any order.
 
         All fields are required; duplicate and unknown fields are errors. Values are strings,
-        `NumberLiteral`s or other JSON values.
+        `NumberLiteral`s or other JSON values. The date is at most tomorrow (UTC), because today
+        begins earlier in the east.
 
         Raises:
             InvalidRequestError: It lists all invalid fields, up to a limit.
 
         """
         reader = _FieldReader(fields)
+        lat = reader.number("lat", -90, 90, _DEGREES)
         query = cls(
-            lat=reader.number("lat", -90, 90),
-            lon=_canonical_longitude(reader.number("lon", -180, 180)),
-            date=reader.date("date"),
-            co2=reader.number("co2", 0, 2000),
-            deviation=reader.number("deviation", -2000, 2000),
+            lat=lat,
+            lon=_canonical_longitude(lat, reader.number("lon", -180, 180, _DEGREES)),
+            date=reader.date("date", utc_text(int(clock()) + SECONDS_A_DAY)[:10]),
+            co2=reader.number("co2", 0, 2000, _PPM),
+            deviation=reader.number("deviation", -2000, 2000, _PPM),
             severity=reader.severity("severity"),
-            zscore=reader.number("zscore", -100, 100),
+            zscore=reader.number("zscore", -100, 100, _STANDARD_DEVIATIONS),
         )
         reader.finish()
         return query
@@ -93,43 +121,50 @@ class Query:
         Keys are sorted, there is no whitespace, and every number is the shortest decimal that
         represents its binary64 value, with a decimal point.
         """
-        # Not json.dumps, which takes five times as long and is needed twice for a hit. The values
-        # need no escapes, and a float's repr is valid JSON.
-        return (
-            f'{{"co2":{self.co2!r},"date":"{self.date.isoformat()}","deviation":{self.deviation!r},'
-            f'"lat":{self.lat!r},"lon":{self.lon!r},"severity":"{self.severity.value}",'
-            f'"zscore":{self.zscore!r}}}'
-        )
+        return self._canonical_json
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeySpace:
     """The part of a cache key that is not the query; no field may contain a newline.
 
-    Changing the model or the prompt invalidates all cached answers. Changing `namespace` is a
-    logical clear: the old items remain until they expire, but are never read.
+    Changing the model, the prompt or the language (a BCP 47 tag) invalidates all cached answers.
+    Changing `namespace` is a logical clear: the old items remain until they expire, but are never
+    read.
     """
 
     namespace: str
     model: str
     prompt_version: str
+    language: str
 
     def key(self, query: Query) -> str:
         """Return the cache key of a query: a SHA-256 digest in hexadecimal."""
-        parts = (self.namespace, self.model, self.prompt_version, query.canonical_json())
+        space = (self.namespace, self.model, self.prompt_version, self.language)
+        parts = (*space, query.canonical_json())
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CacheEntry:
-    """A validated answer; times are Unix seconds.
+class Explanation:
+    """A validated answer of the model.
 
     `reasoning_json` is a JSON object, kept as text because a hit does not need to decode it.
+    `model_version` is the version that answered, which the model's name does not determine.
     """
+
+    reasoning_json: str
+    model_version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CacheEntry:
+    """A cached explanation; `model` is the name that was asked, times are Unix seconds."""
 
     key: str
     reasoning_json: str
     model: str
+    model_version: str
     cached_at: int
     expires_at: int
 
@@ -159,8 +194,16 @@ def utc_seconds(text: str) -> int:
     return int(datetime.datetime.fromisoformat(text).timestamp())
 
 
-def _canonical_longitude(lon: float) -> float:
+def _canonical_longitude(lat: float, lon: float) -> float:
+    if abs(lat) == 90.0:  # noqa: PLR2004 - all meridians meet at the poles
+        return 0.0
     return -180.0 if lon == 180.0 else lon  # noqa: PLR2004
+
+
+def _rounded(value: float, step: Decimal) -> float:
+    """Round half to even in decimal: of the shortest decimal that represents the value."""
+    # Adding zero normalizes -0.0, which equals 0.0 but has another repr.
+    return float(Decimal(repr(value)).quantize(step, ROUND_HALF_EVEN)) + 0.0
 
 
 class _FieldReader:
@@ -178,7 +221,7 @@ class _FieldReader:
             else:
                 self._values[name] = value
 
-    def number(self, name: str, lowest: int, highest: int) -> float:
+    def number(self, name: str, lowest: int, highest: int, step: Decimal) -> float:
         value = self._values.pop(name, _MISSING)
         if not isinstance(value, NumberLiteral):
             self._add_error(name, value, "must be a JSON number")
@@ -186,18 +229,22 @@ class _FieldReader:
         number = float(value.text)
         if not lowest <= number <= highest:
             self._add_error(name, value, f"must be from {lowest} to {highest}")
-        # Adding zero normalizes -0.0, which equals 0.0 but has another repr.
-        return number + 0.0
+            return 0.0
+        return _rounded(number, step)
 
-    def date(self, name: str) -> datetime.date:
+    def date(self, name: str, latest: str) -> datetime.date:
         value = self._values.pop(name, _MISSING)
+        reason = "must be a valid date in the format YYYY-MM-DD"
         try:
             # The pattern is required: fromisoformat also accepts 20260514 and 2026-W20-4.
             if isinstance(value, str) and _DATE.fullmatch(value):
-                return datetime.date.fromisoformat(value)
+                date = datetime.date.fromisoformat(value)
+                if _FIRST_DATE <= value <= latest:
+                    return date
+                reason = f"must be from {_FIRST_DATE} to {latest}"
         except ValueError:
             pass
-        self._add_error(name, value, "must be a valid date in the format YYYY-MM-DD")
+        self._add_error(name, value, reason)
         return datetime.date.min
 
     def severity(self, name: str) -> Severity:

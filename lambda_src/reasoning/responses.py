@@ -46,7 +46,8 @@ def success(
     body = (
         f'{{"reasoning":{entry.reasoning_json},"query":{query.canonical_json()},'
         f'"cache":{{"status":"{outcome.status.value}","key":"{entry.key}",'
-        f'"model":{json.dumps(entry.model)},"cached_at":"{utc_text(entry.cached_at)}",'
+        f'"model":{json.dumps(entry.model)},"model_version":{json.dumps(entry.model_version)},'
+        f'"cached_at":"{utc_text(entry.cached_at)}",'
         f'"expires_at":"{utc_text(entry.expires_at)}","age_seconds":{outcome.age_seconds}}}}}'
     )
     return _response(HTTPStatus.OK, {"Content-Type": "application/json", **headers}, body)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reasoning.answer_cache import AnswerCache
 from reasoning.aws import DYNAMODB, SECRETS_MANAGER, SSM, AwsClient, JsonService
+from reasoning.cache import LEASE_MARGIN_SECONDS
 from reasoning.config import Environment, Settings, SettingsSource
 from reasoning.deadline import Deadline
 from reasoning.models import KeySpace
@@ -62,7 +63,11 @@ class Runtime:
         return self._built[1]
 
     def _build(self, settings: Settings) -> ReasoningService:
-        cache = CacheStore(self._dynamodb, settings.table_name)
+        cache = CacheStore(
+            self._dynamodb,
+            settings.table_name,
+            max_lease_seconds=settings.gemini_timeout_seconds + LEASE_MARGIN_SECONDS,
+        )
         consistent = self._environment.consistent_reads
         return ReasoningService(
             cache=cache,
@@ -72,6 +77,7 @@ class Runtime:
                 namespace=settings.namespace,
                 model=settings.model,
                 prompt_version=PROMPT_VERSION,
+                language=settings.gemini_language,
             ),
             single_flight=functools.cache(lambda: self._build_single_flight(settings, cache)),
             lifetimes=self._environment.lifetimes,
@@ -81,6 +87,7 @@ class Runtime:
 
     def _build_single_flight(self, settings: Settings, cache: CacheStore) -> SingleFlight:
         # Imported here because a hit needs none of them.
+        from reasoning.budget import CallBudget  # noqa: PLC0415
         from reasoning.circuit_breaker import CircuitBreaker  # noqa: PLC0415
         from reasoning.gemini import Gemini  # noqa: PLC0415
         from reasoning.single_flight import SingleFlight  # noqa: PLC0415
@@ -90,8 +97,12 @@ class Runtime:
             model=Gemini(
                 endpoint=settings.gemini_endpoint,
                 model=settings.model,
+                language=settings.gemini_language,
                 timeout_seconds=settings.gemini_timeout_seconds,
                 api_key=self._api_key,
+                budget=CallBudget(
+                    self._dynamodb, settings.table_name, settings.gemini_calls_per_day
+                ),
             ),
             breaker=CircuitBreaker(),
             ttl_days=settings.ttl_days,

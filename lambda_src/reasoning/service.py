@@ -51,7 +51,7 @@ class ReasoningService:
 
         """
         key = self._keys.key(query)
-        found = self._find(key, deadline)
+        found = self._find(key, query, deadline)
         if isinstance(found, Outcome):
             metrics.count(Metric.HIT)
             return found
@@ -68,20 +68,21 @@ class ReasoningService:
             UpstreamUnavailableError: The cache cannot be read.
 
         """
-        found = self._find(self._keys.key(query), deadline)
+        found = self._find(self._keys.key(query), query, deadline)
         if isinstance(found, Outcome):
             return found
         if found is None:
             raise UpstreamUnavailableError("The cache is unavailable.", retry_after=1)
         raise NotFoundError("No answer is cached; a GET generates one.")
 
-    def _find(self, key: str, deadline: Deadline) -> Outcome | Snapshot | None:
+    def _find(self, key: str, query: Query, deadline: Deadline) -> Outcome | Snapshot | None:
         """Return the cached answer, else the state of the key, None if it cannot be read."""
         entry = self._answer_cache.get(key, self._clock())
         if entry is None:
             snapshot = read_or_bypass(
                 self._cache,
                 key,
+                query,
                 self._clock(),
                 deadline.within(_READ_BUDGET_SECONDS),
                 consistent=self._consistent_reads,

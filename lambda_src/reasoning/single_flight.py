@@ -15,6 +15,7 @@ from typing import Protocol
 
 from reasoning import log, metrics
 from reasoning.cache import (
+    LEASE_MARGIN_SECONDS,
     Cache,
     CacheStatus,
     Failure,
@@ -30,13 +31,17 @@ from reasoning.errors import (
     CacheUnavailableError,
     ConfigurationError,
     InternalError,
+    ItemTooLargeError,
+    NotAskedError,
     UpstreamAnswerError,
-    UpstreamRejectedError,
+    UpstreamForbiddenError,
+    UpstreamStatusError,
+    UpstreamTimeoutError,
     UpstreamUnavailableError,
     shared_failure,
 )
 from reasoning.metrics import Metric
-from reasoning.models import SECONDS_A_DAY, CacheEntry, Query
+from reasoning.models import SECONDS_A_DAY, CacheEntry, Explanation, Query
 
 # Left after the model's answer, for the write and the response.
 _RESERVED_SECONDS = 0.5
@@ -45,15 +50,11 @@ _RESPONSE_SECONDS = 0.1
 _WRITE_BUDGET_SECONDS = 1.0
 _LEASE_BUDGET_SECONDS = 1.0
 _POLL_BUDGET_SECONDS = 1.0
-# Added to the model's timeout, for the write of the answer and clock skew.
-_LEASE_MARGIN_SECONDS = 2.0
 _FIRST_POLL_SECONDS = 0.05
 _MAX_POLL_SECONDS = 0.5
 _POLL_GROWTH = 2
 _MAX_WAIT_WITH_STALE_SECONDS = 2.0
 _RETRY_AFTER_SECONDS = 2
-# Gemini would reject the same query again, so repeating it soon only costs.
-_NEGATIVE_CACHING_SECONDS = 120
 
 
 class Model(Protocol):
@@ -62,8 +63,11 @@ class Model(Protocol):
     model: str
     timeout_seconds: float
 
-    def explain(self, query: Query, deadline: Deadline) -> str:
-        """Return a validated answer, a JSON object; raise an ApiError."""
+    def check(self, deadline: Deadline) -> None:
+        """Raise a NotAskedError if the model must not be called now."""
+
+    def explain(self, query: Query, deadline: Deadline) -> Explanation:
+        """Return a validated answer; raise an ApiError."""
 
 
 class SingleFlight:
@@ -99,7 +103,7 @@ class SingleFlight:
         """
         try:
             if snapshot is None:
-                return self._call_model(query, key, None, deadline)
+                return self._call_model(query, self._new_lease(key, deadline), deadline)
             return self._lead_or_follow(key, query, snapshot, deadline)
         except ApiError as error:
             if snapshot is None or snapshot.stale is None:
@@ -112,54 +116,29 @@ class SingleFlight:
     def _lead_or_follow(
         self, key: str, query: Query, snapshot: Snapshot, deadline: Deadline
     ) -> Outcome:
+        """Call the model if the lease is free, else poll until it is or there is an answer."""
         wait_deadline = deadline.reserving(_RESERVED_SECONDS)
         if snapshot.stale is not None:
             wait_deadline = wait_deadline.within(_MAX_WAIT_WITH_STALE_SECONDS)
-        while True:
-            if snapshot.failure is not None and snapshot.failure.until > self._clock():
-                raise shared_failure(snapshot.failure.kind, snapshot.failure.retry_after)
-            if snapshot.holder is None:
-                self._breaker.check()
-                lease = self._new_lease(key, deadline)
-                try:
-                    acquired = self._cache.acquire(
-                        lease, snapshot, self._clock(), deadline.within(_LEASE_BUDGET_SECONDS)
-                    )
-                except CacheUnavailableError as error:
-                    self._write_failed(key, error)
-                    return self._call_model(query, key, None, deadline)
-                if acquired:
-                    return self._call_model(query, key, lease, deadline)
-            snapshot = self._follow(key, wait_deadline)
-            if snapshot.fresh is not None:
-                metrics.count(Metric.COALESCED)
-                now = self._clock()
-                return Outcome(status=CacheStatus.COALESCED, entry=snapshot.fresh, now=now)
-
-    def _follow(self, key: str, deadline: Deadline) -> Snapshot:
-        """Poll until the key has an answer or its lease is free."""
+        latest: Snapshot | None = snapshot
         awaited: str | None = None
         interval = _FIRST_POLL_SECONDS
         while True:
-            snapshot = read_or_bypass(
-                self._cache,
-                key,
-                self._clock(),
-                deadline.within(_POLL_BUDGET_SECONDS),
-                consistent=True,
-            )
-            if snapshot is not None:
-                if snapshot.fresh is not None:
-                    return snapshot
-                failure = snapshot.failure
-                if failure is not None and awaited is not None and failure.owner == awaited:
+            if latest is not None:
+                if latest.fresh is not None:
+                    metrics.count(Metric.COALESCED)
+                    return Outcome(
+                        status=CacheStatus.COALESCED, entry=latest.fresh, now=self._clock()
+                    )
+                failure = latest.failure
+                if failure and (failure.until > self._clock() or failure.owner == awaited):
                     raise shared_failure(failure.kind, failure.retry_after)
-                if snapshot.holder is None:
-                    return snapshot
-                awaited = snapshot.holder
+                if latest.holder is None and (lease := self._acquire(key, latest, deadline)):
+                    return self._call_model(query, lease, deadline)
+                awaited = latest.holder
             # Jitter of up to half the interval, so that followers do not poll in step.
             pause = interval * random.uniform(0.5, 1)  # noqa: S311
-            if deadline.remaining() <= pause:
+            if wait_deadline.remaining() <= pause:
                 raise UpstreamUnavailableError(
                     "The answer is still being generated.",
                     retry_after=_RETRY_AFTER_SECONDS,
@@ -167,33 +146,40 @@ class SingleFlight:
                 )
             self._sleep(pause)
             interval = min(interval * _POLL_GROWTH, _MAX_POLL_SECONDS)
+            latest = read_or_bypass(
+                self._cache,
+                key,
+                query,
+                self._clock(),
+                wait_deadline.within(_POLL_BUDGET_SECONDS),
+                consistent=True,
+            )
 
-    def _call_model(
-        self, query: Query, key: str, lease: Lease | None, deadline: Deadline
-    ) -> Outcome:
-        self._breaker.check()
-        started = time.monotonic()
+    def _acquire(self, key: str, snapshot: Snapshot, deadline: Deadline) -> Lease | None:
+        """Return the lease, None if another request has it."""
+        # Checked here too, so that no lease is taken in vain.
+        self._check(deadline)
+        lease = self._new_lease(key, deadline)
         try:
-            reasoning_json = self._model.explain(query, deadline.reserving(_RESERVED_SECONDS))
-        except Exception as error:
-            # An unexpected exception releases the lease as well, so that nobody waits for it.
-            problem = error if isinstance(error, ApiError) else InternalError()
-            # Neither is Gemini's error: without an API key, for example, it was not called.
-            if not isinstance(problem, ConfigurationError | InternalError):
-                metrics.count(Metric.UPSTREAM_ERROR)
-            if isinstance(problem, UpstreamUnavailableError | UpstreamAnswerError):
-                self._breaker.record_failure()
-            if lease is not None:
-                self._release(lease, problem, deadline)
-            raise
-        finally:
-            metrics.upstream_latency(time.monotonic() - started)
-        self._breaker.record_success()
+            budget = deadline.within(_LEASE_BUDGET_SECONDS)
+            return lease if self._cache.acquire(lease, snapshot, self._clock(), budget) else None
+        except CacheUnavailableError as error:
+            self._write_failed(key, error)
+            # The response may have been lost, so the write must name the lease's owner.
+            return lease
+
+    def _check(self, deadline: Deadline) -> None:
+        self._breaker.check()
+        self._model.check(deadline.reserving(_RESERVED_SECONDS))
+
+    def _call_model(self, query: Query, lease: Lease, deadline: Deadline) -> Outcome:
+        answer = self._explain(query, lease, deadline)
         now = int(self._clock())
         entry = CacheEntry(
-            key=key,
-            reasoning_json=reasoning_json,
+            key=lease.key,
+            reasoning_json=answer.reasoning_json,
             model=self._model.model,
+            model_version=answer.model_version,
             cached_at=now,
             expires_at=now + self._ttl_seconds,
         )
@@ -201,26 +187,56 @@ class SingleFlight:
         metrics.count(Metric.MISS)
         return Outcome(status=CacheStatus.MISS, entry=entry, now=now)
 
+    def _explain(self, query: Query, lease: Lease, deadline: Deadline) -> Explanation:
+        """Call the model; release the lease if that fails."""
+        model_deadline = deadline.reserving(_RESERVED_SECONDS)
+        # A timeout after less than half of the model's time is this request's, not the model's.
+        hurried = model_deadline.remaining() < self._model.timeout_seconds / 2
+        started = time.monotonic()
+        try:
+            self._check(deadline)
+            answer = self._model.explain(query, model_deadline)
+        except Exception as error:
+            # An unexpected exception releases the lease as well, so that nobody waits for it.
+            problem = error if isinstance(error, ApiError) else InternalError()
+            # None is Gemini's error: without an API key, for example, it was not called.
+            if not isinstance(problem, ConfigurationError | InternalError | NotAskedError):
+                metrics.count(Metric.UPSTREAM_ERROR)
+                _record_latency(started)
+                if not (hurried and isinstance(problem, UpstreamTimeoutError)):
+                    self._record_failure(problem)
+            self._release(lease, problem, deadline.reserving(_RESPONSE_SECONDS))
+            raise
+        _record_latency(started)
+        self._breaker.record_success()
+        return answer
+
+    def _record_failure(self, problem: ApiError) -> None:
+        if isinstance(problem, UpstreamForbiddenError):
+            self._breaker.open()
+        elif isinstance(problem, UpstreamUnavailableError | UpstreamAnswerError):
+            self._breaker.record_failure()
+
     def _new_lease(self, key: str, deadline: Deadline) -> Lease:
         # Not renewed: after this time its owner has timed out.
-        seconds = min(self._model.timeout_seconds, deadline.remaining()) + _LEASE_MARGIN_SECONDS
+        seconds = min(self._model.timeout_seconds, deadline.remaining()) + LEASE_MARGIN_SECONDS
         return Lease(key=key, owner=uuid.uuid4().hex, until=int(1000 * (self._clock() + seconds)))
 
-    def _write(
-        self, entry: CacheEntry, query: Query, lease: Lease | None, deadline: Deadline
-    ) -> None:
+    def _write(self, entry: CacheEntry, query: Query, lease: Lease, deadline: Deadline) -> None:
         try:
             if not self._cache.put(entry, query, lease, deadline.within(_WRITE_BUDGET_SECONDS)):
                 log.info("cache_write_fenced", key=entry.key)
         except CacheUnavailableError as error:
             self._write_failed(entry.key, error)
+            if isinstance(error, ItemTooLargeError):
+                self._release(lease, UpstreamStatusError(), deadline)
 
     def _release(self, lease: Lease, problem: ApiError, deadline: Deadline) -> None:
-        rejected = isinstance(problem, UpstreamRejectedError)
+        seconds = problem.negative_caching_seconds
         failure = Failure(
             kind=problem.kind,
             owner=lease.owner,
-            until=int(self._clock()) + _NEGATIVE_CACHING_SECONDS if rejected else 0,
+            until=int(self._clock()) + seconds if seconds else 0,
             retry_after=problem.retry_after,
         )
         try:
@@ -231,3 +247,8 @@ class SingleFlight:
     def _write_failed(self, key: str, error: CacheUnavailableError) -> None:
         metrics.count(Metric.WRITE_FAILURE)
         log.warning("cache_write_failed", key=key, reason=str(error))
+
+
+def _record_latency(started: float) -> None:
+    milliseconds = 1000 * (time.monotonic() - started)
+    metrics.record(Metric.UPSTREAM_LATENCY, round(milliseconds, 1))

@@ -13,7 +13,7 @@ from reasoning.aws import AwsClient, AwsError
 from reasoning.cache import Failure, Lease, Snapshot
 from reasoning.config import MAX_TTL_DAYS
 from reasoning.deadline import Deadline
-from reasoning.errors import CacheUnavailableError
+from reasoning.errors import CacheUnavailableError, ItemTooLargeError
 from reasoning.models import SECONDS_A_DAY, CacheEntry, Query, utc_seconds, utc_text
 from reasoning.untrusted_json import member, parse_json
 
@@ -25,22 +25,32 @@ MAX_ITEM_BYTES = 350_000
 _DIGITS = re.compile(r"[0-9]{1,13}")
 # The ttl of an item that has only a lease.
 _LEASE_TTL_SECONDS = 3600
-_CONDITION_FAILED = "ConditionalCheckFailedException"
+# How far the clocks of two instances may differ.
+_CLOCK_SKEW_SECONDS = 5
+# A later end of negative caching can only be an error; it would block the query.
+_MAX_NEGATIVE_CACHING_SECONDS = 300
+CONDITION_FAILED = "ConditionalCheckFailedException"
+# False for a missing or invalid lease_until, and for one that is later than any lease can end:
+# such a lease would block its key. `CacheStore._holder` must agree, else a free lease could
+# never be taken.
+_LEASED = "lease_until BETWEEN :now AND :latest"
 
 
 class CacheStore:
     """Reads and writes the items of one table; implements `cache.Cache`."""
 
-    def __init__(self, dynamodb: AwsClient, table_name: str) -> None:
+    def __init__(self, dynamodb: AwsClient, table_name: str, *, max_lease_seconds: float) -> None:
         self._dynamodb = dynamodb
         self._table_name = table_name
+        self._max_lease_seconds = max_lease_seconds + _CLOCK_SKEW_SECONDS
 
     def read(
-        self, key: str, now: float, deadline: Deadline, *, consistent: bool = False
+        self, key: str, query: Query, now: float, deadline: Deadline, *, consistent: bool = False
     ) -> Snapshot:
         """Return the state of a key at `now` (Unix seconds).
 
-        The ttl is checked here because DynamoDB deletes expired items with a delay.
+        The ttl is checked here because DynamoDB deletes expired items with a delay. An item with
+        another key or query is not trusted, because a connection could mix up responses.
 
         Raises:
             CacheUnavailableError: The table cannot be read.
@@ -55,15 +65,18 @@ class CacheStore:
             raise CacheUnavailableError(str(error)) from error
         if not isinstance(item, dict):
             return Snapshot()
-        entry = _entry_or_none(item, key, now)
+        if item.get("cache_key") != {"S": key}:
+            log.warning("cache_item_of_another_key", key=key)
+            return Snapshot()
+        entry = _entry_or_none(item, key, query, now)
         fresh = entry is not None and entry.expires_at > now
         version = item.get("cached_at")
         return Snapshot(
             fresh=entry if fresh else None,
             stale=None if fresh else entry,
             version=version if isinstance(version, dict) else None,
-            holder=_holder(item, now),
-            failure=_failure(item),
+            holder=self._holder(item, now),
+            failure=_failure(item, now),
         )
 
     def acquire(self, lease: Lease, snapshot: Snapshot, now: float, deadline: Deadline) -> bool:
@@ -76,8 +89,8 @@ class CacheStore:
         values: dict[str, object] = {
             ":owner": {"S": lease.owner},
             ":until": {"N": str(lease.until)},
-            ":now": {"N": str(int(1000 * now))},
             ":ttl": {"N": str(int(now) + _LEASE_TTL_SECONDS)},
+            **self._lease_range(now),
         }
         unchanged = "attribute_not_exists(cached_at)"
         if snapshot.version is not None:
@@ -93,8 +106,7 @@ class CacheStore:
                 ),
                 # The owner itself: a retry after a lost response finds its own lease.
                 "ConditionExpression": (
-                    "(attribute_not_exists(lease_owner) OR lease_until < :now"
-                    f" OR lease_owner = :owner) AND {unchanged}"
+                    f"(lease_owner = :owner OR NOT ({_LEASED})) AND {unchanged}"
                 ),
                 "ExpressionAttributeNames": {"#ttl": "ttl"},
                 "ExpressionAttributeValues": values,
@@ -102,13 +114,14 @@ class CacheStore:
             deadline,
         )
 
-    def put(self, entry: CacheEntry, query: Query, lease: Lease | None, deadline: Deadline) -> bool:
-        """Write an entry and end the lease; False if another owner holds the key.
+    def put(self, entry: CacheEntry, query: Query, lease: Lease, deadline: Deadline) -> bool:
+        """Write an entry and end the lease; False if another owner or a fresh answer is there.
 
-        Without a lease, the entry is written only if there is no other.
+        The lease need not be held: its owner is unknown if the response to `acquire` was lost.
 
         Raises:
-            CacheUnavailableError: The table cannot be written, or the item is too large.
+            ItemTooLargeError: The item is too large.
+            CacheUnavailableError: The table cannot be written.
 
         """
         item = _item(entry, query)
@@ -118,20 +131,21 @@ class CacheStore:
             for text in value.values()
         )
         if size > MAX_ITEM_BYTES:
-            raise CacheUnavailableError(f"the item has {size} bytes, more than {MAX_ITEM_BYTES}")
-        if lease is not None:
-            # No item: DynamoDB deleted an expired one, and the lease with it.
-            condition = "attribute_not_exists(cache_key) OR lease_owner = :owner"
-            values = {":owner": {"S": lease.owner}}
-        else:
-            condition = "attribute_not_exists(lease_owner) OR lease_until < :now"
-            values = {":now": {"N": str(1000 * entry.cached_at)}}
+            raise ItemTooLargeError(f"the item has {size} bytes, more than {MAX_ITEM_BYTES}")
         return self._conditional_write(
             "PutItem",
             {
                 "Item": item,
-                "ConditionExpression": condition,
-                "ExpressionAttributeValues": values,
+                "ConditionExpression": (
+                    f"lease_owner = :owner OR (NOT ({_LEASED})"
+                    " AND (attribute_not_exists(cached_at) OR #ttl <= :cached_at))"
+                ),
+                "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": {
+                    ":owner": {"S": lease.owner},
+                    ":cached_at": {"N": str(entry.cached_at)},
+                    **self._lease_range(entry.cached_at),
+                },
             },
             deadline,
         )
@@ -162,13 +176,27 @@ class CacheStore:
             deadline,
         )
 
+    def _lease_range(self, now: float) -> dict[str, dict[str, str]]:
+        """Return when a lease that is in force at `now` can end (Unix milliseconds)."""
+        return {
+            ":now": {"N": str(int(1000 * now))},
+            ":latest": {"N": str(int(1000 * (now + self._max_lease_seconds)))},
+        }
+
+    def _holder(self, item: Mapping[str, object], now: float) -> str | None:
+        until = number_attribute(item, "lease_until")
+        if not int(1000 * now) <= until <= int(1000 * (now + self._max_lease_seconds)):
+            return None
+        owner = member(item.get("lease_owner"), "S")
+        return owner if isinstance(owner, str) else ""
+
     def _conditional_write(
         self, operation: str, request: Mapping[str, object], deadline: Deadline
     ) -> bool:
         try:
             self._dynamodb.call(operation, {"TableName": self._table_name, **request}, deadline)
         except AwsError as error:
-            if error.code == _CONDITION_FAILED:
+            if error.code == CONDITION_FAILED:
                 return False
             raise CacheUnavailableError(str(error)) from error
         return True
@@ -189,32 +217,36 @@ def _item(entry: CacheEntry, query: Query) -> dict[str, dict[str, str]]:
         "reasoning_result": {"S": entry.reasoning_json},
         "query_params": {"S": query.canonical_json()},
         "model": {"S": entry.model},
+        "model_version": {"S": entry.model_version},
         "schema_version": {"N": str(SCHEMA_VERSION)},
     }
 
 
-def _entry_or_none(item: Mapping[str, object], key: str, now: float) -> CacheEntry | None:
+def _entry_or_none(
+    item: Mapping[str, object], key: str, query: Query, now: float
+) -> CacheEntry | None:
     # An item with only a lease or a failure is valid, so it is not logged.
     no_answer = "reasoning_result" not in item and "schema_version" not in item
     if no_answer and ("lease_owner" in item or "failure_owner" in item):
         return None
     try:
-        return _parse_entry(item, key, now)
-    except (ValueError, RecursionError) as error:
+        return _parse_entry(item, key, query, now)
+    except ValueError as error:
         log.info("cache_item_unusable", key=key, reason=str(error))
         return None
 
 
-def _parse_entry(item: Mapping[str, object], key: str, now: float) -> CacheEntry:
+def _parse_entry(item: Mapping[str, object], key: str, query: Query, now: float) -> CacheEntry:
     """Parse an item, expired or not.
 
     Raises:
         ValueError: The item is invalid.
-        RecursionError: The answer is nested too deeply.
 
     """
     if _attribute(item, "schema_version", "N") != str(SCHEMA_VERSION):
         raise ValueError("unknown schema version")
+    if _attribute(item, "query_params", "S") != query.canonical_json():
+        raise ValueError("the answer to another query")
     ttl = _attribute(item, "ttl", "N")
     if not _DIGITS.fullmatch(ttl) or int(ttl) > now + MAX_TTL_DAYS * SECONDS_A_DAY:
         raise ValueError("invalid ttl")
@@ -225,30 +257,28 @@ def _parse_entry(item: Mapping[str, object], key: str, now: float) -> CacheEntry
         key=key,
         reasoning_json=reasoning_json,
         model=_attribute(item, "model", "S"),
+        model_version=_attribute(item, "model_version", "S"),
         cached_at=utc_seconds(_attribute(item, "cached_at", "S")),
         expires_at=int(ttl),
     )
 
 
-def _holder(item: Mapping[str, object], now: float) -> str | None:
-    owner = member(item.get("lease_owner"), "S")
-    return owner if isinstance(owner, str) and _number(item, "lease_until") >= 1000 * now else None
-
-
-def _failure(item: Mapping[str, object]) -> Failure | None:
+def _failure(item: Mapping[str, object], now: float) -> Failure | None:
     owner, kind = member(item.get("failure_owner"), "S"), member(item.get("failure_kind"), "S")
     if not isinstance(owner, str) or not isinstance(kind, str):
         return None
+    until = number_attribute(item, "failure_until")
     return Failure(
         kind=kind,
         owner=owner,
-        until=_number(item, "failure_until"),
-        retry_after=_number(item, "failure_retry_after"),
+        until=until if until <= now + _MAX_NEGATIVE_CACHING_SECONDS else 0,
+        retry_after=number_attribute(item, "failure_retry_after"),
     )
 
 
-def _number(item: Mapping[str, object], name: str) -> int:
-    text = member(item.get(name), "N")
+def number_attribute(item: object, name: str) -> int:
+    """Return an attribute that is a non-negative integer, 0 if it is not."""
+    text = member(member(item, name), "N")
     return int(text) if isinstance(text, str) and _DIGITS.fullmatch(text) else 0
 
 

@@ -189,6 +189,21 @@ def _rows(watched: Watched) -> Iterator[Row]:
             ),
         )
     yield Row(
+        heading="Gemini",
+        charts=(
+            Chart(
+                title="Tokens",
+                lines={
+                    "Prompts": of(catalogue.TOKENS_IN),
+                    "Answers": of(catalogue.TOKENS_OUT),
+                    "Thoughts": of(catalogue.TOKENS_THOUGHT),
+                },
+                stacked=True,
+            ),
+            Chart(title="Budget used", lines={"Used": of(catalogue.BUDGET_USED)}, unit="%"),
+        ),
+    )
+    yield Row(
         heading="Cost drivers",
         charts=(
             Chart(

@@ -81,13 +81,14 @@ class CacheSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class GeminiSettings:
-    """The Gemini model, its endpoint and the timeout of a call."""
+    """The Gemini model, how it is called, and how often."""
 
     model: Annotated[
         str,
         Matches(r"[a-z0-9][a-z0-9.-]{2,63}", "a model code", "gemini-3.8-flash"),
         Doc(
-            "Model that explains anomalies; cached answers of other models are not served.",
+            "Model that explains anomalies, of Gemini 3 or newer; cached answers of other models "
+            "are not served.",
             cost="Google's price of the model, per answer that is not cached",
         ),
     ] = "gemini-3.8-flash"
@@ -112,6 +113,20 @@ class GeminiSettings:
             cost="the function is billed while it waits",
         ),
     ] = 20
+    calls_per_day: Annotated[
+        int,
+        Between(0, 999_999, "calls"),
+        Doc(
+            "Budget of Gemini calls per UTC day, retries included; once it is used up, expired "
+            "answers are served, else a 503. `0` allows no call at all.",
+            cost="at most Google's price of as many answers a day",
+        ),
+    ] = 1000
+    language: Annotated[
+        str,
+        Matches(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}", "a BCP 47 language tag", "pt-BR"),
+        Doc("Language of the answers; cached answers in other languages are not served."),
+    ] = "en"
 
     @property
     def host_list(self) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ops.cache.backoff import Backoff
 from ops.cache.items import CACHED_AT, KEY, Item
-from ops.cache.reading import scan_all
+from ops.cache.reading import answers_scan, scan_all
 from ops.cache.statements import BATCH, StatementKind, execute
 from ops.common.output import Progress
 from ops.common.times import format_time
@@ -43,13 +43,16 @@ class OlderThan:
     def scan(self, table: str, attributes: str) -> ScanInputTypeDef:
         """Return the Scan that finds them."""
         older = f"{CACHED_AT} < :before"
+        if self.undated:
+            older += f" OR attribute_not_exists({CACHED_AT})"
+        request = answers_scan(table, older)
         return {
-            "TableName": table,
+            **request,
             "ProjectionExpression": attributes,
-            "FilterExpression": f"{older} OR attribute_not_exists({CACHED_AT})"
-            if self.undated
-            else older,
-            "ExpressionAttributeValues": {":before": {"S": format_time(self.before)}},
+            "ExpressionAttributeValues": {
+                **request["ExpressionAttributeValues"],
+                ":before": {"S": format_time(self.before)},
+            },
         }
 
 

@@ -22,7 +22,7 @@ from ops.cache import clearing, edge, importing, jsonlines, questions, recent, r
 from ops.cache.backoff import Backoff
 from ops.cache.items import KEY, Item
 from ops.cache.namespace import next_namespace
-from ops.cache.reading import scan_all
+from ops.cache.reading import answers_scan, scan_all
 from ops.cache.warming import warm
 from ops.common import times
 from ops.common.command import command
@@ -213,7 +213,7 @@ def export(
             for item in recent.every(dynamodb, table, span):
                 add([item])
         else:
-            scan_all(dynamodb, {"TableName": table}, add, parallel=parallel, backoff=Backoff())
+            scan_all(dynamodb, answers_scan(table), add, parallel=parallel, backoff=Backoff())
     if file == "-":
         ops.out.note(f"{written:,} items written")
     else:

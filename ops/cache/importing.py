@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modules.catalogue import TTL_ATTRIBUTE
 from ops.cache.backoff import Backoff
-from ops.cache.items import KEY, Item
+from ops.cache.items import KEY, Item, is_budget
 from ops.cache.statements import BATCH, StatementKind, execute
 from ops.common.output import Progress
 
@@ -34,9 +34,11 @@ class ImportResult:
 
 
 def unexpired(items: Iterable[Item], result: ImportResult) -> Iterator[Item]:
-    """Yield the items whose TTL is in the future, and count the others."""
+    """Yield the answers whose TTL is in the future, and count the expired ones."""
     now = time.time()
     for item in items:
+        if is_budget(item):
+            continue
         seconds = item.get(TTL_ATTRIBUTE, {}).get("N", "")
         if seconds.isdigit() and int(seconds) <= now:
             result.expired += 1

@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from modules.catalogue import INDEX_HASH_KEY, INDEX_RANGE_KEY, TABLE_KEY, TTL_ATTRIBUTE
+from modules.catalogue import (
+    BUDGET_KEY_PREFIX,
+    INDEX_HASH_KEY,
+    INDEX_RANGE_KEY,
+    TABLE_KEY,
+    TTL_ATTRIBUTE,
+)
 from ops.common.times import format_time, now
 
 if TYPE_CHECKING:
@@ -45,6 +51,11 @@ def entry(item: Item) -> Entry:
         model=item.get("model", {}).get("S"),
         query=parsed(item.get("query_params", {}).get("S")),
     )
+
+
+def is_budget(item: Item) -> bool:
+    """Return whether an item counts Gemini calls instead of having an answer."""
+    return item[KEY]["S"].startswith(BUDGET_KEY_PREFIX)
 
 
 def parsed(value: str | None) -> object:

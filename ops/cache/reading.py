@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from modules.catalogue import BUDGET_KEY_PREFIX
 from ops.cache.backoff import Backoff
-from ops.cache.items import Item
+from ops.cache.items import KEY, Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,6 +37,19 @@ def pages(
         if "LastEvaluatedKey" not in page:
             return
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def answers_scan(table: str, condition: str = "") -> ScanInputTypeDef:
+    """Return the Scan of the items that meet a condition, except the budget of Gemini calls.
+
+    Deleting the budget's items, or replacing them by older ones, would allow more calls.
+    """
+    no_budget = f"NOT begins_with({KEY}, :budget)"
+    return {
+        "TableName": table,
+        "FilterExpression": f"{no_budget} AND ({condition})" if condition else no_budget,
+        "ExpressionAttributeValues": {":budget": {"S": BUDGET_KEY_PREFIX}},
+    }
 
 
 def scan_all(

@@ -76,17 +76,20 @@ def ensure_key(ports: Ports, secret: str) -> bool:
 
 
 def question(now: datetime.datetime) -> dict[str, str]:
-    """Return a question that is not cached: its concentration is derived from the time of day."""
+    """Return a question that is not cached: its numbers are derived from the time of day.
+
+    They have one decimal, because the function rounds finer ones to the same question.
+    """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     milliseconds = (now - midnight) // datetime.timedelta(milliseconds=1)
     return {
         "lat": "-3.4653",
         "lon": "-62.2159",
         "date": now.date().isoformat(),
-        "co2": f"{430 + milliseconds / 10**8:.8f}",
-        "deviation": "9.4",
+        "co2": f"{430 + milliseconds % 100 / 10:.1f}",
+        "deviation": f"{milliseconds // 100 % 1000 / 10:.1f}",
         "severity": "high",
-        "zscore": "3.1",
+        "zscore": f"{milliseconds // 100_000 / 10:.1f}",
     }
 
 

@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping
 
 from reasoning.answer_cache import AnswerCache
 from reasoning.aws import AwsClient, JsonService
+from reasoning.budget import CallBudget
 from reasoning.cache import Failure, Lease, Snapshot
 from reasoning.circuit_breaker import CircuitBreaker
 from reasoning.connection import Origin
 from reasoning.cors import CorsPolicy
 from reasoning.deadline import Deadline
-from reasoning.errors import CacheUnavailableError
+from reasoning.errors import CacheUnavailableError, ItemTooLargeError, NotAskedError
 from reasoning.events import HttpRequest
 from reasoning.freshness import Lifetimes
 from reasoning.handler import respond
-from reasoning.models import CacheEntry, KeySpace, Query
+from reasoning.models import CacheEntry, Explanation, KeySpace, Query
 from reasoning.prompt import PROMPT_VERSION
 from reasoning.responses import LambdaResponse
 from reasoning.service import ReasoningService
@@ -47,8 +48,11 @@ def query(**changes: str) -> Query:
 
 def key(parsed: Query | None = None, model: str = "test-model") -> str:
     """Return the cache key in the namespace that the tests configure."""
-    keys = KeySpace(namespace="1", model=model, prompt_version=PROMPT_VERSION)
-    return keys.key(parsed or query())
+    return key_space(model).key(parsed or query())
+
+
+def key_space(model: str = "test-model") -> KeySpace:
+    return KeySpace(namespace="1", model=model, prompt_version=PROMPT_VERSION, language="en")
 
 
 KEY = key()
@@ -66,6 +70,7 @@ def entry(
         key=key,
         reasoning_json=reasoning_json,
         model="m",
+        model_version="m-001",
         cached_at=cached_at,
         expires_at=expires_at,
     )
@@ -94,13 +99,17 @@ class MemoryCache:
         self.reads: list[bool] = []
         self.broken = False
         self.read_only = False
+        self.losing_replies = False
+        self.too_small = False
 
     def read(
-        self, key: str, now: float, deadline: Deadline, *, consistent: bool = False
+        self, key: str, query: Query, now: float, deadline: Deadline, *, consistent: bool = False
     ) -> Snapshot:
         self.reads.append(consistent)
         self._begin(deadline)
         entry, lease = self.entries.get(key), self.leases.get(key)
+        if self.queries.get(key, query) != query:
+            entry = None
         fresh = entry is not None and entry.expires_at > now
         return Snapshot(
             fresh=entry if fresh else None,
@@ -112,15 +121,21 @@ class MemoryCache:
 
     def acquire(self, lease: Lease, snapshot: Snapshot, now: float, deadline: Deadline) -> bool:
         self._begin_write(deadline)
-        current = self.read(lease.key, now, deadline)
+        current = self.read(lease.key, query(), now, deadline)
         if current.holder or current.version != snapshot.version:
             return False
         self.leases[lease.key] = lease
+        if self.losing_replies:
+            raise CacheUnavailableError("the reply was lost")
         return True
 
-    def put(self, entry: CacheEntry, query: Query, lease: Lease | None, deadline: Deadline) -> bool:
+    def put(self, entry: CacheEntry, query: Query, lease: Lease, deadline: Deadline) -> bool:
         self._begin_write(deadline)
-        if self.leases.get(entry.key) != lease:
+        if self.too_small:
+            raise ItemTooLargeError("scripted")
+        held, found = self.leases.get(entry.key), self.entries.get(entry.key)
+        free = held is None or held.until < 1000 * entry.cached_at
+        if held != lease and not (free and (not found or found.expires_at <= entry.cached_at)):
             return False
         self.leases.pop(entry.key, None)
         self.failures.pop(entry.key, None)
@@ -157,13 +172,44 @@ class CountingModel:
         self.queries: list[Query] = []
         self.budgets: list[float] = []
         self.failure = failure
+        self.refusal: NotAskedError | None = None
+        self.checks: list[float] = []
 
-    def explain(self, query: Query, deadline: Deadline) -> str:
+    def check(self, deadline: Deadline) -> None:
+        self.checks.append(deadline.remaining())
+        if self.refusal:
+            raise self.refusal
+
+    def explain(self, query: Query, deadline: Deadline) -> Explanation:
         self.queries.append(query)
         self.budgets.append(deadline.remaining())
         if self.failure:
             raise self.failure
-        return json.dumps(ANSWER, ensure_ascii=False)
+        return Explanation(
+            reasoning_json=json.dumps(ANSWER, ensure_ascii=False), model_version="test-model-001"
+        )
+
+
+class RecordingBudget(CallBudget):
+    """A budget that records what it is asked for; `refusal` makes it refuse calls."""
+
+    def __init__(self) -> None:
+        self.admitted = 0
+        self.pauses: list[int] = []
+        self.refusal: NotAskedError | None = None
+
+    def check(self) -> None:
+        if self.refusal:
+            raise self.refusal
+
+    def admit(self, deadline: Deadline) -> None:
+        self.check()
+        assert deadline.remaining() <= 1
+        self.admitted += 1
+
+    def pause(self, seconds: int, deadline: Deadline) -> None:
+        assert deadline.remaining() <= 1
+        self.pauses.append(seconds)
 
 
 class Clock:
@@ -199,7 +245,7 @@ class Api:
         return ReasoningService(
             cache=self.cache,
             answer_cache=AnswerCache(),
-            keys=KeySpace(namespace="1", model=self.model.model, prompt_version=PROMPT_VERSION),
+            keys=key_space(self.model.model),
             single_flight=lambda: single_flight,
             lifetimes=LIFETIMES,
             consistent_reads=self.consistent_reads,

@@ -8,6 +8,9 @@ import time
 from testing.questions import ANSWER
 from tests.lambda_src.scripted_server import Behaviour, Exchange, ScriptedServer, drip, reply
 
+USAGE = {"promptTokenCount": 700, "candidatesTokenCount": 300, "thoughtsTokenCount": 200}
+MODEL_VERSION = "gemini-3.8-flash-001"
+
 
 def _response(text: str, finish_reason: object) -> dict[str, object]:
     return {
@@ -20,7 +23,8 @@ def _response(text: str, finish_reason: object) -> dict[str, object]:
                 "finishReason": finish_reason,
             }
         ],
-        "usageMetadata": {"totalTokenCount": 1},
+        "usageMetadata": USAGE,
+        "modelVersion": MODEL_VERSION,
     }
 
 
@@ -33,12 +37,12 @@ def answering(answer: object = ANSWER) -> Behaviour:
     return saying(json.dumps(answer))
 
 
-def slowly(seconds: float) -> Behaviour:
-    """Return a valid answer after a delay."""
+def slowly(seconds: float, then: Behaviour | None = None) -> Behaviour:
+    """Return a valid answer, or behave otherwise, after a delay."""
 
     def behaviour(exchange: Exchange) -> None:
         time.sleep(seconds)
-        answering()(exchange)
+        (then or answering())(exchange)
 
     return behaviour
 
@@ -52,8 +56,14 @@ def blocked_prompt() -> Behaviour:
     return reply(200, {"promptFeedback": {"blockReason": "SAFETY"}})
 
 
-def status(code: int, headers: dict[str, str] | None = None) -> Behaviour:
-    return reply(code, {"error": {"code": code, "message": "scripted", "status": "X"}}, headers)
+def status(
+    code: int, headers: dict[str, str] | None = None, retry_delay: object = None
+) -> Behaviour:
+    error: dict[str, object] = {"code": code, "message": "scripted", "status": "X"}
+    if retry_delay is not None:
+        kind = "type.googleapis.com/google.rpc.RetryInfo"
+        error["details"] = [{"@type": kind, "retryDelay": retry_delay}]
+    return reply(code, {"error": error}, headers)
 
 
 def unknown_key() -> Behaviour:

@@ -8,7 +8,7 @@ import pytest
 from reasoning.aws import DYNAMODB
 from reasoning.cache import Failure, Lease, Snapshot
 from reasoning.deadline import Deadline
-from reasoning.errors import CacheUnavailableError
+from reasoning.errors import CacheUnavailableError, ItemTooLargeError
 from reasoning.models import CacheEntry
 from reasoning.store import CacheStore
 
@@ -21,6 +21,7 @@ ENTRY = CacheEntry(
     key=KEY,
     reasoning_json=json.dumps(ANSWER),
     model="gemini-3.8-flash",
+    model_version="gemini-3.8-flash-001",
     cached_at=NOW,
     expires_at=NOW + 90 * DAY,
 )
@@ -34,13 +35,15 @@ ITEM: dict[str, dict[str, object]] = {
     "reasoning_result": {"S": json.dumps(ANSWER)},
     "query_params": {"S": query().canonical_json()},
     "model": {"S": "gemini-3.8-flash"},
+    "model_version": {"S": "gemini-3.8-flash-001"},
     "schema_version": {"N": "1"},
 }
 
 
 @pytest.fixture
 def store(aws_server: ScriptedServer) -> CacheStore:
-    return CacheStore(aws_client(DYNAMODB, aws_server.url), "co2-analysis-dev-cache")
+    client = aws_client(DYNAMODB, aws_server.url)
+    return CacheStore(client, "co2-analysis-dev-cache", max_lease_seconds=22)
 
 
 def test_the_item_written_has_the_documented_format(
@@ -58,7 +61,7 @@ def test_an_item_is_read_as_the_entry_that_was_written(
 ) -> None:
     aws_server.will(reply(200, {"Item": ITEM}))
 
-    found = store.read(KEY, NOW + 5, soon)
+    found = store.read(KEY, query(), NOW + 5, soon)
 
     assert found == Snapshot(fresh=ENTRY, version=ITEM["cached_at"])
     assert aws_server.requests[0].json() == {
@@ -70,19 +73,28 @@ def test_an_item_is_read_as_the_entry_that_was_written(
 def test_a_missing_item_is_a_miss_and_is_not_logged(
     store: CacheStore, soon: Deadline, log_lines: LogLines
 ) -> None:
-    assert store.read(KEY, NOW, soon) == Snapshot()
+    assert store.read(KEY, query(), NOW, soon) == Snapshot()
     assert log_lines() == []
 
 
 def test_a_consistent_read_sets_the_parameter(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline
 ) -> None:
-    store.read(KEY, NOW, soon, consistent=True)
+    store.read(KEY, query(), NOW, soon, consistent=True)
 
     assert aws_server.requests[0].json()["ConsistentRead"] is True
 
 
-@pytest.mark.parametrize("lease", [(1000 * NOW - 1, None), (1000 * NOW, "someone")])
+@pytest.mark.parametrize(
+    "lease",
+    [
+        (1000 * NOW - 1, None),
+        (1000 * NOW, "someone"),
+        (1000 * (NOW + 27), "someone"),
+        # Later than a lease and a clock skew of five seconds allow.
+        (1000 * (NOW + 27) + 1, None),
+    ],
+)
 def test_an_item_with_only_a_lease_is_valid(
     store: CacheStore,
     aws_server: ScriptedServer,
@@ -99,7 +111,7 @@ def test_an_item_with_only_a_lease_is_valid(
     }
     aws_server.will(reply(200, {"Item": leased}))
 
-    assert store.read(KEY, NOW, soon) == Snapshot(holder=holder)
+    assert store.read(KEY, query(), NOW, soon) == Snapshot(holder=holder)
     assert log_lines() == []
 
 
@@ -111,9 +123,10 @@ def test_a_failure_is_read_as_it_was_written(
     assert isinstance(values, dict)
     names = {"owner": ":owner", "kind": ":kind", "until": ":until", "retry_after": ":after"}
     left = {f"failure_{name}": values[value] for name, value in names.items()}
+    left["cache_key"] = {"S": KEY}
     aws_server.will(reply(200, {"Item": left}))
 
-    assert store.read(KEY, NOW, soon) == Snapshot(failure=FAILURE)
+    assert store.read(KEY, query(), NOW, soon) == Snapshot(failure=FAILURE)
 
 
 def test_a_failed_condition_returns_false(
@@ -126,13 +139,29 @@ def test_a_failed_condition_returns_false(
     assert store.release(LEASE, FAILURE, soon) is False
 
 
+@pytest.mark.parametrize("key", [None, {"S": "0" * 64}, {"N": "1"}, {"S": "budget#2026-05-17"}])
+def test_an_item_of_another_key_is_a_miss_and_is_logged(
+    store: CacheStore,
+    aws_server: ScriptedServer,
+    soon: Deadline,
+    log_lines: LogLines,
+    key: dict[str, str] | None,
+) -> None:
+    held = {"lease_owner": {"S": "x"}, "lease_until": {"N": str(1000 * NOW)}}
+    aws_server.will(reply(200, {"Item": {**ITEM, **held, "cache_key": key}}))
+
+    assert store.read(KEY, query(), NOW, soon) == Snapshot()
+    (line,) = log_lines()
+    assert (line["event"], line["key"]) == ("cache_item_of_another_key", KEY)
+
+
 @pytest.mark.parametrize(("offset", "fresh"), [(-1, True), (0, False), (1, False)])
 def test_an_item_is_fresh_until_its_ttl(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline, offset: int, fresh: bool
 ) -> None:
     aws_server.will(reply(200, {"Item": ITEM}))
 
-    found = store.read(KEY, ENTRY.expires_at + offset, soon)
+    found = store.read(KEY, query(), ENTRY.expires_at + offset, soon)
 
     assert (found.fresh, found.stale) == ((ENTRY, None) if fresh else (None, ENTRY))
 
@@ -157,7 +186,11 @@ def test_an_item_is_fresh_until_its_ttl(
         {"reasoning_result": {"S": "[]"}},
         {"reasoning_result": {"S": "[" * 100_000}},
         {"reasoning_result": {"M": {}}},
+        {"query_params": None},
+        {"query_params": {"S": query(lat="1").canonical_json()}},
+        {"query_params": {"S": query().canonical_json() + " "}},
         {"model": None},
+        {"model_version": None},
         {"cached_at": None},
         {"cached_at": {"S": "2026-05-17 06:40:00"}},
         {"cached_at": {"S": "2026-13-17T06:40:00Z"}},
@@ -173,7 +206,7 @@ def test_an_invalid_item_is_a_miss_and_is_logged(
     item = {name: value for name, value in {**ITEM, **change}.items() if value is not None}
     aws_server.will(reply(200, {"Item": item}))
 
-    found = store.read(KEY, NOW, soon)
+    found = store.read(KEY, query(), NOW, soon)
 
     assert (found.fresh, found.stale) == (None, None)
     (line,) = log_lines()
@@ -194,9 +227,9 @@ def test_an_error_of_the_table_is_cache_unavailable(
     aws_server.default = failure
 
     with pytest.raises(CacheUnavailableError):
-        store.read(KEY, NOW, soon)
+        store.read(KEY, query(), NOW, soon)
     with pytest.raises(CacheUnavailableError):
-        store.put(ENTRY, query(), None, soon)
+        store.put(ENTRY, query(), LEASE, soon)
 
 
 def test_an_item_that_is_too_large_is_not_sent(
@@ -206,6 +239,6 @@ def test_an_item_that_is_too_large_is_not_sent(
     reasoning_json = json.dumps({"summary": "é" * 176_000}, ensure_ascii=False)
     entry = build_entry(reasoning_json=reasoning_json)
 
-    with pytest.raises(CacheUnavailableError, match="bytes"):
-        store.put(entry, query(), None, soon)
+    with pytest.raises(ItemTooLargeError, match="bytes"):
+        store.put(entry, query(), LEASE, soon)
     assert aws_server.requests == []

@@ -6,6 +6,7 @@ the fakes emit every metric.
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -35,10 +36,18 @@ VALUES = {
     catalogue.CACHE_TABLE_NAME: "co2-analysis-dev-cache",
     catalogue.GEMINI_MODEL: "gemini-3.8-flash",
     catalogue.GEMINI_TIMEOUT: "20",
+    catalogue.GEMINI_CALLS_PER_DAY: "1000",
+    catalogue.GEMINI_LANGUAGE: "en",
     catalogue.CACHE_TTL: "90",
     catalogue.CACHE_NAMESPACE: "1",
 }
-UNITS = {"answers": "Count", "errors": "Count", "ms": "Milliseconds"}
+UNITS = {
+    "answers": "Count",
+    "errors": "Count",
+    "tokens": "Count",
+    "ms": "Milliseconds",
+    "percent": "Percent",
+}
 
 
 class RecordingEnvironment(Mapping[str, str]):
@@ -61,10 +70,15 @@ class RecordingEnvironment(Mapping[str, str]):
 
 @dataclass(frozen=True)
 class Observed:
-    """The variables that a miss read, and its AWS requests by operation."""
+    """The variables that a miss read, and its AWS requests by operation.
+
+    `lease` and `budget` are its two updates.
+    """
 
     variables: set[str]
     requests: dict[str, dict[str, object]]
+    lease: dict[str, object]
+    budget: dict[str, object]
 
 
 @pytest.fixture
@@ -73,9 +87,9 @@ def observed(
 ) -> Observed:
     parameters = {**VALUES, catalogue.GEMINI_ENDPOINT: gemini_server.url}
     found = [{"Name": f"{PREFIX}/{row.path}", "Value": text} for row, text in parameters.items()]
-    get_item, update_item, put_item = reply(200, {}), reply(200, {}), reply(200, {})
+    get_item, lease = reply(200, {}), reply(200, {})
     get_secret = reply(200, {"SecretString": "key"})
-    aws_server.will(reply(200, {"Parameters": found}), get_item, update_item, get_secret, put_item)
+    aws_server.will(reply(200, {"Parameters": found}), get_item, lease, get_secret)
     from_lambda = {"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": aws_server.url}
     environment = RecordingEnvironment({**CREDENTIALS, **from_lambda, **VARIABLES})
     cached = (handler_module._runtime, handler_module._cors_policy)
@@ -89,13 +103,12 @@ def observed(
     for function in cached:
         function.cache_clear()
     assert response["headers"]["X-Cache"] == "MISS", response["body"]
-    return Observed(
-        environment.names,
-        {
-            request.headers["x-amz-target"].partition(".")[2]: request.json()
-            for request in aws_server.requests
-        },
-    )
+    requests = [
+        (request.headers["x-amz-target"].partition(".")[2], request.json())
+        for request in aws_server.requests
+    ]
+    lease_request, budget = (body for name, body in requests if name == "UpdateItem")
+    return Observed(environment.names, dict(requests), lease_request, budget)
 
 
 def test_the_variables_are_those_of_the_catalogue(observed: Observed) -> None:
@@ -116,7 +129,7 @@ def test_the_parameters_are_the_configuration_and_the_table_name(observed: Obser
 
 
 def test_items_have_the_keys_of_table_and_index_and_the_ttl(observed: Observed) -> None:
-    item, lease = observed.requests["PutItem"]["Item"], observed.requests["UpdateItem"]
+    item, lease = observed.requests["PutItem"]["Item"], observed.lease
     assert isinstance(item, dict)
     types = {name: kind for name, value in item.items() for kind in value}
     strings = (catalogue.TABLE_KEY, catalogue.INDEX_HASH_KEY, catalogue.INDEX_RANGE_KEY)
@@ -126,6 +139,17 @@ def test_items_have_the_keys_of_table_and_index_and_the_ttl(observed: Observed) 
     for request in (observed.requests["GetItem"], lease):
         assert request["Key"] == {catalogue.TABLE_KEY: item[catalogue.TABLE_KEY]}
     assert lease["ExpressionAttributeNames"] == {"#ttl": catalogue.TTL_ATTRIBUTE}
+
+
+def test_the_budget_has_the_key_that_operators_leave_alone(observed: Observed) -> None:
+    key = observed.budget["Key"]
+    assert isinstance(key, dict)
+    (attribute,) = key
+    prefix, day = key[attribute]["S"][:7], key[attribute]["S"][7:]
+
+    assert (attribute, prefix) == (catalogue.TABLE_KEY, catalogue.BUDGET_KEY_PREFIX)
+    assert datetime.date.fromisoformat(day)
+    assert observed.budget["ExpressionAttributeNames"] == {"#ttl": catalogue.TTL_ATTRIBUTE}
 
 
 def test_the_times_in_memory_are_those_of_the_catalogue() -> None:
@@ -154,7 +178,11 @@ def emit_every_metric() -> None:
     bypass.send(get_event(FIELDS))
 
 
-def test_the_metrics_are_those_of_the_catalogue(log_lines: LogLines) -> None:
+def test_the_metrics_are_those_of_the_catalogue(
+    log_lines: LogLines, request: pytest.FixtureRequest
+) -> None:
+    # Requested here, so that its log is captured: it has the tokens and the budget.
+    request.getfixturevalue("observed")
     emit_every_metric()
 
     directives = [

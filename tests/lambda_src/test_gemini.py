@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import json
 import time
+from email.utils import formatdate
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reasoning import metrics
 from reasoning.aws import SECRETS_MANAGER
 from reasoning.connection import Origin
 from reasoning.deadline import Deadline
 from reasoning.errors import (
     ApiError,
+    BudgetExhaustedError,
     ConfigurationError,
+    NotAskedError,
     UpstreamAnswerError,
     UpstreamAuthenticationError,
+    UpstreamForbiddenError,
     UpstreamRejectedError,
+    UpstreamStatusError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
 from reasoning.gemini import Gemini
 from reasoning.prompt import ANSWER_SCHEMA
+from reasoning.response_parser import Response
 from reasoning.secret import ApiKey
 
 from testing.questions import ANSWER
 from tests.lambda_src import fake_gemini as gemini
-from tests.lambda_src.builders import LogLines, aws_client, query
+from tests.lambda_src.builders import NOW, LogLines, RecordingBudget, aws_client, query
 from tests.lambda_src.scripted_server import (
     Behaviour,
     ScriptedServer,
@@ -47,28 +56,63 @@ def secrets(aws_server: ScriptedServer) -> ScriptedServer:
     return aws_server
 
 
-def api_key(secrets: ScriptedServer) -> ApiKey:
-    client = aws_client(SECRETS_MANAGER, secrets.url)
-    return ApiKey(client, "co2-analysis-dev-gemini-api-key")
+def api_key_of(url: str) -> ApiKey:
+    return ApiKey(aws_client(SECRETS_MANAGER, url), "co2-analysis-dev-gemini-api-key")
 
 
-def client(gemini: ScriptedServer, secrets: ScriptedServer, timeout_seconds: float = 5) -> Gemini:
+def client(
+    gemini: ScriptedServer,
+    secrets: ScriptedServer,
+    budget: RecordingBudget,
+    timeout_seconds: float = 5,
+) -> Gemini:
     return Gemini(
         endpoint=Origin.parse(gemini.url),
         model="gemini-3.8-flash",
+        language="pt-BR",
         timeout_seconds=timeout_seconds,
-        api_key=api_key(secrets),
+        api_key=api_key_of(secrets.url),
+        budget=budget,
+        clock=lambda: NOW,
         sleep=lambda _seconds: None,
     )
 
 
 @pytest.fixture
-def model(gemini_server: ScriptedServer, secrets: ScriptedServer) -> Gemini:
-    return client(gemini_server, secrets)
+def budget() -> RecordingBudget:
+    return RecordingBudget()
+
+
+@pytest.fixture
+def model(
+    gemini_server: ScriptedServer, secrets: ScriptedServer, budget: RecordingBudget
+) -> Gemini:
+    return client(gemini_server, secrets, budget)
+
+
+@pytest.fixture
+def hurried(
+    gemini_server: ScriptedServer, secrets: ScriptedServer, budget: RecordingBudget
+) -> Gemini:
+    """A client that needs half a second for a call."""
+    return client(gemini_server, secrets, budget, timeout_seconds=1)
 
 
 def test_the_answer_is_returned(model: Gemini, soon: Deadline) -> None:
-    assert json.loads(model.explain(query(), soon)) == ANSWER
+    answer = model.explain(query(), soon)
+
+    assert json.loads(answer.reasoning_json) == ANSWER
+    assert answer.model_version == gemini.MODEL_VERSION
+
+
+@pytest.mark.parametrize("version", [None, 5, "", "x" * 101, "\ud800", "a b"])
+def test_an_invalid_model_version_is_replaced_by_the_model(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline, version: object
+) -> None:
+    candidate = {"content": {"parts": [{"text": json.dumps(ANSWER)}]}, "finishReason": "STOP"}
+    gemini_server.will(reply(200, {"candidates": [candidate], "modelVersion": version}))
+
+    assert model.explain(query(), soon).model_version == "gemini-3.8-flash"
 
 
 def test_the_request_is_generate_content_with_the_schema(
@@ -83,6 +127,10 @@ def test_the_request_is_generate_content_with_the_schema(
     body = json.loads(request.body)
     assert body["generationConfig"]["responseMimeType"] == "application/json"
     assert body["generationConfig"]["responseJsonSchema"] == ANSWER_SCHEMA
+    # Thoughts count against the tokens of the output.
+    assert body["generationConfig"]["thinkingConfig"] == {"thinkingLevel": "low"}
+    assert body["generationConfig"]["maxOutputTokens"] > 4000
+    assert "BCP 47 tag pt-BR." in body["systemInstruction"]["parts"][0]["text"]
     assert query().canonical_json() in body["contents"][0]["parts"][0]["text"]
 
 
@@ -108,8 +156,8 @@ def test_the_key_is_reused_but_no_connection(
         (gemini.finished_by("OTHER"), UpstreamAnswerError),
         (gemini.finished_by(None), UpstreamAnswerError),
         (gemini.finished_by({}), UpstreamAnswerError),
-        (gemini.status(404), UpstreamAnswerError),
-        (SERVER_ERROR, UpstreamAnswerError),
+        (gemini.status(404), UpstreamStatusError),
+        (SERVER_ERROR, UpstreamStatusError),
         (gemini.status(429), UpstreamUnavailableError),
         (OVERLOADED, UpstreamUnavailableError),
         (close, UpstreamUnavailableError),
@@ -142,22 +190,94 @@ def test_a_transient_error_is_retried(
 ) -> None:
     gemini_server.will(gemini.status(code))
 
-    assert json.loads(model.explain(query(), soon)) == ANSWER
+    assert json.loads(model.explain(query(), soon).reasoning_json) == ANSWER
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "seconds"),
-    [(gemini.status(503, {"Retry-After": "1"}), 5), (gemini.status(503), 1.5), (close, 1.5)],
-    ids=["Retry-After", "no time left", "no time left"],
+    "behaviour",
+    [gemini.status(503, {"Retry-After": "1"}), gemini.status(503, retry_delay="1s")],
+    ids=["Retry-After", "RetryInfo"],
 )
-def test_a_retry_needs_time_and_no_retry_after(
-    model: Gemini, gemini_server: ScriptedServer, behaviour: Behaviour, seconds: float
+def test_a_server_that_asks_for_a_pause_is_not_called_again(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline, behaviour: Behaviour
 ) -> None:
     gemini_server.default = behaviour
 
     with pytest.raises(UpstreamUnavailableError):
-        model.explain(query(), Deadline.after(seconds))
+        model.explain(query(), soon)
     assert len(gemini_server.requests) == 1
+
+
+@pytest.mark.parametrize("behaviour", [gemini.status(503), close], ids=["503", "closed"])
+def test_a_retry_needs_time(
+    hurried: Gemini, gemini_server: ScriptedServer, soon: Deadline, behaviour: Behaviour
+) -> None:
+    gemini_server.default = gemini.slowly(0.6, behaviour)
+
+    with pytest.raises(UpstreamUnavailableError):
+        hurried.explain(query(), soon)
+    assert len(gemini_server.requests) == 1
+
+
+def test_a_call_with_too_little_time_is_not_made(
+    model: Gemini, gemini_server: ScriptedServer
+) -> None:
+    for attempt in (model.check, lambda deadline: model.explain(query(), deadline)):
+        with pytest.raises(NotAskedError) as raised:
+            attempt(Deadline.after(1.9))
+        assert raised.value.retry_after == 1
+    assert gemini_server.requests == []
+
+
+def test_every_request_is_admitted_by_the_budget(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline, budget: RecordingBudget
+) -> None:
+    gemini_server.will(SERVER_ERROR, gemini.status(401), SERVER_ERROR)
+    model.explain(query(), soon)
+
+    assert (budget.admitted, len(gemini_server.requests)) == (4, 4)
+
+
+def test_nothing_is_sent_without_a_budget(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline, budget: RecordingBudget
+) -> None:
+    budget.refusal = BudgetExhaustedError(retry_after=60)
+
+    for attempt in (model.check, lambda deadline: model.explain(query(), deadline)):
+        with pytest.raises(BudgetExhaustedError):
+            attempt(soon)
+    assert gemini_server.requests == []
+
+
+def test_tokens_are_counted_also_of_an_answer_that_is_rejected(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline
+) -> None:
+    metrics.begin()
+    model.explain(query(), soon)
+    gemini_server.will(gemini.finished_by("MAX_TOKENS"))
+    with pytest.raises(UpstreamAnswerError):
+        model.explain(query(), soon)
+
+    counted = metrics.emf_members("f")
+    assert {name: counted[name] for name in ("TokensIn", "TokensOut", "TokensThought")} == {
+        "TokensIn": 1400,
+        "TokensOut": 600,
+        "TokensThought": 400,
+    }
+
+
+@pytest.mark.parametrize(
+    "usage", [None, [], {"promptTokenCount": -1}, {"promptTokenCount": 1e999}, {}]
+)
+def test_an_invalid_usage_is_not_counted(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline, usage: object
+) -> None:
+    metrics.begin()
+    gemini_server.will(reply(200, {"usageMetadata": usage}))
+    with pytest.raises(UpstreamAnswerError):
+        model.explain(query(), soon)
+
+    assert metrics.emf_members("f") == {}
 
 
 @pytest.mark.parametrize(
@@ -174,6 +294,8 @@ def test_a_retry_needs_time_and_no_retry_after(
         json.dumps({**ANSWER, "summary": 5}),
         json.dumps({**ANSWER, "summary": "  "}),
         json.dumps({**ANSWER, "summary": "\ud800"}),
+        json.dumps({**ANSWER, "summary": "x" * 2001}),
+        json.dumps({**ANSWER, "distinguishing_evidence": "x" * 3001}),
         json.dumps({**ANSWER, "causes": []}),
         json.dumps({**ANSWER, "confidence": 1.5}),
         json.dumps({**ANSWER, "confidence": True}),
@@ -198,18 +320,48 @@ def test_an_answer_that_violates_the_schema_is_rejected(
         (gemini.status(503, {"Retry-After": "7"}), 7),
         (gemini.status(503, {"Retry-After": "0"}), 30),
         (gemini.status(503, {"Retry-After": "86400"}), 3600),
-        (gemini.status(503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), 30),
+        (gemini.status(503, {"Retry-After": formatdate(NOW + 90, usegmt=True)}), 90),
+        (gemini.status(503, {"Retry-After": formatdate(NOW - 90, usegmt=True)}), 30),
+        (gemini.status(503, {"Retry-After": "Wed, 32 Oct 9999 07:28:00 GMT"}), 30),
+        (gemini.status(503, {"Retry-After": "-5"}), 30),
+        (gemini.status(429, retry_delay="38s"), 38),
+        (gemini.status(429, retry_delay="38.2s"), 39),
+        (gemini.status(429, {"Retry-After": "50"}, retry_delay="38s"), 50),
+        (gemini.status(429, retry_delay="9" * 400 + "s"), 30),
+        (gemini.status(429, retry_delay={"seconds": 38}), 30),
         (gemini.status(503), 30),
     ],
 )
-def test_overload_has_a_bounded_retry_after(
-    model: Gemini, gemini_server: ScriptedServer, soon: Deadline, behaviour: Behaviour, seconds: int
+def test_overload_has_a_bounded_retry_after_and_pauses_all_if_asked_to(
+    model: Gemini,
+    gemini_server: ScriptedServer,
+    soon: Deadline,
+    *,
+    budget: RecordingBudget,
+    behaviour: Behaviour,
+    seconds: int,
 ) -> None:
     gemini_server.default = behaviour
 
     with pytest.raises(UpstreamUnavailableError) as raised:
         model.explain(query(), soon)
     assert raised.value.headers == {"Retry-After": str(seconds)}
+    assert budget.pauses == ([] if seconds == 30 else [seconds])
+
+
+@given(text=st.text(max_size=40))
+def test_no_retry_after_is_an_exception(text: str) -> None:
+    model = Gemini(
+        endpoint=Origin.parse("http://127.0.0.1:1"),
+        model="gemini-3.8-flash",
+        language="en",
+        timeout_seconds=1,
+        api_key=api_key_of("http://127.0.0.1:1"),
+        budget=RecordingBudget(),
+    )
+    given_text = Response(status=503, headers={"retry-after": text}, body=b"")
+
+    assert 0 <= model._pause_seconds(given_text) <= 3600
 
 
 @pytest.mark.parametrize(
@@ -218,26 +370,26 @@ def test_overload_has_a_bounded_retry_after(
     ids=["hang", "drip", "drip headers"],
 )
 def test_the_deadline_bounds_slow_responses(
-    model: Gemini, gemini_server: ScriptedServer, behaviour: Behaviour
+    hurried: Gemini, gemini_server: ScriptedServer, behaviour: Behaviour
 ) -> None:
     gemini_server.will(behaviour)
     started = time.monotonic()
 
     with pytest.raises(UpstreamTimeoutError):
-        model.explain(query(), Deadline.after(0.2))
+        hurried.explain(query(), Deadline.after(0.8))
 
-    assert time.monotonic() - started < 0.7
+    assert time.monotonic() - started < 1.3
 
 
 def test_the_configured_timeout_applies_if_it_is_shorter(
-    gemini_server: ScriptedServer, secrets: ScriptedServer, soon: Deadline
+    hurried: Gemini, gemini_server: ScriptedServer, soon: Deadline
 ) -> None:
     gemini_server.will(gemini.drip_answer())
     started = time.monotonic()
 
     with pytest.raises(UpstreamTimeoutError):
-        client(gemini_server, secrets, timeout_seconds=0.2).explain(query(), soon)
-    assert time.monotonic() - started < 0.7
+        hurried.explain(query(), soon)
+    assert time.monotonic() - started < 1.5
 
 
 KEY_REJECTIONS = pytest.mark.parametrize(
@@ -258,8 +410,8 @@ def test_a_rotated_key_is_refetched_once(
     gemini_server.will(rejection)
     gemini_server.default = gemini.reject_keys_except(gemini_server, ROTATED_KEY)
 
-    assert json.loads(model.explain(query(), soon)) == ANSWER
-    assert json.loads(model.explain(query(), soon)) == ANSWER
+    for _ in range(2):
+        assert json.loads(model.explain(query(), soon).reasoning_json) == ANSWER
     assert len(secrets.requests) == 2
 
 
@@ -273,9 +425,11 @@ def test_a_key_that_stays_rejected_is_refetched_only_once(
 ) -> None:
     gemini_server.default = rejection
 
-    with pytest.raises(UpstreamAuthenticationError):
+    with pytest.raises(UpstreamAuthenticationError) as raised:
         model.explain(query(), soon)
     assert (len(gemini_server.requests), len(secrets.requests)) == (2, 2)
+    forbidden = isinstance(raised.value, UpstreamForbiddenError)
+    assert forbidden == (raised.value.reason == "HTTP 403")
 
 
 @pytest.mark.parametrize(
@@ -306,7 +460,7 @@ def test_a_secret_without_a_valid_value_names_the_command_that_sets_it(
     assert command in raised.value.reason
     assert gemini_server.requests == []
     # The error is not cached: once the value is set, the next request succeeds.
-    assert json.loads(model.explain(query(), soon)) == ANSWER
+    assert json.loads(model.explain(query(), soon).reasoning_json) == ANSWER
 
 
 def test_a_trailing_newline_in_the_secret_is_stripped(
@@ -335,7 +489,7 @@ def test_a_connection_closed_while_idle_is_reopened(
         model.explain(query(), soon)
     time.sleep(0.05)
 
-    assert json.loads(model.explain(query(), soon)) == ANSWER
+    assert json.loads(model.explain(query(), soon).reasoning_json) == ANSWER
 
 
 def test_no_error_contains_the_key(

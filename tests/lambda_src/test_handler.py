@@ -36,6 +36,7 @@ def test_a_miss_returns_the_answer_with_its_cache_metadata() -> None:
             "status": "MISS",
             "key": key(),
             "model": "test-model",
+            "model_version": "test-model-001",
             "cached_at": "2026-05-17T06:40:00Z",
             "expires_at": "2026-08-15T06:40:00Z",
             "age_seconds": 0,

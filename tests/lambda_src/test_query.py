@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from reasoning.errors import FieldError, InvalidRequestError
 from reasoning.events import HttpRequest
@@ -16,6 +17,7 @@ from reasoning.models import KeySpace, Query
 from testing.questions import FIELDS, NUMBERS, get_event, post_event
 from tests.lambda_src.builders import json_body, key, query
 
+FIRST_DATE, TODAY = datetime.date(2003, 1, 1), datetime.datetime.now(datetime.UTC).date()
 BOUNDS = {
     "lat": (-90, 90),
     "lon": (-180, 180),
@@ -39,17 +41,17 @@ def test_the_canonical_form_and_key_are_a_contract_with_stored_items() -> None:
     parsed = query()
 
     assert parsed.canonical_json() == (
-        '{"co2":428.5,"date":"2026-05-14","deviation":8.25,"lat":35.6762,"lon":139.6503,'
+        '{"co2":428.5,"date":"2026-05-14","deviation":8.2,"lat":35.68,"lon":139.65,'
         '"severity":"high","zscore":3.1}'
     )
-    keys = KeySpace(namespace="1", model="gemini-3.8-flash", prompt_version="v")
-    text = f"1\ngemini-3.8-flash\nv\n{parsed.canonical_json()}"
+    keys = KeySpace(namespace="1", model="gemini-3.8-flash", prompt_version="v", language="de")
+    text = f"1\ngemini-3.8-flash\nv\nde\n{parsed.canonical_json()}"
     assert keys.key(parsed) == hashlib.sha256(text.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("part", ["namespace", "model", "prompt_version"])
-def test_namespace_model_and_prompt_are_part_of_the_key(part: str) -> None:
-    parts = {"namespace": "1", "model": "m", "prompt_version": "v"}
+@pytest.mark.parametrize("part", ["namespace", "model", "prompt_version", "language"])
+def test_namespace_model_prompt_and_language_are_part_of_the_key(part: str) -> None:
+    parts = {"namespace": "1", "model": "m", "prompt_version": "v", "language": "en"}
 
     assert KeySpace(**parts).key(query()) != KeySpace(**{**parts, part: "2"}).key(query())
 
@@ -65,10 +67,72 @@ def test_namespace_model_and_prompt_are_part_of_the_key(part: str) -> None:
         ({"lon": "180"}, {"lon": "-180"}),
         ({"lon": "180.0"}, {"lon": "-1.8e2"}),
         ({"deviation": "-1e-400"}, {"deviation": "0"}),
+        # Below what the instruments resolve.
+        ({"lat": "35.676200001"}, {"lat": "35.6762"}),
+        ({"lat": "-0.004"}, {"lat": "0"}),
+        ({"lon": "179.996"}, {"lon": "-180"}),
+        ({"lon": "-179.996"}, {"lon": "180"}),
+        ({"lat": "90", "lon": "10"}, {"lat": "90", "lon": "-170"}),
+        ({"lat": "-89.996", "lon": "10"}, {"lat": "-90", "lon": "0"}),
+        ({"co2": "428.46"}, {"co2": "428.54"}),
+        ({"deviation": "-0.04"}, {"deviation": "0.04"}),
+        ({"zscore": "3.06"}, {"zscore": "3.14"}),
     ],
 )
 def test_equal_values_share_a_key(one: dict[str, str], other: dict[str, str]) -> None:
     assert key(query(**one)) == key(query(**other))
+
+
+@pytest.mark.parametrize(
+    ("given_text", "canonical"),
+    # Ties go to the even digit of the decimal as it is written, not of its binary value, which is
+    # 35.67499999999999715... for 35.675.
+    [("35.675", 35.68), ("35.685", 35.68), ("-35.665", -35.66), ("0.005", 0.0), ("0.015", 0.02)],
+)
+def test_ties_are_rounded_to_even_in_decimal(given_text: str, canonical: float) -> None:
+    assert query(lat=given_text).lat == canonical
+
+
+def test_dates_are_from_the_first_satellite_record_to_tomorrow() -> None:
+    def at(date: str, hour: int) -> Query:
+        clock = datetime.datetime(2026, 5, 14, hour, 59, 59, tzinfo=datetime.UTC).timestamp
+        fields = HttpRequest.from_event(get_event({**FIELDS, "date": date})).fields()
+        return Query.parse(fields, clock)
+
+    for date in ("2003-01-01", "2026-05-14", "2026-05-15"):
+        assert at(date, 0).date.isoformat() == at(date, 23).date.isoformat() == date
+    for date in ("0001-01-01", "2002-12-31", "2026-05-16", "9999-12-31"):
+        with pytest.raises(InvalidRequestError) as raised:
+            at(date, 23)
+        (error,) = raised.value.field_errors
+        assert error.reason == "must be from 2003-01-01 to 2026-05-15"
+
+
+STEPS = {"lat": "0.01", "lon": "0.01", "co2": "0.1", "deviation": "0.1", "zscore": "0.1"}
+
+
+@given(st.sampled_from(NUMBERS), st.data())
+def test_rounding_moves_a_value_by_half_a_step_at_most_and_never_twice(
+    name: str, data: st.DataObject
+) -> None:
+    value = data.draw(numbers[name])
+    # Poles and antimeridian have only one spelling.
+    assume(name != "lon" or abs(value) < 179.99)
+    once = getattr(query(**{name: repr(value)}), name)
+
+    assert abs(Decimal(repr(value)) - Decimal(repr(once))) <= Decimal(STEPS[name]) / 2
+    assert getattr(query(**{name: repr(once)}), name) == once
+    assert repr(once) != "-0.0"
+
+
+@given(st.sampled_from(NUMBERS), st.data())
+def test_a_step_of_the_resolution_is_another_key(name: str, data: st.DataObject) -> None:
+    low, high = BOUNDS[name]
+    per_unit = 1 / float(STEPS[name])
+    step = data.draw(st.integers(int(low * per_unit) + 2, int(high * per_unit) - 2))
+    here, there = (query(**{name: repr(number / per_unit)}) for number in (step, step + 1))
+
+    assert key(here) != key(there)
 
 
 numbers = {name: st.floats(low, high) for name, (low, high) in BOUNDS.items()}
@@ -88,7 +152,7 @@ def represented(draw: st.DrawFn, value: float) -> str:
 def two_representations(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, str]]:
     values = {name: draw(strategy) for name, strategy in numbers.items()}
     rest = {
-        "date": draw(st.dates()).isoformat(),
+        "date": draw(st.dates(FIRST_DATE, TODAY)).isoformat(),
         "severity": draw(st.sampled_from(["low", "medium", "high", "critical"])),
     }
 

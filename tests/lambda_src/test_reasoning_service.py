@@ -7,7 +7,7 @@ import json
 import pytest
 from reasoning.cache import CacheStatus
 from reasoning.deadline import Deadline
-from reasoning.errors import UpstreamAnswerError
+from reasoning.errors import UpstreamStatusError
 
 from testing.questions import ANSWER
 from tests.lambda_src.builders import DAY, NOW, Api, LogLines, key, query
@@ -69,8 +69,8 @@ def test_a_read_only_cache_does_not_prevent_an_answer(soon: Deadline, log_lines:
 
 
 def test_an_error_of_the_model_is_not_cached(soon: Deadline) -> None:
-    api = Api(failure=UpstreamAnswerError("scripted"))
-    with pytest.raises(UpstreamAnswerError):
+    api = Api(failure=UpstreamStatusError("scripted"))
+    with pytest.raises(UpstreamStatusError):
         api.service.answer(query(), soon)
     api.model.failure = None
 

@@ -11,8 +11,11 @@ from reasoning.cache import CacheStatus, Failure, Lease
 from reasoning.deadline import Deadline
 from reasoning.errors import (
     ApiError,
+    BudgetExhaustedError,
+    NotAskedError,
     UpstreamAnswerError,
     UpstreamAuthenticationError,
+    UpstreamForbiddenError,
     UpstreamRejectedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
@@ -175,17 +178,79 @@ def test_a_stale_answer_is_served_if_the_model_fails(failure: ApiError) -> None:
     assert api.service.answer(query(), Deadline.after(5)).status is CacheStatus.MISS
 
 
-def test_a_rejected_query_is_negatively_cached_for_two_minutes() -> None:
-    api = Api(failure=UpstreamRejectedError("scripted"))
-    for _ in range(3):
-        with pytest.raises(UpstreamRejectedError):
+@pytest.mark.parametrize(
+    ("failure", "seconds"),
+    [(UpstreamRejectedError("scripted"), 120), (UpstreamAnswerError("scripted"), 60)],
+)
+def test_rejections_and_invalid_answers_are_negatively_cached(
+    failure: ApiError, seconds: int
+) -> None:
+    api = Api(failure=failure)
+    for after, calls in ((0, 1), (0, 1), (seconds - 1, 1), (seconds, 2)):
+        api.clock.now = NOW + after
+        with pytest.raises(type(failure)):
             api.instance().answer(query(), Deadline.after(5))
-    assert len(api.model.queries) == 1
+        assert len(api.model.queries) == calls
 
-    api.clock.now += 120
-    with pytest.raises(UpstreamRejectedError):
-        api.service.answer(query(), Deadline.after(5))
-    assert len(api.model.queries) == 2
+
+def test_a_lost_reply_to_the_lease_does_not_fence_the_answer(soon: Deadline) -> None:
+    api = Api()
+    api.cache.losing_replies = True
+
+    assert api.service.answer(query(), soon).status is CacheStatus.MISS
+    assert api.cache.entries[KEY].key == KEY
+    assert api.cache.leases == {}
+    assert api.instance().answer(query(), soon).status is CacheStatus.HIT
+
+
+def test_an_answer_that_is_too_large_ends_its_lease(soon: Deadline) -> None:
+    api = Api()
+    api.cache.too_small = True
+
+    assert api.service.answer(query(), soon).status is CacheStatus.MISS
+    assert api.cache.leases == {}
+    # Who waited shares the failure instead of paying for another answer that cannot be stored.
+    assert api.cache.failures[KEY].kind == "upstream-answer"
+    assert api.cache.failures[KEY].until == 0
+
+
+def test_no_lease_is_taken_for_a_call_that_would_be_refused(soon: Deadline) -> None:
+    api = Api()
+    api.model.refusal = BudgetExhaustedError(retry_after=60)
+
+    with pytest.raises(BudgetExhaustedError):
+        api.service.answer(query(), soon)
+    # Two reads and no write: a snapshot is all that was asked for.
+    assert len(api.cache.budgets) == 1
+    assert api.model.queries == []
+
+
+def test_a_refused_call_without_a_cache_is_not_made(soon: Deadline) -> None:
+    api = Api()
+    api.cache.broken = True
+    api.model.refusal = NotAskedError(retry_after=1)
+
+    with pytest.raises(NotAskedError):
+        api.service.answer(query(), soon)
+    assert api.model.queries == []
+
+
+def test_a_call_that_was_not_made_is_no_failure_of_the_model(soon: Deadline) -> None:
+    api = Api(failure=NotAskedError(retry_after=1))
+    for index in range(8):
+        with pytest.raises(NotAskedError):
+            api.service.answer(query(lat=str(index)), soon)
+
+    assert len(api.model.queries) == 8, "the breaker opened"
+
+
+def test_a_forbidden_project_opens_the_breaker_at_once(soon: Deadline) -> None:
+    api = Api(failure=UpstreamForbiddenError())
+    for index, expected in enumerate((UpstreamForbiddenError, NotAskedError, NotAskedError)):
+        with pytest.raises(expected):
+            api.service.answer(query(lat=str(index)), soon)
+
+    assert len(api.model.queries) == 1
 
 
 def test_negative_caching_applies_to_its_query_only() -> None:

@@ -129,7 +129,7 @@ class Context:
 http = {{"method": "GET"}}
 response = handler({{"requestContext": {{"http": http}}, "rawPath": "/api/reasoning"}}, Context())
 parse_answer('{{"summary":"s","causes":[{{"cause":"c","explanation":"e","likelihood":"low"}}],'
-             '"confidence":1}}')
+             '"distinguishing_evidence":"d","confidence":1}}')
 print(handler.__module__, response["statusCode"], fastjsonschema.__file__)
 """
 

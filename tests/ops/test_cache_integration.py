@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from modules.catalogue import CACHE_NAMESPACE
+from modules.catalogue import BUDGET_KEY_PREFIX, CACHE_NAMESPACE
 from ops.cache import clearing
 from testing.storage import NOW, Storage, item
 from tests.ops.conftest import AddDistribution, Run
@@ -81,6 +81,29 @@ def test_clear_deletes_everything(box: Run, storage: Storage) -> None:
     done = box("cache", "clear", "--yes", "--json").json()
     assert (done["deleted"], done["changed"]) == (131, 0)
     assert storage.keys() == set()
+
+
+def test_the_budget_of_gemini_calls_is_left_alone(
+    box: Run, storage: Storage, tmp_path: Path
+) -> None:
+    day = f"{BUDGET_KEY_PREFIX}2026-11-24"
+    budget = {"cache_key": {"S": day}, "calls": {"N": "900"}, "ttl": {"N": "9999999999"}}
+    storage.put(budget, item(1, NOW - MINUTE))
+    file = tmp_path / "all.jsonl"
+
+    assert box("cache", "stats", "--json").json()["by_age"]["today"] == 1
+    assert len(box("cache", "recent", "--last", "1h", "--json").json()["items"]) == 1
+    assert box("cache", "clear", "--dry-run", "--json").json()["items"] == 1
+    assert box("cache", "export", str(file), "--all", "--json").json()["items"] == 1
+    older = {**budget, "calls": {"N": "5"}}
+    file.write_text(f"{file.read_text()}{json.dumps({'Item': older})}\n", encoding="utf-8")
+    assert box("cache", "clear", "--yes", "--json").json()["deleted"] == 1
+    imported = box("cache", "import", str(file), "--overwrite", "--yes", "--json").json()
+
+    assert (imported["valid"], imported["written"]) == (1, 1)
+    table = storage.naming.cache_table
+    key = {"cache_key": budget["cache_key"]}
+    assert storage.dynamodb.get_item(TableName=table, Key=key)["Item"] == budget
 
 
 def test_clear_before_a_time_keeps_what_came_later(box: Run, storage: Storage) -> None:

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from modules.catalogue import CACHE_TTL, GEMINI_ENDPOINT, GEMINI_MODEL, GEMINI_TIMEOUT, GEOJSON
+from modules.catalogue import (
+    CACHE_TTL,
+    GEMINI_CALLS_PER_DAY,
+    GEMINI_ENDPOINT,
+    GEMINI_LANGUAGE,
+    GEMINI_MODEL,
+    GEMINI_TIMEOUT,
+    GEOJSON,
+)
 from testing.storage import Storage
 from tests.ops.conftest import Run
 
@@ -43,6 +51,8 @@ def healthy(storage: Storage) -> Storage:
         (GEMINI_MODEL, "gemini-3.8-flash"),
         (GEMINI_ENDPOINT, f"http://127.0.0.1:{port + 1}"),
         (GEMINI_TIMEOUT, "20"),
+        (GEMINI_CALLS_PER_DAY, "1000"),
+        (GEMINI_LANGUAGE, "en"),
         (CACHE_TTL, "90"),
     ):
         path = naming.parameter(row)

@@ -64,12 +64,17 @@ def emulator() -> Iterator[_Emulator]:
 
 
 def test_no_two_questions_are_the_same() -> None:
-    moments = [NOON + datetime.timedelta(milliseconds=step) for step in range(3)]
+    steps = (0, 1, 99, 100, 99_999, 100_000, 40_000_000)
+    moments = [NOON + datetime.timedelta(milliseconds=step) for step in steps]
     asked = [question(moment) for moment in moments]
-    assert len({one["co2"] for one in asked}) == 3
+    # One decimal is what the function distinguishes.
+    numbers = {
+        tuple(round(float(one[n]), 1) for n in ("co2", "deviation", "zscore")) for one in asked
+    }
+    assert len(numbers) == len(steps)
     assert asked[0]["date"] == "2026-05-14"
-    last = NOON.replace(hour=23, minute=59, second=59, microsecond=999_999)
-    assert 430 <= float(question(last)["co2"]) < 431
+    last = question(NOON.replace(hour=23, minute=59, second=59, microsecond=999_999))
+    assert (last["co2"], last["deviation"], last["zscore"]) == ("439.9", "99.9", "86.3")
 
 
 @pytest.mark.parametrize(

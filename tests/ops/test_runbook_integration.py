@@ -130,6 +130,7 @@ def test_every_command_of_the_runbook(site: _Site, ops: Run) -> None:
         "Recall a wrong answer": site.fill,
         "Look at the size": site.fill,
         "Look at the metrics": site.nothing,
+        "Gemini's budget is used up": site.nothing,
         "Upload data": site.nothing,
         "Fill the cache": site.add_function,
         "Restore a deleted table": site.lose_table,

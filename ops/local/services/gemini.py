@@ -26,6 +26,7 @@ TEXT = "Local stand-in, not Gemini: no model was asked."
 ANSWER = {
     "summary": TEXT,
     "causes": [{"cause": "none", "explanation": TEXT, "likelihood": "low"}],
+    "distinguishing_evidence": TEXT,
     "confidence": 0,
 }
 HEALTH_PATH = "/healthz"
