@@ -36,6 +36,7 @@ class FakeTable:
         item = self.items.get(key, {})
         if operation == "GetItem":
             return 200, json.dumps({"Item": item} if item else {}).encode()
+        _check_placeholders(request)
         condition = request.get("ConditionExpression")
         if condition and not _Expression(condition, request, item).condition():
             old = {"Item": item} if request.get("ReturnValuesOnConditionCheckFailure") else {}
@@ -48,6 +49,14 @@ class FakeTable:
         _Expression(request["UpdateExpression"], request, item).update(updated)
         self.items[key] = updated
         return 200, json.dumps({"Attributes": updated}).encode()
+
+
+def _check_placeholders(request: Mapping[str, Any]) -> None:
+    """Fail as DynamoDB does if a value or name is unused or undefined; the emulator does not."""
+    expressions = f"{request.get('UpdateExpression')} {request.get('ConditionExpression')}"
+    used = {token for token in _TOKEN.findall(expressions) if token[0] in ":#"}
+    names, values = "ExpressionAttributeNames", "ExpressionAttributeValues"
+    assert used == {*request.get(names, {}), *request.get(values, {})}, expressions
 
 
 class _Expression:
