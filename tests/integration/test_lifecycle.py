@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 import pytest
 
+from modules.catalogue import BUDGET_KEY_PREFIX
 from ops.common.local_address import REGION
 from ops.local.services.client import Response, request, signed
 from ops.local.services.gemini import TEXT, Server
@@ -178,15 +179,18 @@ def test_the_function_answers_from_gemini_and_then_from_the_cache(answers: list[
 def test_the_cached_item_has_the_documented_attributes(account: Account) -> None:
     dynamodb = account.emulator.client("dynamodb")
 
-    (item,) = dynamodb.scan(TableName="co2-analysis-full-cache")["Items"]
+    items = dynamodb.scan(TableName="co2-analysis-full-cache")["Items"]
+    (budget,) = (one for one in items if one["cache_key"]["S"].startswith(BUDGET_KEY_PREFIX))
+    (item,) = (one for one in items if one is not budget)
 
+    assert budget["calls"] == {"N": "1"}
     cached_at = datetime.fromisoformat(item["cached_at"]["S"])
     assert item["cached_at"]["S"] == cached_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert timedelta() <= datetime.now(UTC) - cached_at < timedelta(minutes=10)
     assert item["cached_date"]["S"] == item["cached_at"]["S"][:10]
     assert int(item["ttl"]["N"]) == cached_at.timestamp() + timedelta(days=30).total_seconds()
     assert re.fullmatch(r"[0-9a-f]{64}", item["cache_key"]["S"])
-    assert json.loads(item["query_params"]["S"])["lat"] == 35.6762
+    assert json.loads(item["query_params"]["S"])["lat"] == 35.68
     assert TEXT in item["reasoning_result"]["S"]
     assert (
         item
