@@ -316,7 +316,7 @@ def _cors(checkout: Checkout) -> None:
 def _right(checkout: Checkout) -> None:
     checkout.insert(
         "modules/layers/compute.py",
-        f'{" " * 20}Statement(sid="Send", actions=("sqs:SendMessage",), resources=("arn:x",)),\n',
+        f'{" " * 20}Statement(sid="Send", actions=("sqs:SendMessage",), resources=(self.arn("sqs", "x"),)),\n',
         before="                    self._read_configuration(),",
     )
     test = "tests/modules/test_least_privilege.py"
