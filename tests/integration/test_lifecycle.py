@@ -30,7 +30,7 @@ from tests.integration.terraform import (
     synthesize,
 )
 
-API_KEY = "an-api-key-that-nobody-may-see"
+API_KEY = "a-secret-api-key"
 QUESTION = (
     "lat=35.6762&lon=139.6503&date=2026-05-14&co2=428.5&deviation=8.25&severity=high&zscore=3.1"
 )

@@ -155,7 +155,7 @@ def test_the_composite_alarm_covers_every_alarm(shipped: dict[str, Stack]) -> No
     assert set(children) == set(_alarms(stack))
     assert str(health["alarm_rule"]).count(" OR ") == len(children) - 1
     waits = {str(address).partition(".")[2] for address in sequence(health["depends_on"])}
-    assert waits == set(children), "AWS refuses a composite alarm before its children exist"
+    assert waits == set(children), "AWS rejects a composite alarm whose children do not exist"
 
 
 def test_cloudwatch_may_use_the_topics_key(shipped: dict[str, Stack]) -> None:
