@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 
 from bench.processes import ROOT, Usage, interleaved, median_cpu, run
 from bench.results import Result, at_least, at_most
+from modules.catalogue import INDEX_HASH_KEY, INDEX_RANGE_KEY, TABLE_KEY
 from modules.naming import Naming
 from ops.cache import recent
 from ops.common.times import format_time
@@ -134,7 +136,10 @@ class _Table:
         only: dict[str, Any] = {}
         if cached_at:
             values = {":at": {"S": format_time(cached_at)}}
-            only = {"FilterExpression": "cached_at = :at", "ExpressionAttributeValues": values}
+            only = {
+                "FilterExpression": f"{INDEX_RANGE_KEY} = :at",
+                "ExpressionAttributeValues": values,
+            }
         pages = self.storage.dynamodb.get_paginator("scan").paginate(
             TableName=self.storage.naming.cache_table, Select="COUNT", **only
         )
@@ -166,7 +171,7 @@ class _Table:
         environment = local_aws(os.environ, self.emulator.ports.emulator)
         aws = shutil.which("aws")
         name = self.storage.naming.cache_table
-        key = '{"cache_key": {"S": "no such item"}}'
+        key = json.dumps({TABLE_KEY: {"S": "no such item"}})
         command = (
             [aws, "dynamodb", "delete-item", "--table-name", name, "--key", key]
             if aws
@@ -190,8 +195,8 @@ boto3.client("dynamodb").delete_item(TableName=sys.argv[1], Key=json.loads(sys.a
 
 def _fill(storage: Storage, count: int, cached_at: dt.datetime) -> None:
     time_ = format_time(cached_at)
-    rest = {"cached_at": {"S": time_}, "cached_date": {"S": time_[:10]}}
-    items = ({"cache_key": {"S": f"{time_} {number}"}, **rest} for number in range(count))
+    rest = {INDEX_RANGE_KEY: {"S": time_}, INDEX_HASH_KEY: {"S": time_[:10]}}
+    items = ({TABLE_KEY: {"S": f"{time_} {number}"}, **rest} for number in range(count))
     while batch := list(islice(items, 25)):
         storage.put(*batch)
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -36,15 +36,15 @@ from modules.catalogue import (
     GEMINI_TIMEOUT,
     TABLE_KEY,
 )
+from modules.environments import load
 from modules.naming import Naming
-from ops.common.local_address import REGION
+from ops.common.local_address import ENVIRONMENT, REGION
 from testing.emulator import Emulator
 from testing.questions import (
     ANSWER,
     CREDENTIALS,
     FIELDS,
     NUMBERS,
-    VARIABLES,
     Context,
     get_event,
     post_event,
@@ -155,9 +155,7 @@ class Function:
         self.table = naming.cache_table
         self.variables = {
             **CREDENTIALS,
-            **VARIABLES,
-            "PARAMETER_PREFIX": naming.parameters,
-            "GEMINI_SECRET_ID": naming.gemini_secret,
+            **replace(load([ENVIRONMENT])[0], naming=naming).function_variables,
             "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL": endpoint or emulator.ports.endpoint,
         }

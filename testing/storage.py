@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from modules.catalogue import (
     CACHE_NAMESPACE,
@@ -17,24 +17,30 @@ from modules.catalogue import (
     INDEX_HASH_KEY,
     INDEX_RANGE_KEY,
     PARAMETERS,
+    STREAM_VIEW,
     TABLE_KEY,
     TTL_ATTRIBUTE,
     Layer,
+    bucket_arn,
 )
 from modules.naming import Naming
+from ops.common.local_address import REGION
 from ops.common.times import format_time
 from testing.emulator import Emulator
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+    from mypy_boto3_dynamodb.literals import StreamViewTypeType
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TableDescriptionTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
 
 NOW = dt.datetime.now(tz=dt.UTC).replace(microsecond=0)
 
 
-def item(number: int, cached_at: dt.datetime, *, answer: str = "because") -> dict[str, Any]:
+def item(
+    number: int, cached_at: dt.datetime, *, answer: str = "because"
+) -> dict[str, AttributeValueTypeDef]:
     """Return a cache item that was written at a time."""
     time = format_time(cached_at)
     question = {"co2": 430.0 + number, "date": "2026-05-14", "lat": -3.5, "lon": -62.2}
@@ -70,7 +76,10 @@ def create_table(dynamodb: DynamoDBClient, name: str) -> TableDescriptionTypeDef
                 "Projection": {"ProjectionType": "ALL"},
             }
         ],
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        StreamSpecification={
+            "StreamEnabled": True,
+            "StreamViewType": cast("StreamViewTypeType", STREAM_VIEW),
+        },
     )
     dynamodb.update_time_to_live(
         TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
@@ -115,7 +124,7 @@ class Storage:
                 stream_arn=table["LatestStreamArn"],
             ),
             "buckets": {
-                bucket.id: SimpleNamespace(name=name, arn=f"arn:aws:s3:::{name}")
+                bucket.id: SimpleNamespace(name=name, arn=bucket_arn(REGION, name))
                 for bucket, name in zip(DATA_BUCKETS, self.buckets, strict=True)
             },
             "origin_access": SimpleNamespace(reader_id="E1EXAMPLE"),
@@ -130,7 +139,7 @@ class Storage:
                 Name=self.naming.parameter(parameter), Value=value, Type="String", Overwrite=True
             )
 
-    def put(self, *items: Mapping[str, Any]) -> None:
+    def put(self, *items: Mapping[str, Mapping[str, object]]) -> None:
         for start in range(0, len(items), 25):
             batch = items[start : start + 25]
             self.dynamodb.batch_write_item(

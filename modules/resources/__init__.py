@@ -1,1 +1,1 @@
-"""Building blocks of the layers: one AWS thing per module, with what it needs to be safe."""
+"""Resource builders: one AWS resource per module."""

@@ -53,7 +53,7 @@ class CacheSettings:
         Doc(
             "Time that CloudFront serves an answer, even a deleted one, before it validates it "
             "with the function; `ops cache delete --invalidate` ends it sooner.",
-            cost="$0.20 per million calls of the function; a shorter time calls it more",
+            cost="$0.20 per million invocations; a shorter time causes more of them",
         ),
     ] = 3600
     stale_while_revalidate_seconds: Annotated[

@@ -50,8 +50,8 @@ class MonitoringSettings:
     ] = 5
     function_errors: Annotated[
         int,
-        Between(0, 1_000_000, "calls"),
-        Doc("Alarm when more calls of the function fail."),
+        Between(0, 1_000_000, "invocations"),
+        Doc("Alarm when more invocations of the function fail."),
     ] = 5
     slow_function_seconds: Annotated[
         int,
@@ -61,7 +61,7 @@ class MonitoringSettings:
     upstream_errors: Annotated[
         int,
         Between(0, 1_000_000, "calls"),
-        Doc("Alarm when more calls of Gemini fail."),
+        Doc("Alarm when more calls to Gemini fail."),
     ] = 5
     cache_failures: Annotated[
         int,

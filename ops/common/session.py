@@ -73,6 +73,13 @@ def output(*, json: Json = False, debug: Debug = False) -> Iterator[Output]:
 
 
 @contextmanager
+def text_output(*, debug: Debug = False) -> Iterator[Output]:
+    """Yield the output of a command without --json, and report its errors."""
+    with output(debug=debug) as out:
+        yield out
+
+
+@contextmanager
 def session(env: Env = None, *, json: Json = False, debug: Debug = False) -> Iterator[Session]:
     """Yield the session of a command on an environment, and report its errors.
 

@@ -14,9 +14,9 @@ from rich.console import Console
 
 from ops.common.command import command
 from ops.common.errors import OperatorError
-from ops.common.options import Debug, DryRun, command_group
+from ops.common.options import DryRun, command_group
 from ops.common.output import Output
-from ops.common.session import output
+from ops.common.session import output, text_output
 from ops.local import report, runfile
 from ops.local.context import LocalContext
 from ops.local.display import Display
@@ -37,13 +37,6 @@ Port = Annotated[
 ]
 
 _STOPPED = "stopped by a signal (130: Ctrl-C)"
-
-
-@contextmanager
-def _text(*, debug: Debug = False) -> Iterator[Output]:
-    """Yield the output of a command without --json, and report its errors."""
-    with output(debug=debug) as out:
-        yield out
 
 
 @command(
@@ -85,7 +78,7 @@ def up_command(out: Output, port: Port = None, *, dry_run: DryRun = False) -> No
     app,
     "down",
     "local down --dry-run",
-    context=_text,
+    context=text_output,
     exit_codes={
         0: "everything is removed, or nothing was running",
         1: "Terraform failed; everything was stopped and deleted all the same",

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from modules.naming import Naming
 from ops.common.errors import OperatorError
+from ops.common.local_address import ACCESS_KEY, REGION, SECRET_KEY
 from ops.local.services.client import Response, signed
 from ops.local.services.ports import Ports
 
@@ -116,7 +117,8 @@ def curl(ports: Ports, function_url: str, asked: Mapping[str, str]) -> str:
     """Return a curl command that sends a question to the function."""
     host = function_url.removeprefix("https://").strip("/")
     return (
-        f"curl --aws-sigv4 aws:amz:us-east-1:lambda --user test:test -H 'Host: {host}'"
+        f"curl --aws-sigv4 aws:amz:{REGION}:lambda --user {ACCESS_KEY}:{SECRET_KEY}"
+        f" -H 'Host: {host}'"
         f" '{ports.endpoint}/api/reasoning?{urlencode(asked)}'"
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from ops.common.output import table
 from ops.local import demonstration
@@ -14,7 +13,7 @@ from ops.local.status import ServiceStatus, Status
 from ops.local.up import Plan, UpReport
 
 
-def up_document(report: UpReport) -> dict[str, Any]:
+def up_document(report: UpReport) -> dict[str, object]:
     """Return the JSON document of ``up``."""
     shown = report.demonstration
     return {
@@ -55,7 +54,7 @@ def up_lines(report: UpReport, paths: LocalPaths) -> Iterator[str]:
     yield "next      make status, make down"
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
+def plan_document(plan: Plan) -> dict[str, object]:
     """Return the JSON document of ``up --dry-run``."""
     return {
         "dry_run": True,

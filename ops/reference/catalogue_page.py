@@ -40,10 +40,11 @@ alarms, and so on.
 
 
 _ALARMS = f"""\
-An alarm goes off when the sum of its metrics is above the threshold for the time; missing data is
-not breaching. Thresholds "by default" are settings of [`[monitoring]`](settings.md#monitoring).
-Alarms on buckets need `buckets.request_metrics`, and the alarm on the distribution needs the Region
-us-east-1. The composite alarm `{_NAMING.alarm("health")}` is on while any of them is.
+An alarm is in ALARM if the sum of its metrics exceeds the threshold for the stated time; missing
+data is not breaching. Thresholds "by default" are settings of
+[`[monitoring]`](settings.md#monitoring). Alarms on buckets require `buckets.request_metrics`; the
+alarm on the distribution requires the Region us-east-1. `{_NAMING.alarm("health")}` is a composite
+alarm: ALARM while any other is.
 """
 
 

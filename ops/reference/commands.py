@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,66 +15,66 @@ from modules.problems import InputError
 from modules.schema.json_schema import json_schema
 from modules.schema.setting_docs import PRICES_DATE, PRICES_REGION
 from modules.settings import Settings
-from ops.common.errors import BadInputError, OperatorError, reported
+from ops.common.command import command
+from ops.common.errors import BadInputError, OperatorError
+from ops.common.options import command_group
+from ops.common.output import Output
+from ops.common.session import output
 from ops.reference import catalogue_page, settings_page
 from ops.reference.model import Section, sections
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = environments.FOLDER
 
-_EPILOG = """\
-\b
-examples:
-  python -m ops reference
-  python -m ops reference --check
-  python -m ops reference --json | jq '.sections[].settings[] | {path, values}'
-
-\b
-exit codes:
-  0  the files are up to date
-  1  a file is stale (only with --check)
-  2  a settings file is invalid
-"""
-
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = command_group()
 
 
-@app.command(epilog=_EPILOG)
+@command(
+    app,
+    "reference",
+    "reference",
+    "reference --check",
+    "reference --json | jq '.sections[].settings[] | {path, values}'",
+    context=output,
+    exit_codes={
+        0: "the files are up to date",
+        1: "a file is stale (only with --check)",
+        2: "a settings file is invalid",
+    },
+)
 def reference(
+    out: Output,
     *,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Write nothing; print the reference as JSON.")
     ] = False,
 ) -> None:
     """Write the pages docs/settings.md and docs/catalogue.md and the settings' JSON Schema.
 
     The first page lists what each setting allows, does and costs, and its value in each
-    environment; the second lists what an environment consists of. The schema is for editors.
+    environment; the second lists what an environment consists of. The schema is for editors. With
+    --json, print the reference and write nothing.
     """
-    with reported(debug=False):
-        shipped = _shipped()
-        names = [one.naming.environment for one in shipped]
-        found = sections(shipped)
-        if as_json:
-            sys.stdout.write(f"{json.dumps(_document(found, names), indent=2)}\n")
-            return
-        generated = {
-            "docs/settings.md": settings_page.page(found, names),
-            "docs/catalogue.md": catalogue_page.page(),
-            "environments/settings.schema.json": f"{json.dumps(json_schema(Settings), indent=2)}\n",
-        }
-        stale = [path for path, text in generated.items() if _read(path) != text]
-        if check and stale:
-            raise OperatorError(
-                f"stale: {', '.join(stale)}", remedy="run `make docs` and commit the result"
-            )
-        for path, text in generated.items():
-            if path in stale:
-                (CHECKOUT / path).write_text(text, encoding="utf-8")
-            sys.stdout.write(f"{path}: {'written' if path in stale else 'up to date'}\n")
+    shipped = _shipped()
+    names = [one.naming.environment for one in shipped]
+    found = sections(shipped)
+    if out.as_json:
+        out.result(_document(found, names), ())
+        return
+    generated = {
+        "docs/settings.md": settings_page.page(found, names),
+        "docs/catalogue.md": catalogue_page.page(),
+        "environments/settings.schema.json": f"{json.dumps(json_schema(Settings), indent=2)}\n",
+    }
+    stale = [path for path, text in generated.items() if _read(path) != text]
+    if check and stale:
+        raise OperatorError(
+            f"stale: {', '.join(stale)}", remedy="run `make docs` and commit the result"
+        )
+    for path, text in generated.items():
+        if path in stale:
+            (CHECKOUT / path).write_text(text, encoding="utf-8")
+        out.lines([f"{path}: {'written' if path in stale else 'up to date'}"])
 
 
 def _read(path: str) -> str | None:

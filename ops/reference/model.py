@@ -33,7 +33,7 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """One table of a settings file; ``path`` is empty for what precedes the first table."""
+    """One table of a settings file; ``path`` is empty for the top level."""
 
     path: str
     text: str

@@ -31,7 +31,7 @@ def page(found: Sequence[Section], environments: Sequence[str]) -> str:
 
 def _section(section: Section, environments: Sequence[str]) -> str:
     depth = "#" * (section.path.count(".") + 2)
-    title = f"`[{section.path}]`" if section.path else "Before the first table"
+    title = f"`[{section.path}]`" if section.path else "Top level"
     parts = [f"{depth} {title}"]
     if section.path:
         parts.append(wrapped(f"{section.text}{' Optional.' if section.optional else ''}"))

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from modules.environments import Environment, load
-from ops.common.errors import BusyError, OperatorError, reported
+from ops.common.command import command
+from ops.common.errors import BusyError, OperatorError
 from ops.common.local_address import ENVIRONMENT
-from ops.common.options import Debug
+from ops.common.options import command_group
 from ops.common.output import Output
+from ops.common.session import text_output
 from ops.local import runfile
 from ops.local.environment import local_aws
 from ops.local.paths import LocalPaths
@@ -20,52 +22,50 @@ from ops.local.services.children import Children
 from ops.local.services.ports import HIGHEST_PORT, LOWEST_PORT, Ports, is_free
 from ops.serve.reloading import Worker, keep_running
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
-_EPILOG = """\
-\b
-examples:
-  make serve
-  make serve ARGS="--port 9000"
-  curl 'http://127.0.0.1:8000/api/reasoning?lat=-3.46&lon=-62.21&date=2026-05-14&co2=430.6\
-&deviation=9.4&severity=high&zscore=3.1'
-
-\b
-exit codes:
-  1         the local AWS is not running, or the function did not start
-  2         an option is wrong
-  4         the port is in use
-  129..143  stopped by a signal (130: Ctrl-C)
-"""
+app = command_group()
 
 
-@app.command(epilog=_EPILOG)
+@command(
+    app,
+    "serve",
+    "serve",
+    "serve --port 9000",
+    context=text_output,
+    exit_codes={
+        1: "the local AWS is not running, or the function did not start",
+        2: "an option is invalid",
+        4: "the port is in use",
+        "129..143": "stopped by a signal (130: Ctrl-C)",
+    },
+)
 def serve(
+    out: Output,
     *,
     port: Annotated[
         int, typer.Option(help="Port to listen on.", min=LOWEST_PORT, max=HIGHEST_PORT)
     ] = 8000,
-    debug: Debug = False,
 ) -> None:
     """Serve the cache Lambda of this checkout over HTTP, for its development.
 
     The handler is the deployed one, on the emulated AWS of `make up` and its Gemini stand-in. Half
-    a second after a change the new code is served, without deploying. Requests need no signature.
+    a second after a change the new code is served, without deploying. Requests need no signature:
+
+    \b
+    curl 'http://127.0.0.1:8000/api/reasoning?lat=-3.46&lon=-62.21&date=2026-05-14&co2=430.6\
+&deviation=9.4&severity=high&zscore=3.1'
 
     The function logs to stdout; stderr gets one line for each request.
-    """
-    say = Output(as_json=False).note
-    with reported(debug=debug):
-        paths = LocalPaths()
-        ports = _running(paths)
-        if not is_free(port):
-            raise BusyError(
-                f"port {port} is in use by another program", remedy="choose another with --port N"
-            )
-        worker = _worker(paths, ports, port, load([ENVIRONMENT])[0])
-        say(f"serving lambda_src at http://127.0.0.1:{port}/api/reasoning; press Ctrl-C to stop")
-        with Children().handling_signals():
-            keep_running(worker, say)
+    """  # noqa: D301  click needs the backspace to keep the lines of the example
+    paths = LocalPaths()
+    ports = _running(paths)
+    if not is_free(port):
+        raise BusyError(
+            f"port {port} is in use by another program", remedy="choose another with --port N"
+        )
+    worker = _worker(paths, ports, port, load([ENVIRONMENT])[0])
+    out.note(f"serving lambda_src at http://127.0.0.1:{port}/api/reasoning; press Ctrl-C to stop")
+    with Children().handling_signals():
+        keep_running(worker, out.note)
 
 
 def _running(paths: LocalPaths) -> Ports:

@@ -31,7 +31,7 @@ def test_each_layer_of_each_environment_has_its_workspace(
     assert "backend" not in terraform
 
 
-def test_host_and_project_are_the_chosen_ones(stacks: dict[str, Stack]) -> None:
+def test_host_and_project_are_the_configured_ones(stacks: dict[str, Stack]) -> None:
     chosen = stacks["hcp-storage"].document["terraform"]["cloud"]
     default = stacks["hcp-plain-storage"].document["terraform"]["cloud"]
 
@@ -44,7 +44,7 @@ def test_host_and_project_are_the_chosen_ones(stacks: dict[str, Stack]) -> None:
 @pytest.mark.parametrize(
     ("environment", "host"), [("hcp", "tfe.example.org"), ("hcp-plain", "app.terraform.io")]
 )
-def test_a_layer_reads_the_workspace_of_the_layer_it_needs(
+def test_a_layer_reads_the_workspace_of_its_dependency(
     stacks: dict[str, Stack], environment: str, host: str
 ) -> None:
     (read,) = _remote_states(stacks[f"{environment}-compute"])

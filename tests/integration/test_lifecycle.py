@@ -30,7 +30,7 @@ from tests.integration.terraform import (
     synthesize,
 )
 
-API_KEY = "an-api-key-that-nobody-may-see"
+API_KEY = "a-secret-api-key"
 QUESTION = (
     "lat=35.6762&lon=139.6503&date=2026-05-14&co2=428.5&deviation=8.25&severity=high&zscore=3.1"
 )
@@ -233,7 +233,7 @@ def test_the_site_forwards_questions_to_the_function(account: Account) -> None:
     assert answer.headers["etag"]
 
 
-def test_the_site_does_not_hide_the_functions_errors(account: Account) -> None:
+def test_the_site_returns_the_functions_errors(account: Account) -> None:
     answer = _get(account, f"{_site(account)}/api/unknown", **OVER_TLS, **SIGNED)
 
     assert answer.status == HTTPStatus.NOT_FOUND
@@ -281,7 +281,7 @@ def test_the_site_serves_pages_and_data(account: Account, path: str, body: bytes
 
 @pytest.mark.usefixtures("objects")
 @pytest.mark.parametrize("path", ["/missing.js", "/data/geojson/missing.geojson"])
-def test_a_missing_file_is_an_error_and_not_the_page(account: Account, path: str) -> None:
+def test_a_missing_file_returns_an_error_instead_of_the_page(account: Account, path: str) -> None:
     answer = _get(account, f"{_site(account)}{path}", **OVER_TLS)
 
     assert answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}

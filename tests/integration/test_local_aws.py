@@ -170,7 +170,7 @@ def test_the_stand_in_starts_and_stops(checkout: Path, ports: Ports) -> None:
     assert is_free(ports.stand_in)
 
 
-def test_a_wanted_port_that_is_busy(local: _CommandLine, ports: Ports) -> None:
+def test_up_fails_if_the_requested_port_is_in_use(local: _CommandLine, ports: Ports) -> None:
     with socket.create_server(("127.0.0.1", ports.stand_in)):
         code, out, err = local.run("up", "--port", str(ports.emulator))
     assert code == 4
@@ -179,7 +179,7 @@ def test_a_wanted_port_that_is_busy(local: _CommandLine, ports: Ports) -> None:
     assert "Traceback" not in out + err
 
 
-def test_terraform_is_missing(local: _CommandLine, ports: Ports, tmp_path: Path) -> None:
+def test_up_fails_without_terraform(local: _CommandLine, ports: Ports, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
     node = shutil.which("node")
@@ -193,7 +193,7 @@ def test_terraform_is_missing(local: _CommandLine, ports: Ports, tmp_path: Path)
     assert is_free(ports.emulator)
 
 
-def test_the_settings_are_wrong(local: _CommandLine, ports: Ports) -> None:
+def test_up_fails_with_invalid_settings(local: _CommandLine, ports: Ports) -> None:
     settings = local.checkout / "environments" / "local.toml"
     settings.write_text(
         settings.read_text(encoding="utf-8").replace("retain = false", 'retain = "maybe"'),
@@ -206,7 +206,7 @@ def test_the_settings_are_wrong(local: _CommandLine, ports: Ports) -> None:
     assert "Traceback" not in err
 
 
-def test_there_is_no_provider(checkout: Path, ports: Ports) -> None:
+def test_up_fails_without_a_provider(checkout: Path, ports: Ports) -> None:
     context = LocalContext(
         display=Display(Console(file=io.StringIO())),
         children=Children(),
@@ -249,7 +249,7 @@ def test_an_interrupt_reaches_a_background_job(local: _CommandLine, ports: Ports
     assert is_free(ports.emulator)
 
 
-def test_down_when_nothing_runs(local: _CommandLine) -> None:
+def test_down_succeeds_if_nothing_runs(local: _CommandLine) -> None:
     code, out, _ = local.run("down")
     assert (code, out) == (0, "Nothing is running.\n")
     assert local.json("status", code=1)["running"] is False

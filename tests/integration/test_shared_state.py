@@ -67,7 +67,7 @@ def team(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -
             yield Team(emulator=emulator, stacks=on_stacks)
 
 
-def test_the_bucket_holds_one_state_for_each_layer_and_no_lock(team: Team) -> None:
+def test_the_bucket_contains_one_state_per_layer_and_no_lock(team: Team) -> None:
     layers = ("base", "storage", "compute")
 
     assert team.states() == {f"shared/{layer}/terraform.tfstate" for layer in layers}
@@ -84,7 +84,7 @@ def test_a_layer_reads_the_outputs_of_others_from_the_bucket(team: Team) -> None
     assert {table["TableArn"], f"{table['TableArn']}/index/cached-at-index"} <= resources
 
 
-def test_a_second_run_at_the_same_time_is_refused(team: Team) -> None:
+def test_a_concurrent_run_fails_on_the_state_lock(team: Team) -> None:
     base = team.stacks["shared-base"]
     lock = "shared/base/terraform.tfstate.tflock"
 
@@ -207,14 +207,14 @@ def _name(call: Call) -> str:
 
 
 @pytest.mark.parametrize("call", ALLOWED, ids=_name)
-def test_the_function_may(function: Emulator, call: Call) -> None:
+def test_the_function_is_allowed(function: Emulator, call: Call) -> None:
     service, operation, parameters = call
 
     getattr(function.client(service), operation)(**parameters)
 
 
 @pytest.mark.parametrize("call", DENIED, ids=_name)
-def test_the_function_may_not(function: Emulator, call: Call) -> None:
+def test_the_function_is_denied(function: Emulator, call: Call) -> None:
     service, operation, parameters = call
 
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -225,7 +225,7 @@ def test_the_function_may_not(function: Emulator, call: Call) -> None:
     raises=ClientError, reason="a bug of the emulator; once fixed, move the call to ALLOWED"
 )
 @pytest.mark.parametrize("call", WRONGLY_DENIED, ids=_name)
-def test_the_function_may_in_aws_only(function: Emulator, call: Call) -> None:
+def test_the_function_is_allowed_in_aws_only(function: Emulator, call: Call) -> None:
     service, operation, parameters = call
 
     getattr(function.client(service), operation)(**parameters)

@@ -1,4 +1,4 @@
-"""The synthesized stacks, written once and read by many tests."""
+"""Fixtures: the stacks, synthesized once per session."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Synthesize = Callable[..., dict[str, Stack]]
 
 @pytest.fixture(scope="session")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
-    """Every stack of every environment that the project ships, by name."""
+    """Return every stack of the shipped environments, by name."""
     output = tmp_path_factory.mktemp("shipped") / "out"
     names = synthesize(environments.load(SHIPPED), output=output)
     return {name: Stack.read(output, name) for name in names}
@@ -31,7 +31,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
 
 @pytest.fixture(scope="session")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
-    """Every layer of one environment that has every option, by layer."""
+    """Return the stacks of one environment with every option enabled, by layer."""
     output = tmp_path_factory.mktemp("everything") / "out"
     names = synthesize(environments.load(["everything"], folder=VARIANTS), output=output)
     return {name.partition("-")[2]: Stack.read(output, name) for name in names}
@@ -39,13 +39,13 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
 
 @pytest.fixture(scope="session")
 def every(shipped: dict[str, Stack], everything: dict[str, Stack]) -> dict[str, Stack]:
-    """Every stack that is known here, by name."""
+    """Return the stacks of both fixtures above, by name."""
     return shipped | {stack.name: stack for stack in everything.values()}
 
 
 @pytest.fixture(scope="module")
 def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
-    """Synthesize one environment from a document like a settings file's."""
+    """Return a function that synthesizes one environment from a settings document."""
 
     def run(document: dict[str, object], **options: object) -> dict[str, Stack]:
         settings, problems = structure(Settings, document)

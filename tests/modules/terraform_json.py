@@ -1,4 +1,4 @@
-"""Read synthesized stacks the way a reviewer would ask about them."""
+"""Queries on synthesized stacks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Stack:
         return cls(name=name, folder=folder, document=document)
 
     def at(self, *path: str) -> Json:
-        """The value at ``path``; fails with the path where there is none."""
+        """Return the value at ``path``; fail with the path if it is missing."""
         value: Json = self.document
         for key in path:
             assert isinstance(value, dict), f"{self.name}: {path} ends before {key}"
@@ -35,7 +35,7 @@ class Stack:
         return value
 
     def resources(self) -> dict[str, dict[str, Json]]:
-        """The arguments of every resource by its Terraform address, without CDKTF's comments."""
+        """Return the arguments of each resource by address, without CDKTF's comments."""
         return {
             f"{kind}.{name}": {k: v for k, v in mapping(arguments).items() if k != "//"}
             for kind, named in mapping(self.document.get("resource", {})).items()
@@ -43,23 +43,23 @@ class Stack:
         }
 
     def resource(self, address: str) -> dict[str, Json]:
-        """The arguments of the resource at ``address``."""
+        """Return the arguments of the resource at ``address``."""
         resources = self.resources()
         assert address in resources, f"{self.name}: no {address}; there is {sorted(resources)}"
         return resources[address]
 
     def counts(self) -> dict[str, int]:
-        """How many resources of each type there are."""
+        """Count the resources of each type."""
         return dict(Counter(address.partition(".")[0] for address in self.resources()))
 
     def provider(self) -> dict[str, Json]:
-        """The arguments of the stack's AWS provider for its own Region."""
+        """Return the arguments of the AWS provider of the stack's own Region."""
         providers = map(mapping, sequence(self.at("provider", "aws")))
         (provider,) = (one for one in providers if "alias" not in one)
         return provider
 
     def policies(self) -> Iterator[tuple[str, list[dict[str, Json]]]]:
-        """Every policy document: its address and its statements."""
+        """Yield the address and the statements of each policy document."""
         for address, arguments in self.resources().items():
             for argument in ("policy", "assume_role_policy"):
                 if argument in arguments:
@@ -69,19 +69,19 @@ class Stack:
 
 
 def mapping(value: Json) -> dict[str, Json]:
-    """``value``, which must be a JSON object."""
+    """Return ``value``; fail unless it is a JSON object."""
     assert isinstance(value, dict), f"{value!r} is no object"
     return value
 
 
 def sequence(value: Json) -> list[Json]:
-    """``value``, which must be a JSON array."""
+    """Return ``value``; fail unless it is a JSON array."""
     assert isinstance(value, list), f"{value!r} is no array"
     return value
 
 
 def assert_contains(found: Json, wanted: Json, path: str) -> None:
-    """Assert that ``wanted`` is a part of ``found``: keys may be missing from it, items may not."""
+    """Assert that ``found`` contains ``wanted``: extra keys are allowed, extra items are not."""
     if isinstance(wanted, Mapping):
         assert isinstance(found, Mapping), f"{path}: {found!r} is no mapping"
         for key, value in wanted.items():

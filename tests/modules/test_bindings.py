@@ -1,4 +1,4 @@
-"""The four guards of fast synthesis, and its fallback to stock loading with a warning.
+"""The guards of fast synthesis, and its fallback to stock loading with a warning.
 
 They fail when a new release of CDKTF, CDK Terrain, the bindings or jsii breaks an assumption of
 modules/fast_import/bindings.py, before synthesis becomes slow or different unnoticed.
@@ -96,7 +96,7 @@ def _named(value: object) -> Iterator[str]:
 
 @pytest.mark.slow
 @with_every_package
-def test_node_stays_small(python: Path, tmp_path: Path) -> None:
+def test_node_stays_within_its_memory_limit(python: Path, tmp_path: Path) -> None:
     """A kernel without the hook, started by an early import of cdktf, needs twice as much."""
     code = f"""
         import resource, subprocess, sys
@@ -110,9 +110,7 @@ def test_node_stays_small(python: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @with_every_package
-def test_the_first_run_leaves_the_index_that_makes_the_second_fast(
-    python: Path, tmp_path: Path
-) -> None:
+def test_the_first_run_writes_the_index_for_later_runs(python: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     _synthesize(python, tmp_path / "out", JSII_RUNTIME_PACKAGE_CACHE_ROOT=str(cache))
     assert list(cache.glob("*/provider-aws/*/*/.jsii.runtime.v*.json"))
@@ -165,13 +163,13 @@ def _node(
 
 
 @pytest.mark.parametrize("scope", ["@cdktf", "@cdktn"])
-def test_the_code_of_a_resource_is_loaded_on_first_use(scope: str, tmp_path: Path) -> None:
+def test_a_resource_submodule_is_loaded_on_first_use(scope: str, tmp_path: Path) -> None:
     index = 'exports.one = require("./one");\nexports.two = require("./two");\n'
     script = f'const p = require("{scope}/provider-aws/lib"); console.log(p.two.name);'
     assert _node(index, script, tmp_path, scope).stdout == "loaded two\ntwo\n"
 
 
-def test_an_unknown_node_layout_is_loaded_whole_with_a_warning(tmp_path: Path) -> None:
+def test_an_unknown_node_layout_loads_everything_with_a_warning(tmp_path: Path) -> None:
     index = 'module.exports = { one: require("./one"), two: require("./two") };\n'
     script = 'console.log(require("@cdktf/provider-aws/lib").two.name);'
     done = _node(index, script, tmp_path)

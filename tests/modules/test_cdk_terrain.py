@@ -1,4 +1,4 @@
-"""CDK Terrain writes what CDKTF writes, except for the differences listed here."""
+"""CDK Terrain synthesizes the same output as CDKTF, except for the listed differences."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _locked(category: str, package: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """What CDK Terrain writes in place of CDKTF's text, and why that is equivalent."""
+    """A text of CDKTF, CDK Terrain's replacement, and why they are equivalent."""
 
     reason: str
     pattern: str
@@ -54,7 +54,7 @@ ALLOWED = (
 
 
 def expected(text: str) -> str:
-    """Return what CDK Terrain must write where CDKTF writes ``text``."""
+    """Return the text of CDK Terrain for ``text`` of CDKTF."""
     for difference in ALLOWED:
         text = re.sub(difference.pattern, difference.replacement, text)
     return text
@@ -110,7 +110,7 @@ def _files(output: Path) -> dict[str, str]:
 
 
 def _compared_times(folder: Path) -> str:
-    """Time both in turn, because the speed of a machine drifts."""
+    """Time both alternately, because the speed of a machine drifts."""
     ratios = []
     for _ in range(TIMED_RUNS):
         cdktf = _synthesize(CDKTF, SETTINGS["environments"], folder / "timed")

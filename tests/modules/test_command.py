@@ -1,4 +1,4 @@
-"""The command line as a user meets it: exit codes, messages, and what is written."""
+"""The command line: exit codes, messages and written files."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def _stacks(output: Path) -> list[str]:
     return sorted(path.name for path in (output / "stacks").iterdir())
 
 
-def test_one_environment_and_layer_can_be_chosen(tmp_path: Path) -> None:
+def test_one_environment_and_layer_can_be_selected(tmp_path: Path) -> None:
     done = _run("--env", "dev", "--layer", "storage", "--output", str(tmp_path / "out"))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{tmp_path / 'out'}/stacks: dev-storage\n"
     assert _stacks(tmp_path / "out") == ["dev-storage"]
 
 
-def test_environment_variables_choose_what_options_do_not(tmp_path: Path) -> None:
+def test_environment_variables_are_defaults_of_options(tmp_path: Path) -> None:
     variables = {
         "CO2_ENVIRONMENTS": "local",
         "CO2_LAYERS": "base",
@@ -72,7 +72,7 @@ def test_environment_variables_choose_what_options_do_not(tmp_path: Path) -> Non
         ((), "not toml", ["dev.toml", "not valid TOML"]),
     ],
 )
-def test_bad_input_is_one_message_and_writes_nothing(
+def test_invalid_input_prints_one_message_and_writes_nothing(
     arguments: tuple[str, ...],
     settings: str | None,
     says: list[str],
@@ -92,7 +92,7 @@ def test_bad_input_is_one_message_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_bad_input_ends_the_process_without_a_trace(tmp_path: Path) -> None:
+def test_invalid_input_prints_no_traceback(tmp_path: Path) -> None:
     done = _run("--env", "pord", "--output", str(tmp_path / "out"))
     assert (done.returncode, done.stdout) == (EXIT_BAD_INPUT, "")
     assert "pord" in done.stderr

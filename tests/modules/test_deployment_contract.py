@@ -1,4 +1,4 @@
-"""What the function needs of the stacks: parameters, variables and its package."""
+"""The contract between the stacks and the function: parameters, variables, package."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_parameter_of_the_catalogue_is_created(shipped: dict[str, Stack]) 
     assert created == {f"{prefix}/{parameter.path}" for parameter in PARAMETERS}
 
 
-def test_the_function_is_told_where_to_look(shipped: dict[str, Stack]) -> None:
+def test_the_function_has_the_expected_variables(shipped: dict[str, Stack]) -> None:
     function = shipped["dev-compute"].resource("aws_lambda_function.reasoning")
     naming = Naming(environment="dev")
     assert mapping(function["environment"])["variables"] == {
@@ -54,7 +54,7 @@ def test_the_function_is_told_where_to_look(shipped: dict[str, Stack]) -> None:
     assert secret["name"] == naming.gemini_secret
 
 
-def test_the_namespace_belongs_to_the_operators_unless_it_is_set(
+def test_terraform_ignores_the_namespace_unless_it_is_set(
     shipped: dict[str, Stack], synthesized: Callable[..., dict[str, Stack]]
 ) -> None:
     left_alone = shipped["dev-base"].resource("aws_ssm_parameter.cache_namespace")
@@ -68,7 +68,7 @@ def test_the_namespace_belongs_to_the_operators_unless_it_is_set(
     assert "lifecycle" not in held
 
 
-def test_other_sites_may_ask_where_the_settings_name_them(
+def test_cors_allows_the_configured_origins(
     synthesized: Callable[..., dict[str, Stack]],
 ) -> None:
     origins = ["https://a.example.org", "https://b.example.org"]
@@ -94,7 +94,7 @@ def test_the_handler_is_in_the_package(shipped: dict[str, Stack]) -> None:
 
 
 def _lambda_python() -> str:
-    """Return an interpreter of the version that the function runs on; skip where there is none."""
+    """Return an interpreter of the function's Python version; skip the test if none is found."""
     found = [shutil.which("python3.13"), *sorted(_PYENV.glob("3.13*/bin/python"))]
     for candidate in (str(path) for path in found if path):
         # A shim of pyenv exists for every version that is installed, and fails for most.
@@ -135,10 +135,10 @@ print(handler.__module__, response["statusCode"], fastjsonschema.__file__)
 
 
 @pytest.mark.parametrize("version", ["this", "3.13"])
-def test_the_package_needs_only_what_the_runtime_has(
+def test_the_package_runs_on_the_bare_runtime(
     shipped: dict[str, Stack], tmp_path: Path, version: str
 ) -> None:
-    """The emulator runs functions beside its own packages, where a missing one goes unnoticed."""
+    """The emulator would hide a missing package: functions can import its own packages."""
     interpreter = sys.executable if version == "this" else _lambda_python()
     stack = shipped["dev-compute"]
     function = stack.resource("aws_lambda_function.reasoning")

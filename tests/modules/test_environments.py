@@ -1,4 +1,4 @@
-"""Environments are files; the file's name is the environment's."""
+"""Environments are settings files, named by the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ billing = "on-demand"
 """
 
 
-def test_an_environment_on_a_local_aws_is_left_out_by_default(tmp_path: Path) -> None:
+def test_a_local_environment_is_excluded_by_default(tmp_path: Path) -> None:
     for name, text in (("one", GOOD), ("two", GOOD), ("local", f"{GOOD}[local_aws]\n")):
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
     loaded = environments.load(folder=tmp_path)
@@ -27,7 +27,7 @@ def test_an_environment_on_a_local_aws_is_left_out_by_default(tmp_path: Path) ->
     assert local.naming.environment == "local"
 
 
-def test_the_local_port_moves_both_endpoints() -> None:
+def test_the_local_port_changes_both_endpoints() -> None:
     (local,) = environments.load(["local"], local_port=5000)
     assert local.settings.local_aws is not None
     assert local.settings.local_aws.endpoint == "http://127.0.0.1:5000"
@@ -59,7 +59,7 @@ def test_a_new_file_is_a_new_environment(tmp_path: Path) -> None:
         (f"{'a' * 50}.toml", GOOD, "over 64 characters"),
     ],
 )
-def test_a_bad_file_is_named_in_the_message(
+def test_the_message_names_the_invalid_file(
     file: str, text: str, says: str, tmp_path: Path
 ) -> None:
     (tmp_path / file).write_text(text, encoding="utf-8")

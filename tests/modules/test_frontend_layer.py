@@ -1,4 +1,4 @@
-"""The distribution: who reads what, what the edge keeps, and what it runs."""
+"""The distribution: origins, access, caching and edge functions."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_operators_find_the_distribution_by_its_comment(stacks: dict[str, Stack]
     assert all(name.startswith(f"{_distribution(stacks)['comment']}/") for name in parameters)
 
 
-def test_nothing_is_served_over_plain_http(stacks: dict[str, Stack]) -> None:
+def test_https_is_required(stacks: dict[str, Stack]) -> None:
     policies = {path: b["viewer_protocol_policy"] for path, b in _behaviours(stacks).items()}
-    # A redirected POST would lose its body, so the API refuses instead.
+    # A redirected POST would lose its body, so the API rejects HTTP.
     assert policies == {
         "*": "redirect-to-https",
         "/data/geojson/*": "redirect-to-https",
@@ -86,7 +86,7 @@ def test_every_behaviour_adds_the_security_headers(stacks: dict[str, Stack]) -> 
     assert {"content_type_options", "referrer_policy"} <= set(headers)
 
 
-def test_the_edge_keeps_an_answer_for_as_long_as_it_says(stacks: dict[str, Stack]) -> None:
+def test_the_edge_uses_the_ttl_of_the_response(stacks: dict[str, Stack]) -> None:
     api = _behaviours(stacks)["/api/*"]
     assert api["cache_policy_id"] == "${aws_cloudfront_cache_policy.api_cache.id}"
     policy = stacks["frontend"].resource("aws_cloudfront_cache_policy.api_cache")
@@ -96,7 +96,7 @@ def test_the_edge_keeps_an_answer_for_as_long_as_it_says(stacks: dict[str, Stack
 
 
 @pytest.mark.parametrize(("edge", "revalidating", "longest"), [(0, 0, 1), (60, 0, 60), (0, 9, 9)])
-def test_the_edge_never_keeps_an_answer_longer_than_configured(
+def test_the_edge_ttl_is_bounded_by_the_setting(
     edge: int, revalidating: int, longest: int, synthesized: Callable[..., dict[str, Stack]]
 ) -> None:
     cache = {"edge_seconds": edge, "stale_while_revalidate_seconds": revalidating}
@@ -107,8 +107,8 @@ def test_the_edge_never_keeps_an_answer_longer_than_configured(
     assert policy["max_ttl"] == longest
 
 
-def test_the_edge_keeps_no_error_of_the_api(stacks: dict[str, Stack]) -> None:
-    """Without a page, which would apply to every behaviour and replace the API's errors."""
+def test_the_edge_does_not_cache_api_errors(stacks: dict[str, Stack]) -> None:
+    """A custom error page would apply to every behaviour and replace the API's errors."""
     responses = [mapping(one) for one in sequence(_distribution(stacks)["custom_error_response"])]
 
     assert responses == [
@@ -116,7 +116,7 @@ def test_the_edge_keeps_no_error_of_the_api(stacks: dict[str, Stack]) -> None:
     ]
 
 
-def test_only_pages_have_the_fallback(stacks: dict[str, Stack]) -> None:
+def test_only_the_pages_have_the_single_page_fallback(stacks: dict[str, Stack]) -> None:
     functions = {
         path: [mapping(f)["function_arn"] for f in sequence(b.get("function_association", []))]
         for path, b in _behaviours(stacks).items()
@@ -129,7 +129,7 @@ def test_only_pages_have_the_fallback(stacks: dict[str, Stack]) -> None:
 
 
 @pytest.mark.parametrize("access", ["oai", "oac"])
-def test_buckets_are_read_as_the_settings_say(
+def test_bucket_origins_use_the_configured_origin_access(
     access: str, synthesized: Callable[..., dict[str, Stack]]
 ) -> None:
     origins = _origins(synthesized(_document(origin_access=access)))
@@ -138,7 +138,7 @@ def test_buckets_are_read_as_the_settings_say(
         assert ("origin_access_control_id" in origins[bucket]) == (access == "oac")
 
 
-def test_the_function_is_called_signed_and_only_by_this_distribution(
+def test_only_this_distribution_calls_the_function_with_sigv4(
     stacks: dict[str, Stack],
 ) -> None:
     api = _origins(stacks)["api"]
@@ -157,13 +157,13 @@ def test_the_function_is_called_signed_and_only_by_this_distribution(
         assert permission["source_arn"] == "${aws_cloudfront_distribution.distribution.arn}"
 
 
-def test_cloudfront_waits_longer_than_the_function_runs(stacks: dict[str, Stack]) -> None:
+def test_the_origin_read_timeout_exceeds_the_function_timeout(stacks: dict[str, Stack]) -> None:
     waits = mapping(_origins(stacks)["api"]["custom_origin_config"])["origin_read_timeout"]
     runs = stacks["compute"].resource("aws_lambda_function.reasoning")["timeout"]
     assert int(str(runs)) < int(str(waits)) <= 60
 
 
-def test_a_domain_brings_its_certificate_and_modern_tls(
+def test_a_domain_sets_its_certificate_and_the_minimum_tls_version(
     synthesized: Callable[..., dict[str, Stack]],
 ) -> None:
     domain = {"names": ["co2.example.org"], "certificate_arn": CERTIFICATE}
@@ -179,7 +179,7 @@ def test_a_domain_brings_its_certificate_and_modern_tls(
 
 
 @pytest.mark.parametrize(("rule", "kind"), [("only", "whitelist"), ("except", "blacklist")])
-def test_countries_can_be_let_in_or_kept_out(
+def test_countries_can_be_allowed_or_blocked(
     rule: str, kind: str, synthesized: Callable[..., dict[str, Stack]]
 ) -> None:
     countries = {"rule": rule, "codes": ["FR", "DE"]}
@@ -189,7 +189,7 @@ def test_countries_can_be_let_in_or_kept_out(
     }
 
 
-def test_without_its_section_there_is_no_frontend(shipped: dict[str, Stack]) -> None:
+def test_the_frontend_stack_requires_its_section(shipped: dict[str, Stack]) -> None:
     assert "dev-frontend" in shipped
     assert "local-frontend" not in shipped
 
@@ -221,5 +221,5 @@ def test_edge_functions_rewrite_paths(function: str, asked: str, fetched: str) -
 
 
 @pytest.mark.parametrize("function", ["spa-fallback", "strip-prefix"])
-def test_edge_functions_fit_cloudfront(function: str) -> None:
+def test_edge_functions_stay_within_cloudfronts_size_limit(function: str) -> None:
     assert (FOLDER / f"{function}.js").stat().st_size < 10 * 1024

@@ -1,4 +1,4 @@
-"""Each environment's stacks hold exactly what tests/inventories lists."""
+"""Each environment's stacks contain exactly the resources of tests/inventories."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_stacks_match_the_inventory(environment: str, shipped: dict[str, Stack])
             assert_contains(stack.resource(address), values, f"{stack.name}: {address}")
 
 
-def test_there_is_an_inventory_of_every_stack(shipped: dict[str, Stack]) -> None:
+def test_every_stack_has_an_inventory(shipped: dict[str, Stack]) -> None:
     described = {
         f"{path.stem}-{layer}"
         for path in INVENTORIES.glob("*.yaml")
@@ -33,7 +33,7 @@ def test_there_is_an_inventory_of_every_stack(shipped: dict[str, Stack]) -> None
     assert described == set(shipped), REMEDY
 
 
-def test_new_counts_leave_what_was_written_by_hand() -> None:
+def test_updated_counts_preserve_handwritten_text() -> None:
     by_hand = """\
   values:
     # Why it matters.

@@ -1,4 +1,4 @@
-"""Every policy in every stack grants what it must, and not more."""
+"""Every policy in every stack grants the required permissions only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _list(value: Json) -> list[str]:
 
 
 def _rights(stack: Stack) -> dict[str, tuple[set[str], list[str]]]:
-    """The function's statements: actions and resources by statement id."""
+    """Return the function's policy: actions and resources by statement ID."""
     policies = dict(stack.policies())
     statements = policies["aws_iam_role_policy.reasoning_rights.policy"]
     return {
@@ -106,7 +106,7 @@ LOGGED = [
         ("AllowAnalyticsReports", "s3.amazonaws.com", "analytics/*", LOGGED),
     ],
 )
-def test_what_is_logged_is_written_by_one_service_for_one_source(
+def test_log_delivery_is_limited_to_one_service_and_source(
     sid: str, writer: str, folder: str, source: object, shipped: dict[str, Stack]
 ) -> None:
     policies = dict(shipped["prod-base"].policies())
@@ -122,7 +122,7 @@ def test_what_is_logged_is_written_by_one_service_for_one_source(
     assert mapping(condition["StringEquals"])["aws:SourceAccount"] == ACCOUNT
 
 
-def test_the_function_may_do_exactly_what_it_needs(shipped: dict[str, Stack]) -> None:
+def test_the_function_has_the_required_permissions_only(shipped: dict[str, Stack]) -> None:
     rights = _rights(shipped["dev-compute"])
     assert {sid: actions for sid, (actions, _) in rights.items()} == {
         "ReadCachedAnswers": {"dynamodb:GetItem"},
@@ -146,7 +146,7 @@ def test_the_function_may_do_exactly_what_it_needs(shipped: dict[str, Stack]) ->
     )
 
 
-def test_the_function_reaches_one_table_and_its_index(shipped: dict[str, Stack]) -> None:
+def test_the_function_accesses_one_table_and_its_index(shipped: dict[str, Stack]) -> None:
     rights = _rights(shipped["dev-compute"])
     (table,) = rights["ReadCachedAnswers"][1]
     assert table.startswith("${data.terraform_remote_state.")
@@ -161,7 +161,7 @@ def test_only_lambda_may_assume_the_role(shipped: dict[str, Stack]) -> None:
     assert statement["Action"] == ["sts:AssumeRole"]
 
 
-def test_tracing_adds_the_right_to_send_traces(
+def test_tracing_adds_xray_permissions(
     synthesized: Callable[..., dict[str, Stack]],
 ) -> None:
     stacks = synthesized(

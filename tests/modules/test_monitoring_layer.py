@@ -1,4 +1,4 @@
-"""Alarms that go off when they should, reach somebody, and a dashboard that shows what is there."""
+"""Alarms, their topic, the dashboard and the budget."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _alarms(stack: Stack) -> dict[str, dict[str, Json]]:
 
 
 def _metrics(alarm: dict[str, Json]) -> Iterator[dict[str, Json]]:
-    """Every metric that an alarm reads, in one form."""
+    """Yield the metrics of an alarm in one form: a query's or the alarm's own."""
     if "metric_query" in alarm:
         for query in map(mapping, sequence(alarm["metric_query"])):
             if "metric" in query:
@@ -45,21 +45,21 @@ def _metrics(alarm: dict[str, Json]) -> Iterator[dict[str, Json]]:
         yield alarm
 
 
-def test_every_alarm_tells_the_topic_and_is_silent_without_data(
+def test_every_alarm_notifies_the_topic_and_ignores_missing_data(
     shipped: dict[str, Stack],
 ) -> None:
     for name, alarm in _alarms(shipped["prod-monitoring"]).items():
         assert alarm["alarm_actions"] == ["${aws_sns_topic.alarms.arn}"], name
         assert alarm["ok_actions"] == ["${aws_sns_topic.alarms.arn}"], name
         assert alarm["treat_missing_data"] == "notBreaching", name
-        assert alarm["alarm_description"], "whoever is woken wants to know what to do"
+        assert alarm["alarm_description"], "operators read it in the notification"
 
 
 @pytest.mark.parametrize(
     ("alarm", "more"),
     [("table_throttled", {}), ("index_throttled", {"GlobalSecondaryIndexName": "cached-at-index"})],
 )
-def test_throttled_reads_and_writes_are_added_up_with_silence_as_zero(
+def test_throttle_alarms_sum_reads_and_writes_with_missing_data_as_zero(
     alarm: str, more: dict[str, str], shipped: dict[str, Stack]
 ) -> None:
     found = _alarms(shipped["prod-monitoring"])[alarm]
@@ -75,8 +75,8 @@ def test_throttled_reads_and_writes_are_added_up_with_silence_as_zero(
         assert more.items() <= dimensions.items()
 
 
-def test_only_what_an_alarm_can_see_is_watched(shipped: dict[str, Stack]) -> None:
-    """A misspelt dimension is no error anywhere: the alarm is just never on."""
+def test_every_alarm_has_dimensions_that_the_service_publishes(shipped: dict[str, Stack]) -> None:
+    """AWS accepts an unknown dimension; the alarm would never be in ALARM."""
     known = {
         "AWS/DynamoDB": [
             {"TableName"},
@@ -94,7 +94,7 @@ def test_only_what_an_alarm_can_see_is_watched(shipped: dict[str, Stack]) -> Non
             assert dimensions in known[str(metric["namespace"])], name
 
 
-def test_operations_are_watched_each_on_its_own(shipped: dict[str, Stack]) -> None:
+def test_each_table_operation_has_its_latency_alarm(shipped: dict[str, Stack]) -> None:
     watched = {
         str(mapping(metric["dimensions"])["Operation"])
         for alarm in _alarms(shipped["prod-monitoring"]).values()
@@ -104,7 +104,7 @@ def test_operations_are_watched_each_on_its_own(shipped: dict[str, Stack]) -> No
     assert watched == {"GetItem", "PutItem", "Query"}
 
 
-def test_slowness_must_last_before_anyone_is_woken(shipped: dict[str, Stack]) -> None:
+def test_a_latency_alarm_needs_three_breaching_periods(shipped: dict[str, Stack]) -> None:
     alarm = _alarms(shipped["prod-monitoring"])["table_slow_query"]
     assert (alarm["evaluation_periods"], alarm["datapoints_to_alarm"], alarm["period"]) == (
         3,
@@ -113,12 +113,12 @@ def test_slowness_must_last_before_anyone_is_woken(shipped: dict[str, Stack]) ->
     )
 
 
-def test_buckets_are_watched_where_their_requests_are_counted(shipped: dict[str, Stack]) -> None:
+def test_bucket_alarms_require_request_metrics(shipped: dict[str, Stack]) -> None:
     assert "geojson_refused" in _alarms(shipped["prod-monitoring"])
     assert not any("geojson" in name for name in _alarms(shipped["staging-monitoring"]))
 
 
-def test_the_site_is_watched_from_us_east_1_only(
+def test_the_distribution_alarm_exists_in_us_east_1_only(
     shipped: dict[str, Stack], everything: dict[str, Stack]
 ) -> None:
     assert "site_failing" in _alarms(shipped["prod-monitoring"])
@@ -148,18 +148,18 @@ def test_thresholds_come_from_the_settings(everything: dict[str, Stack]) -> None
     assert wanted.items() <= thresholds.items()
 
 
-def test_one_state_stands_for_every_alarm(shipped: dict[str, Stack]) -> None:
+def test_the_composite_alarm_covers_every_alarm(shipped: dict[str, Stack]) -> None:
     stack = shipped["prod-monitoring"]
     health = stack.resource("aws_cloudwatch_composite_alarm.health")
     children = re.findall(r"aws_cloudwatch_metric_alarm\.(\w+)\.", str(health["alarm_rule"]))
     assert set(children) == set(_alarms(stack))
     assert str(health["alarm_rule"]).count(" OR ") == len(children) - 1
     waits = {str(address).partition(".")[2] for address in sequence(health["depends_on"])}
-    assert waits == set(children), "AWS refuses a composite alarm before its children exist"
+    assert waits == set(children), "AWS rejects a composite alarm whose children do not exist"
 
 
-def test_alarms_get_through_the_topics_encryption(shipped: dict[str, Stack]) -> None:
-    """The key that AWS manages for SNS would silence every alarm."""
+def test_cloudwatch_may_use_the_topics_key(shipped: dict[str, Stack]) -> None:
+    """CloudWatch cannot publish to a topic that is encrypted with the AWS managed key of SNS."""
     stack = shipped["prod-monitoring"]
     assert stack.resource("aws_sns_topic.alarms")["kms_master_key_id"] == (
         "${aws_kms_key.alarms_key.arn}"
@@ -176,7 +176,7 @@ def test_alarms_get_through_the_topics_encryption(shipped: dict[str, Stack]) -> 
     assert "aws:SourceAccount" in str(publish["Condition"])
 
 
-def test_the_key_is_kept_in_order_but_read_by_no_administrator(
+def test_administrators_manage_the_key_but_cannot_use_it(
     shipped: dict[str, Stack],
 ) -> None:
     policies = dict(shipped["prod-monitoring"].policies())
@@ -188,7 +188,7 @@ def test_the_key_is_kept_in_order_but_read_by_no_administrator(
     assert not actions & {"kms:Decrypt", "kms:Encrypt", "kms:CreateGrant"}
 
 
-def test_mail_goes_to_everyone_named(everything: dict[str, Stack]) -> None:
+def test_every_configured_address_is_subscribed(everything: dict[str, Stack]) -> None:
     subscriptions = {
         str(arguments["endpoint"]): arguments["protocol"]
         for address, arguments in everything["monitoring"].resources().items()
@@ -197,7 +197,7 @@ def test_mail_goes_to_everyone_named(everything: dict[str, Stack]) -> None:
     assert subscriptions == {"operators@example.org": "email", "second@example.org": "email"}
 
 
-def test_the_budget_warns_early_and_by_forecast(everything: dict[str, Stack]) -> None:
+def test_the_budget_warns_at_80_percent_and_by_forecast(everything: dict[str, Stack]) -> None:
     stack = everything["monitoring"]
     budget = stack.resource("aws_budgets_budget.monthly_budget")
     assert (budget["limit_amount"], budget["limit_unit"]) == ("200", "USD")
@@ -213,7 +213,7 @@ def test_the_budget_warns_early_and_by_forecast(everything: dict[str, Stack]) ->
     assert "budgets.amazonaws.com" in allowed
 
 
-def test_without_a_budget_nobody_else_may_publish(shipped: dict[str, Stack]) -> None:
+def test_without_a_budget_only_cloudwatch_may_publish(shipped: dict[str, Stack]) -> None:
     assert "budgets" not in json.dumps(shipped["prod-monitoring"].document)
 
 
@@ -222,7 +222,7 @@ def _widgets(stack: Stack) -> list[dict[str, Json]]:
     return [mapping(widget) for widget in json.loads(str(body))["widgets"]]
 
 
-def test_widgets_fill_the_dashboard_without_overlapping(shipped: dict[str, Stack]) -> None:
+def test_widgets_fit_the_dashboard_without_overlapping(shipped: dict[str, Stack]) -> None:
     taken: set[tuple[int, int]] = set()
     for widget in _widgets(shipped["prod-monitoring"]):
         x, y, width, height = (int(str(widget[key])) for key in ("x", "y", "width", "height"))
@@ -232,7 +232,7 @@ def test_widgets_fill_the_dashboard_without_overlapping(shipped: dict[str, Stack
         taken |= cells
 
 
-def test_charts_name_their_region_and_their_metrics_in_full(shipped: dict[str, Stack]) -> None:
+def test_charts_state_region_and_complete_metrics(shipped: dict[str, Stack]) -> None:
     charts = [w for w in _widgets(shipped["prod-monitoring"]) if w["type"] == "metric"]
     assert charts
     for chart in charts:
@@ -258,7 +258,7 @@ def test_cloudfront_is_read_from_us_east_1(everything: dict[str, Stack]) -> None
         assert mapping(line[-1])["region"] == "us-east-1"
 
 
-def test_the_dashboard_shows_what_an_operator_asks_for(shipped: dict[str, Stack]) -> None:
+def test_the_dashboard_shows_the_main_metrics_and_all_alarms(shipped: dict[str, Stack]) -> None:
     body = json.dumps(_widgets(shipped["prod-monitoring"]))
     for metric in (
         "CacheHit", "CacheMiss", "CacheStale", "CacheCoalesced", "UpstreamError",
@@ -272,17 +272,17 @@ def test_the_dashboard_shows_what_an_operator_asks_for(shipped: dict[str, Stack]
     assert len(shown) == len(_alarms(shipped["prod-monitoring"])) + 1
 
 
-def test_the_dashboard_can_be_left_out(synthesized: Synthesized) -> None:
+def test_the_dashboard_can_be_disabled(synthesized: Synthesized) -> None:
     stacks = synthesized(_document(monitoring={"dashboard": False}))
     assert "aws_cloudwatch_dashboard" not in stacks["monitoring"].counts()
 
 
-def test_without_its_section_there_is_no_monitoring(shipped: dict[str, Stack]) -> None:
+def test_the_monitoring_stack_requires_its_section(shipped: dict[str, Stack]) -> None:
     assert "prod-monitoring" in shipped
     assert "dev-monitoring" not in shipped
 
 
-def test_without_a_frontend_the_rest_is_watched(synthesized: Synthesized) -> None:
+def test_monitoring_without_a_frontend_has_no_cloudfront_alarms(synthesized: Synthesized) -> None:
     stacks = synthesized(_document())
     assert "frontend" not in stacks
     assert "CloudFront" not in json.dumps(stacks["monitoring"].document)

@@ -1,4 +1,4 @@
-"""The names are a contract: exact, and within AWS's limits for every allowed input."""
+"""Names are a contract, and within AWS's limits for every accepted input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_resource_names_follow_the_contract() -> None:
     assert PROD.gemini_secret == "co2-analysis-prod-gemini-api-key"
 
 
-def test_a_suffix_reaches_the_buckets_and_nothing_else() -> None:
+def test_a_suffix_changes_bucket_names_only() -> None:
     suffixed = Naming(environment="prod", bucket_suffix="123456789012")
     assert suffixed.bucket(GEOJSON) == "co2-analysis-prod-geojson-data-123456789012"
     assert suffixed.state_bucket.endswith("-123456789012")
@@ -33,9 +33,7 @@ def test_a_suffix_reaches_the_buckets_and_nothing_else() -> None:
     environment=st.from_regex(r"[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,6}){0,6}", fullmatch=True),
     suffix=st.none() | st.from_regex(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?", fullmatch=True),
 )
-def test_names_without_a_problem_are_ones_that_aws_takes(
-    environment: str, suffix: str | None
-) -> None:
+def test_accepted_names_are_valid_in_aws(environment: str, suffix: str | None) -> None:
     naming = Naming(environment=environment, bucket_suffix=suffix)
     if any(True for _ in naming.problems()):
         return

@@ -1,4 +1,4 @@
-"""The Lambda's package: the same bytes everywhere, and only what was locked."""
+"""The Lambda package: reproducible, with locked distributions only."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_package_is_the_same_from_another_checkout(tmp_path: Path) -> None:
     assert one.path.read_bytes() == other.path.read_bytes()
 
 
-def test_the_package_holds_code_and_licences_alone(tmp_path: Path) -> None:
+def test_the_package_contains_code_and_licences_only(tmp_path: Path) -> None:
     package = build_package(SOURCE, distributions=["fastjsonschema"], folder=tmp_path)
     with zipfile.ZipFile(package.path) as archive:
         names = archive.namelist()
@@ -45,12 +45,12 @@ def test_the_package_holds_code_and_licences_alone(tmp_path: Path) -> None:
     assert len([name for name in others if "LICENSE" in name.upper()]) == 2
 
 
-def test_the_package_stays_small(tmp_path: Path) -> None:
+def test_the_package_stays_within_its_size_limit(tmp_path: Path) -> None:
     package = build_package(SOURCE, distributions=["fastjsonschema"], folder=tmp_path)
     assert package.path.stat().st_size < 1_500_000
 
 
-def test_a_distribution_that_is_not_the_locked_one_is_refused(tmp_path: Path) -> None:
+def test_a_distribution_other_than_the_locked_one_is_rejected(tmp_path: Path) -> None:
     lock = tmp_path / "Pipfile.lock"
     lock.write_text(json.dumps({"default": {"fastjsonschema": {"version": "==0.0.1"}}}))
     with pytest.raises(InputError, match="make install") as caught:
@@ -59,7 +59,7 @@ def test_a_distribution_that_is_not_the_locked_one_is_refused(tmp_path: Path) ->
     assert not (tmp_path / "out").exists()
 
 
-def test_a_distribution_that_is_not_installed_is_refused(tmp_path: Path) -> None:
+def test_a_distribution_that_is_not_installed_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not installed"):
         build_package(SOURCE, distributions=["no-such-thing"], folder=tmp_path)
 

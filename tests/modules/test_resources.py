@@ -1,4 +1,4 @@
-"""The idiom of modules/resources: typed configuration in, typed result out, nothing else read."""
+"""Conventions of modules/resources: builders take a typed configuration and no settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings files: every mistake at once, each with a remedy, and no wrong value accepted."""
+"""Settings files: all problems are reported at once, and no invalid value is accepted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OTHER_REGION = CERTIFICATE.replace("us-east-1", "eu-west-1")
 
 
 def changed(path: str, value: object) -> dict[str, object]:
-    """GOOD with one value replaced, or removed where ``value`` is None."""
+    """Return GOOD with one value replaced, or removed if ``value`` is None."""
     document = deepcopy(dict(GOOD))
     section: dict[str, object] = document
     *parents, last = path.split(".")
@@ -57,7 +57,7 @@ def _problems(document: Mapping[str, object]) -> dict[str, Problem]:
     return {problem.field: problem for problem in structure(Settings, document)[1]}
 
 
-def test_good_settings_have_no_problem() -> None:
+def test_valid_settings_have_no_problems() -> None:
     good, problems = structure(Settings, GOOD)
     assert problems == []
     assert good.table.capacity is not None
@@ -190,7 +190,7 @@ VALID: list[tuple[str, object]] = [
 
 
 @pytest.mark.parametrize(("path", "value", "field", "says"), INVALID + CONTRADICTIONS)
-def test_a_wrong_setting_is_reported_with_its_field(
+def test_an_invalid_setting_is_reported_with_its_field(
     path: str, value: object, field: str | tuple[str, ...], says: str
 ) -> None:
     found = _problems(changed(path, value))
@@ -206,19 +206,19 @@ def test_a_limit_itself_is_valid(path: str, value: object) -> None:
     assert _problems(changed(path, value)) == {}
 
 
-def test_a_url_is_not_adopted_for_an_alias() -> None:
+def test_a_function_url_cannot_be_adopted_with_an_alias() -> None:
     document = changed("adopt", {"function": True, "function_url": True})
     document["function"] = {"alias": "live"}
     assert set(_problems(document)) == {"adopt.function_url"}
 
 
-def test_locked_objects_and_a_destroy_that_deletes_all_do_not_go_together() -> None:
+def test_object_lock_and_force_destroy_exclude_each_other() -> None:
     document = changed("buckets.object_lock", {"mode": "compliance", "days": 30})
     document["retain"] = False
     assert set(_problems(document)) == {"buckets.object_lock"}
 
 
-def test_all_mistakes_are_reported_together() -> None:
+def test_all_problems_are_reported_together() -> None:
     document = changed("table.point_in_time_recovery", False)
     document["retian"] = True
     del document["region"]
@@ -235,7 +235,7 @@ def test_all_mistakes_are_reported_together() -> None:
     }
 
 
-def test_a_contradiction_is_reported_beside_unrelated_mistakes() -> None:
+def test_a_cross_field_problem_is_reported_beside_unrelated_problems() -> None:
     document = changed("table.point_in_time_recovery", False)
     document["function"] = {"memory": 5}
     assert set(_problems(document)) == {"table.point_in_time_recovery", "function.memory"}
@@ -255,7 +255,7 @@ _PATHS = st.sampled_from(
 
 @settings(deadline=None)
 @given(path=_PATHS, value=_VALUES)
-def test_no_document_breaks_the_reader(path: str, value: object) -> None:
+def test_no_document_crashes_the_reader(path: str, value: object) -> None:
     document = deepcopy(dict(GOOD))
     section: dict[str, object] = document
     *parents, last = path.split(".")

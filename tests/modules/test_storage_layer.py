@@ -1,4 +1,4 @@
-"""How the storage layer is found, and how its origin access can be switched."""
+"""The storage layer: parameters, outputs, origin access, table and bucket configuration."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def _document(**more: object) -> dict[str, object]:
     }
 
 
-def test_parameters_have_the_contracts_paths_and_hide_nothing(shipped: dict[str, Stack]) -> None:
+def test_parameters_have_the_contracts_paths_and_are_not_secure_strings(
+    shipped: dict[str, Stack],
+) -> None:
     for environment in ("dev", "staging", "prod", "local"):
         stack = shipped[f"{environment}-storage"]
         for id_, path in PATHS.items():
@@ -39,21 +41,21 @@ def test_parameters_have_the_contracts_paths_and_hide_nothing(shipped: dict[str,
             assert "insecure_value" in parameter, "a masked value cannot be reviewed in a plan"
 
 
-def test_outputs_say_the_same_as_the_parameters(shipped: dict[str, Stack]) -> None:
+def test_outputs_equal_the_parameters(shipped: dict[str, Stack]) -> None:
     stack = shipped["prod-storage"]
     for id_ in PATHS:
         value = stack.resource(f"aws_ssm_parameter.{id_}")["insecure_value"]
         assert stack.at("output", id_) == {"value": value}
 
 
-def test_the_identity_is_published_where_there_is_one(shipped: dict[str, Stack]) -> None:
+def test_the_origin_access_identity_is_published_if_it_exists(shipped: dict[str, Stack]) -> None:
     prod = shipped["prod-storage"].resource("aws_ssm_parameter.oai_id")["insecure_value"]
     assert prod == "${aws_cloudfront_origin_access_identity.origin_access_identity.id}"
     local = shipped["local-storage"].resource("aws_ssm_parameter.oai_id")["insecure_value"]
     assert local == "${aws_cloudfront_origin_access_control.origin_access_control.id}"
 
 
-def test_dropping_the_identity_drops_its_right(
+def test_without_the_identity_its_bucket_permission_is_removed(
     synthesized: Callable[..., dict[str, Stack]],
 ) -> None:
     stacks = synthesized(_document(origin_access="oac", origin_identity=False))
@@ -65,7 +67,7 @@ def test_dropping_the_identity_drops_its_right(
             assert allowed == {"AllowOriginAccessControl"}
 
 
-def test_only_key_attributes_are_declared(shipped: dict[str, Stack]) -> None:
+def test_the_table_declares_key_attributes_only(shipped: dict[str, Stack]) -> None:
     table = shipped["dev-storage"].resource("aws_dynamodb_table.cache")
     declared = {mapping(attribute)["name"] for attribute in sequence(table["attribute"])}
     assert declared == {"cache_key", "cached_at", "cached_date"}
@@ -82,8 +84,8 @@ def test_on_demand_throughput_can_be_capped(
     }
 
 
-def test_bucket_changes_wait_for_each_other(shipped: dict[str, Stack]) -> None:
-    """S3 answers 409 when two sub-resources of a bucket change at once."""
+def test_bucket_subresources_are_changed_one_after_another(shipped: dict[str, Stack]) -> None:
+    """S3 returns 409 if two subresources of a bucket are changed concurrently."""
     stack = shipped["prod-storage"]
     waits_for: dict[str, str] = {}
     for address, arguments in stack.resources().items():
@@ -99,6 +101,6 @@ def test_bucket_changes_wait_for_each_other(shipped: dict[str, Stack]) -> None:
     assert any("public_access_block" in address for address in chain), "policy before the block"
 
 
-def test_the_secret_has_a_container_and_no_value(shipped: dict[str, Stack]) -> None:
+def test_the_secret_is_created_without_a_value(shipped: dict[str, Stack]) -> None:
     for stack in shipped.values():
         assert "aws_secretsmanager_secret_version" not in stack.counts()

@@ -1,4 +1,4 @@
-"""Synthesis is reproducible: the same bytes in every run, folder and selection of layers."""
+"""Synthesis is reproducible: identical bytes in every run, folder and selection of layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packages imported without run-time checks lose their checks and nothing else."""
+"""Packages imported without run-time type checks otherwise behave the same."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _seen(name: str) -> list[str]:
     return seen
 
 
-def test_a_listed_package_evaluates_no_hints_and_checks_nothing(package: Package) -> None:
+def test_a_listed_package_evaluates_no_annotations_and_checks_no_types(package: Package) -> None:
     package("generated")
     import_unchecked(["generated"])
     assert _seen("generated") == []

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 from ops.local.environment import scrubbed
 from ops.local.paths import LocalPaths
@@ -81,7 +80,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         error = {"code": status, "message": message, "status": _STATUS_NAMES[status]}
         self._send(status, {"error": error})
 
-    def _send(self, status: HTTPStatus, document: Mapping[str, Any]) -> None:
+    def _send(self, status: HTTPStatus, document: Mapping[str, object]) -> None:
         content = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json; charset=UTF-8")
@@ -144,7 +143,7 @@ def _has_contents(body: bytes) -> bool:
     return isinstance(document, dict) and bool(document.get("contents"))
 
 
-def _response(model: str) -> dict[str, Any]:
+def _response(model: str) -> dict[str, object]:
     content = {"parts": [{"text": json.dumps(ANSWER)}], "role": "model"}
     return {
         "candidates": [{"content": content, "finishReason": "STOP", "index": 0}],

@@ -1,7 +1,7 @@
-"""What the system's owners asked for next, item by item, with the trap of each.
+"""Optional features: bucket options, replication, global table, alias, web ACL, access logs.
 
-An emulator keeps little of this, so the Terraform JSON is what is held to it; that the real
-provider accepts it is for tests/integration/test_validate.py.
+The emulator supports few of them, so these tests assert on the Terraform JSON;
+tests/integration/test_validate.py validates it with the real provider.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TestBuckets:
     """Lifecycle, Intelligent-Tiering, CORS, access logs, metrics, analytics, Object Lock."""
 
     @pytest.mark.parametrize("bucket", ["static_website", "geojson"])
-    def test_no_rule_makes_a_current_object_slow_to_read(
+    def test_current_objects_move_to_intelligent_tiering_only(
         self, bucket: str, everything: dict[str, Stack]
     ) -> None:
         rules = _rules(everything["storage"], bucket)
@@ -46,31 +46,33 @@ class TestBuckets:
         ]
         assert moved == ["INTELLIGENT_TIERING"]
         for rule in rules.values():
-            assert "filter" in rule, "provider versions differ in what a rule without one means"
+            assert "filter" in rule, (
+                "provider versions interpret a rule without a filter differently"
+            )
 
-    def test_tiering_is_off_unless_it_is_asked_for(self, shipped: dict[str, Stack]) -> None:
+    def test_tiering_is_off_by_default(self, shipped: dict[str, Stack]) -> None:
         assert "to-intelligent-tiering" not in _rules(shipped["prod-storage"], "geojson")
 
-    def test_tiering_from_the_first_day_is_not_taken_for_off(
-        self, everything: dict[str, Stack]
-    ) -> None:
+    def test_tiering_after_zero_days_is_not_off(self, everything: dict[str, Stack]) -> None:
         rule = _rules(everything["storage"], "geojson")["to-intelligent-tiering"]
         assert mapping(sequence(rule["transition"])[0])["days"] == 0
 
-    def test_cors_lets_named_sites_read_and_nothing_else(self, shipped: dict[str, Stack]) -> None:
+    def test_cors_allows_get_and_head_from_the_configured_origins(
+        self, shipped: dict[str, Stack]
+    ) -> None:
         cors = shipped["prod-storage"].resource("aws_s3_bucket_cors_configuration.geojson_cors")
         (rule,) = map(mapping, sequence(cors["cors_rule"]))
         assert rule["allowed_methods"] == ["GET", "HEAD"]
         assert rule["allowed_origins"] == ["https://www.example.org"]
         assert "*" not in sequence(rule["allowed_headers"])
 
-    def test_request_metrics_are_what_the_alarms_ask_for(self, shipped: dict[str, Stack]) -> None:
+    def test_alarms_use_the_filter_of_the_request_metrics(self, shipped: dict[str, Stack]) -> None:
         metric = shipped["prod-storage"].resource("aws_s3_bucket_metric.geojson_request_metrics")
         alarms = shipped["prod-monitoring"].resources()
         alarm = alarms["aws_cloudwatch_metric_alarm.geojson_refused"]
         assert mapping(alarm["dimensions"])["FilterId"] == metric["name"]
 
-    def test_analytics_reports_go_where_they_may_be_written(
+    def test_analytics_reports_are_delivered_to_the_log_bucket(
         self, shipped: dict[str, Stack]
     ) -> None:
         analytics = shipped["prod-storage"].resource(
@@ -89,7 +91,7 @@ class TestBuckets:
         lock = storage.resource("aws_s3_bucket_object_lock_configuration.geojson_object_lock")
         assert lock["rule"] == {"default_retention": {"mode": "GOVERNANCE", "days": 30}}
 
-    def test_pages_can_still_be_replaced_and_tidied_up(self, everything: dict[str, Stack]) -> None:
+    def test_object_lock_excludes_the_website_bucket(self, everything: dict[str, Stack]) -> None:
         locked = {
             address
             for address in everything["storage"].resources()
@@ -102,10 +104,10 @@ class TestBuckets:
 
 
 class TestReplication:
-    """Copies of the buckets in another Region."""
+    """Replication of the buckets to another Region."""
 
     @pytest.mark.parametrize("bucket", ["static_website", "geojson"])
-    def test_a_copy_lies_in_the_other_region_with_all_its_parts(
+    def test_a_replica_bucket_is_in_the_other_region_with_its_configuration(
         self, bucket: str, everything: dict[str, Stack]
     ) -> None:
         parts = {
@@ -119,23 +121,21 @@ class TestReplication:
             assert arguments["provider"] == "aws.eu_west_1", address
 
     @pytest.mark.parametrize("bucket", ["static_website", "geojson"])
-    def test_deletions_are_copied_and_versioning_comes_first(
-        self, bucket: str, everything: dict[str, Stack]
-    ) -> None:
+    def test_delete_markers_are_replicated(self, bucket: str, everything: dict[str, Stack]) -> None:
         storage = everything["storage"]
         replication = storage.resource(
             f"aws_s3_bucket_replication_configuration.{bucket}_replication"
         )
         (rule,) = map(mapping, sequence(replication["rule"]))
         assert mapping(rule["delete_marker_replication"])["status"] == "Enabled"
-        assert "filter" in rule, "without one S3 takes no delete marker rule"
+        assert "filter" in rule, "S3 rejects delete_marker_replication in a rule without a filter"
         assert mapping(rule["destination"])["bucket"] == (
             f"${{aws_s3_bucket.{bucket}_replica.arn}}"
         )
         assert "provider" not in replication, "the rule belongs to the source"
         assert "aws_iam_role_policy.replication_rights" in sequence(replication["depends_on"])
 
-    def test_the_role_copies_from_the_sources_into_the_copies_only(
+    def test_the_replication_role_writes_to_the_replicas_only(
         self, everything: dict[str, Stack]
     ) -> None:
         policies = dict(everything["storage"].policies())
@@ -153,7 +153,7 @@ class TestReplication:
         assert assume["Principal"] == {"Service": "s3.amazonaws.com"}
         assert "aws:SourceAccount" in str(assume["Condition"])
 
-    def test_locks_are_copied_with_the_objects(
+    def test_object_lock_retention_is_replicated(
         self, everything: dict[str, Stack], synthesized: Synthesized
     ) -> None:
         assert "s3:GetObjectRetention" in str(dict(everything["storage"].policies()))
@@ -165,7 +165,9 @@ class TestReplication:
 class TestGlobalTable:
     """Replicas of the cache table in other Regions."""
 
-    def test_a_replica_waits_until_writes_are_scaled(self, everything: dict[str, Stack]) -> None:
+    def test_a_table_replica_depends_on_write_autoscaling(
+        self, everything: dict[str, Stack]
+    ) -> None:
         replica = everything["storage"].resource(
             "aws_dynamodb_table_replica.cache_replica_eu_west_1"
         )
@@ -174,18 +176,22 @@ class TestGlobalTable:
         assert "aws_appautoscaling_policy.cache_table_write_scaling_policy" in waits
         assert "aws_appautoscaling_policy.cache_index_write_scaling_policy" in waits
 
-    def test_the_table_leaves_its_replicas_alone(self, everything: dict[str, Stack]) -> None:
+    def test_the_table_ignores_changes_of_its_replicas(self, everything: dict[str, Stack]) -> None:
         table = everything["storage"].resource("aws_dynamodb_table.cache")
         assert "replica" in sequence(mapping(table["lifecycle"])["ignore_changes"])
         assert "replica" not in table
 
-    def test_an_on_demand_table_needs_no_scaling(self, synthesized: Synthesized) -> None:
+    def test_a_replica_of_an_on_demand_table_has_no_dependency_on_autoscaling(
+        self, synthesized: Synthesized
+    ) -> None:
         table = {"billing": "on-demand", "replicas": ["eu-west-1"]}
         stacks = synthesized(_document(table=table))
         replica = stacks["storage"].resource("aws_dynamodb_table_replica.cache_replica_eu_west_1")
         assert not replica.get("depends_on")
 
-    def test_a_replica_is_guarded_like_the_table(self, everything: dict[str, Stack]) -> None:
+    def test_a_table_replica_has_deletion_protection_and_pitr(
+        self, everything: dict[str, Stack]
+    ) -> None:
         replica = everything["storage"].resource(
             "aws_dynamodb_table_replica.cache_replica_us_east_1"
         )
@@ -194,7 +200,7 @@ class TestGlobalTable:
 
 
 class TestFunction:
-    """Alias, warm instances and reserved calls."""
+    """Alias and provisioned concurrency."""
 
     def test_the_url_and_cloudfront_call_the_alias(self, everything: dict[str, Stack]) -> None:
         compute = everything["compute"]
@@ -203,16 +209,18 @@ class TestFunction:
         assert url["qualifier"] == "${aws_lambda_alias.reasoning_alias.name}"
         for permission in ("allow_url", "allow_function"):
             allowed = everything["frontend"].resource(f"aws_lambda_permission.{permission}")
-            assert "qualifier" in allowed, "a permission without it is for the function, unused"
+            assert "qualifier" in allowed, (
+                "a permission without a qualifier does not cover the alias"
+            )
 
-    def test_what_is_kept_warm_is_the_alias(self, everything: dict[str, Stack]) -> None:
+    def test_provisioned_concurrency_is_on_the_alias(self, everything: dict[str, Stack]) -> None:
         warm = everything["compute"].resource(
             "aws_lambda_provisioned_concurrency_config.reasoning_warm"
         )
         assert warm["qualifier"] == "${aws_lambda_alias.reasoning_alias.name}"
         assert warm["provisioned_concurrent_executions"] == 2
 
-    def test_without_an_alias_nothing_is_published(self, shipped: dict[str, Stack]) -> None:
+    def test_without_an_alias_no_version_is_published(self, shipped: dict[str, Stack]) -> None:
         function = shipped["dev-compute"].resource("aws_lambda_function.reasoning")
         assert not function.get("publish")
         assert "reserved_concurrent_executions" not in function
@@ -221,23 +229,27 @@ class TestFunction:
 class TestSite:
     """Web ACL and access logs of the distribution."""
 
-    def test_the_firewall_is_in_us_east_1_and_in_front(self, everything: dict[str, Stack]) -> None:
+    def test_the_web_acl_is_in_us_east_1_and_associated(self, everything: dict[str, Stack]) -> None:
         frontend = everything["frontend"]
         acl = frontend.resource("aws_wafv2_web_acl.firewall")
         assert (acl["provider"], acl["scope"]) == ("aws.us_east_1", "CLOUDFRONT")
         distribution = frontend.resource("aws_cloudfront_distribution.distribution")
         assert distribution["web_acl_id"] == "${aws_wafv2_web_acl.firewall.arn}"
 
-    def test_the_rate_limit_comes_first_and_blocks(self, everything: dict[str, Stack]) -> None:
+    def test_the_rate_limit_has_the_first_priority_and_blocks(
+        self, everything: dict[str, Stack]
+    ) -> None:
         acl = everything["frontend"].resource("aws_wafv2_web_acl.firewall")
         rules = sorted(map(mapping, sequence(acl["rule"])), key=lambda r: int(str(r["priority"])))
         assert "block" in mapping(rules[0]["action"])
         limit = mapping(mapping(rules[0]["statement"])["rate_based_statement"])
         assert (limit["limit"], limit["aggregate_key_type"]) == (1000, "IP")
         for rule in rules[1:]:
-            assert "none" in mapping(rule["override_action"]), "counting alone blocks nobody"
+            assert "none" in mapping(rule["override_action"]), (
+                "an override to COUNT would not block requests"
+            )
 
-    def test_a_web_acl_that_exists_is_used(self, synthesized: Synthesized) -> None:
+    def test_an_existing_web_acl_is_used(self, synthesized: Synthesized) -> None:
         arn = (
             "arn:aws:wafv2:us-east-1:123456789012:global/webacl/ours/"
             "1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -246,7 +258,7 @@ class TestSite:
         distribution = stacks["frontend"].resource("aws_cloudfront_distribution.distribution")
         assert distribution["web_acl_id"] == arn
 
-    def test_requests_are_logged_from_us_east_1_into_the_log_bucket(
+    def test_access_logs_are_delivered_from_us_east_1_to_the_log_bucket(
         self, everything: dict[str, Stack]
     ) -> None:
         frontend = everything["frontend"]
@@ -258,9 +270,7 @@ class TestSite:
         assert "access_logs" in target
         assert "/distribution" in target
 
-    def test_no_second_provider_where_the_region_is_us_east_1(
-        self, shipped: dict[str, Stack]
-    ) -> None:
+    def test_us_east_1_needs_no_second_provider(self, shipped: dict[str, Stack]) -> None:
         assert len(sequence(shipped["prod-frontend"].at("provider", "aws"))) == 1
         source = shipped["prod-frontend"].resource("aws_cloudwatch_log_delivery_source.logs_source")
         assert "provider" not in source
