@@ -31,6 +31,11 @@ _ROW = re.compile(r"\| (?P<to>[^|]+) \| [^|]+ \| (?P<files>\d+) files?, (?P<line
 _EXPORTS = '    Bucket(id="exports", name="exports", holds="answers", adopt="exports_bucket"),\n'
 
 
+_SEND = f"""\
+{" " * 20}Statement(sid="Send", actions=("sqs:SendMessage",), resources=(self.arn("sqs", "q"),)),
+"""
+
+
 class Checkout:
     """A copy of this checkout, in which edits by hand are counted."""
 
@@ -316,7 +321,7 @@ def _cors(checkout: Checkout) -> None:
 def _right(checkout: Checkout) -> None:
     checkout.insert(
         "modules/layers/compute.py",
-        f'{" " * 20}Statement(sid="Send", actions=("sqs:SendMessage",), resources=(self.arn("sqs", "x"),)),\n',
+        _SEND,
         before="                    self._read_configuration(),",
     )
     test = "tests/modules/test_least_privilege.py"
