@@ -8,7 +8,13 @@ from collections.abc import Mapping
 
 import pytest
 from reasoning import metrics
-from reasoning.aws import AwsClient, AwsError, AwsRejectedError, AwsUnavailableError
+from reasoning.aws import (
+    THROTTLING_CODES,
+    AwsClient,
+    AwsError,
+    AwsRejectedError,
+    AwsUnavailableError,
+)
 from reasoning.budget import CallBudget
 from reasoning.deadline import Deadline
 from reasoning.errors import BudgetExhaustedError, NotAskedError
@@ -200,18 +206,43 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-@pytest.mark.parametrize(("limit", "uncounted"), [(1, 1), (99, 1), (1000, 10)])
-def test_a_failing_table_allows_one_percent_for_each_process(
-    instances: Instances, soon: Deadline, failure: AwsError, *, limit: int, uncounted: int
+@pytest.mark.parametrize("limit", [1, 1000])
+def test_a_failing_table_allows_one_call_a_day_for_each_process(
+    instances: Instances, soon: Deadline, failure: AwsError, limit: int
 ) -> None:
     instances.client.failure = failure
     budget = instances.budget(limit)
-    for _ in range(uncounted):
-        budget.admit(soon)
+    budget.admit(soon)
 
     for _ in range(3):
         with pytest.raises(NotAskedError):
             budget.admit(soon)
+    instances.clock.now = float(MIDNIGHT)
+    budget.admit(soon)
+
+
+@pytest.mark.parametrize("code", sorted(THROTTLING_CODES))
+def test_a_throttled_table_allows_no_call(instances: Instances, soon: Deadline, code: str) -> None:
+    """Otherwise load alone would lift the limit, once for each process."""
+    instances.client.failure = AwsUnavailableError("dynamodb", "UpdateItem", code)
+
+    with pytest.raises(NotAskedError):
+        instances.budget(1000).admit(soon)
+
+
+@pytest.mark.parametrize("calls", [2, 3])
+def test_a_failing_table_allows_no_call_once_the_budget_was_seen_used_up(
+    instances: Instances, soon: Deadline, calls: int
+) -> None:
+    instances.items[TODAY] = {"cache_key": {"S": TODAY}, "calls": {"N": str(calls)}}
+    budget = instances.budget()
+    with contextlib.suppress(BudgetExhaustedError):
+        budget.admit(soon)
+    instances.clock.now += 60
+    instances.client.failure = FAILURES[0]
+
+    with pytest.raises(NotAskedError):
+        budget.admit(soon)
     instances.clock.now = float(MIDNIGHT)
     budget.admit(soon)
 
