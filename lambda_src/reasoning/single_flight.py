@@ -90,23 +90,17 @@ class SingleFlight:
         self._clock = clock
         self._sleep = sleep
 
-    def answer(
-        self, key: str, query: Query, snapshot: Snapshot | None, deadline: Deadline
-    ) -> Outcome:
+    def answer(self, key: str, query: Query, snapshot: Snapshot, deadline: Deadline) -> Outcome:
         """Return a new answer, or the stale one if that fails.
-
-        `snapshot` is None if the cache could not be read.
 
         Raises:
             ApiError: There is neither.
 
         """
         try:
-            if snapshot is None:
-                return self._call_model(query, self._new_lease(key, deadline), deadline)
             return self._lead_or_follow(key, query, snapshot, deadline)
         except ApiError as error:
-            if snapshot is None or snapshot.stale is None:
+            if snapshot.stale is None:
                 metrics.count(Metric.MISS)
                 raise
             log.warning("stale_answer", key=key, kind=error.kind, reason=error.reason)

@@ -249,6 +249,23 @@ def test_an_item_of_another_question_is_no_hit(simulation: Simulation, field: st
     assert simulation.wrong_items() == []
 
 
+def test_throttled_reads_do_not_turn_a_cached_answer_into_calls(simulation: Simulation) -> None:
+    simulation.instance().ask()
+    simulation.table_fault = TableFault("read", TABLE_FAULTS["throttled"], 1_000_000)
+
+    statuses = {answer(simulation.instance()) for _ in range(20)}
+    assert (statuses, len(simulation.gemini_budgets)) == ({""}, 1)
+    assert answer(simulation.instance(), seconds=5) == ""
+    simulation.table_fault = ok
+    assert answer(simulation.instance()) == "HIT"
+
+
+def test_throttled_reads_leave_a_new_question_its_answer(simulation: Simulation) -> None:
+    simulation.table_fault = TableFault("read", TABLE_FAULTS["throttled"], 1_000_000)
+
+    assert answer(simulation.instance()) == "MISS"
+
+
 def expire(simulation: Simulation) -> None:
     """Let every answer expire."""
     for item in simulation.table.items.values():
