@@ -310,6 +310,23 @@ def test_a_stale_answer_is_served_if_gemini_fails(simulation: Simulation, gemini
     assert answer(simulation.instance()) == "STALE"
 
 
+def test_a_stale_answer_is_served_within_five_seconds_by_its_leader_and_then_at_once(
+    simulation: Simulation,
+) -> None:
+    simulation.instance().ask()
+    expire(simulation)
+    simulation.gemini_fault = hang
+    for calls, seconds in ((2, 5.1), (2, 0.1), (2, 0.1)):
+        started = simulation.now
+        assert answer(simulation.instance()) == "STALE"
+        assert simulation.now - started <= seconds
+        assert len(simulation.gemini_budgets) == calls
+
+    simulation.gemini_fault = ok
+    simulation.now += 61
+    assert answer(simulation.instance()) == "MISS"
+
+
 @pytest.mark.parametrize("gemini", ["429 RetryInfo", "503 Retry-After", "503 date"])
 def test_a_pause_is_shared_by_all_instances(simulation: Simulation, gemini: str) -> None:
     simulation.gemini_fault = GEMINI_FAULTS[gemini]
