@@ -26,7 +26,6 @@ from reasoning.errors import (
     NotAskedError,
     UpstreamAnswerError,
     UpstreamAuthenticationError,
-    UpstreamForbiddenError,
     UpstreamRejectedError,
     UpstreamStatusError,
     UpstreamTimeoutError,
@@ -186,8 +185,6 @@ class Gemini:
         """Return the error for a status; pause all instances if Gemini asks for it."""
         status = response.status
         reason = f"HTTP {status}"
-        if status == HTTPStatus.FORBIDDEN:
-            return UpstreamForbiddenError(reason=reason)
         if _is_key_rejected(response):
             return UpstreamAuthenticationError(reason=reason)
         pause_seconds = self._pause_seconds(response)

@@ -34,7 +34,7 @@ from reasoning.errors import (
     ItemTooLargeError,
     NotAskedError,
     UpstreamAnswerError,
-    UpstreamForbiddenError,
+    UpstreamAuthenticationError,
     UpstreamStatusError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
@@ -220,7 +220,7 @@ class SingleFlight:
         return answer
 
     def _record_failure(self, problem: ApiError) -> None:
-        if isinstance(problem, UpstreamForbiddenError):
+        if isinstance(problem, UpstreamAuthenticationError):
             self._breaker.open()
         elif isinstance(problem, UpstreamUnavailableError | UpstreamAnswerError):
             self._breaker.record_failure()

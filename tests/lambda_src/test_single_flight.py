@@ -15,7 +15,6 @@ from reasoning.errors import (
     NotAskedError,
     UpstreamAnswerError,
     UpstreamAuthenticationError,
-    UpstreamForbiddenError,
     UpstreamRejectedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
@@ -265,9 +264,9 @@ def test_a_call_that_was_not_made_is_no_failure_of_the_model(soon: Deadline) -> 
     assert len(api.model.queries) == 8, "the breaker opened"
 
 
-def test_a_forbidden_project_opens_the_breaker_at_once(soon: Deadline) -> None:
-    api = Api(failure=UpstreamForbiddenError())
-    for index, expected in enumerate((UpstreamForbiddenError, NotAskedError, NotAskedError)):
+def test_a_rejected_key_opens_the_breaker_at_once(soon: Deadline) -> None:
+    api = Api(failure=UpstreamAuthenticationError())
+    for index, expected in enumerate((UpstreamAuthenticationError, NotAskedError, NotAskedError)):
         with pytest.raises(expected):
             api.service.answer(query(lat=str(index)), soon)
 
