@@ -39,7 +39,7 @@ from reasoning.secret import ApiKey
 from reasoning.untrusted_json import member, member_list, parse_json
 
 _RETRY_AFTER_SECONDS = 30
-_SECONDS = re.compile(r"([0-9]{1,8}(?:\.[0-9]{1,9})?)s?")
+_SECONDS = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)s?")
 _KEY_REJECTED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _OVERLOADED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 # Not 429: a retry would add to the load that it reports.
@@ -202,14 +202,16 @@ class Gemini:
     def _pause_seconds(self, response: Response) -> int:
         """Return how long Gemini asks not to be called, 0 if it does not ask."""
         # Gemini sends google.rpc.RetryInfo in the body; proxies send Retry-After.
-        delays = [member(detail, "retryDelay") for detail in _details(response)]
-        longest = max(map(self._seconds, (response.headers.get("retry-after"), *delays)))
+        texts = [member(detail, "retryDelay") for detail in _details(response)]
+        texts.append(response.headers.get("retry-after"))
+        # Repeated headers are joined by commas; an HTTP date may lack what is before its comma.
+        parts = [part for text in texts if isinstance(text, str) for part in text.split(",")]
+        longest = max(map(self._seconds, parts), default=0)
         return math.ceil(min(max(longest, 0), MAX_PAUSE_SECONDS))
 
-    def _seconds(self, text: object) -> float:
+    def _seconds(self, text: str) -> float:
         """Parse `38`, `38.5s` or an HTTP date to the seconds from now, anything else to 0."""
-        if not isinstance(text, str):
-            return 0
+        text = text.strip()
         if found := _SECONDS.fullmatch(text):
             return float(found[1])
         try:
