@@ -56,10 +56,16 @@ class Origin:
         """Parse `https://host[:port]`; plain http is accepted for loopback hosts only.
 
         Raises:
-            ValueError: The URL is invalid; the message completes a sentence with its name.
+            ValueError: The URL is invalid; the message completes a sentence with its name, and has
+                no part of the URL.
 
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            # Its message has parts of the value, which can be a key that was pasted there.
+            raise ValueError("must be a URL like https://host") from None
         if parts.scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(parts.hostname or ""):
             raise ValueError("must be a URL like https://host")
         if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
@@ -67,7 +73,7 @@ class Origin:
         host = parts.hostname or ""
         if parts.scheme == "http" and not _is_loopback(host):
             raise ValueError("must use https; plain http is for loopback hosts only")
-        return cls(scheme=parts.scheme, host=host, port=parts.port or _DEFAULT_PORTS[parts.scheme])
+        return cls(scheme=parts.scheme, host=host, port=port or _DEFAULT_PORTS[parts.scheme])
 
     @property
     def authority(self) -> str:
