@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from reasoning import log, metrics
-from reasoning.aws import THROTTLING_CODES, AwsClient, AwsError
+from reasoning.aws import THROTTLING_CODES, AwsClient, AwsError, AwsUnavailableError
 from reasoning.deadline import Deadline
 from reasoning.errors import BudgetExhaustedError, NotAskedError
 from reasoning.metrics import Metric
@@ -81,19 +81,12 @@ class CallBudget:
         self.check()
         now = self._clock()
         try:
-            result = self._update(
-                now,
-                "SET #ttl = if_not_exists(#ttl, :ttl) ADD calls :one",
-                f"(attribute_not_exists(calls) OR calls < :limit) AND NOT ({_PAUSED})",
-                {":one": 1, ":limit": self._limit, ":soonest": int(now) + 1},
-                deadline,
-            )
+            calls = self._count(now, deadline)
         except AwsError as error:
             if error.code == CONDITION_FAILED:
                 self._refuse(error.item, now)
             self._admit_uncounted(error, now)
         else:
-            calls = number_attribute(result.get("Attributes"), "calls")
             if calls >= self._limit:
                 self._counted_until = _midnight_after(now)
             # Rounded down, so that 100 means that no call is left.
@@ -117,6 +110,20 @@ class CallBudget:
             except AwsError as error:
                 if error.code != CONDITION_FAILED:
                     _table_failed(error)
+
+    def _count(self, now: float, deadline: Deadline) -> int:
+        """Count a call; return the number of the day's calls."""
+        result = self._update(
+            now,
+            "SET #ttl = if_not_exists(#ttl, :ttl) ADD calls :one",
+            f"(attribute_not_exists(calls) OR calls < :limit) AND NOT ({_PAUSED})",
+            {":one": 1, ":limit": self._limit, ":soonest": int(now) + 1},
+            deadline,
+        )
+        calls = number_attribute(result.get("Attributes"), "calls")
+        if not calls:
+            raise AwsUnavailableError("dynamodb", "UpdateItem", "no number of calls in the result")
+        return calls
 
     def _refuse(self, item: Mapping[str, object], now: float) -> None:
         """Raise the reason for which the table refused a call, and remember it."""

@@ -27,12 +27,13 @@ MIDNIGHT = (NOW // DAY + 1) * DAY
 
 
 class TableClient(AwsClient):
-    """A client of an in-memory table; `failure` is raised instead of a call."""
+    """A client of an in-memory table that raises `failure` or returns `result` if it is set."""
 
     def __init__(self) -> None:
         self.table = FakeTable()
         self.calls = 0
         self.failure: AwsError | None = None
+        self.result: dict[str, object] | None = None
         self.returns_items = True
 
     def call(
@@ -41,6 +42,8 @@ class TableClient(AwsClient):
         self.calls += 1
         if self.failure:
             raise self.failure
+        if self.result is not None:
+            return self.result
         status, body = self.table.call(operation, payload)
         document: dict[str, object] = json.loads(body)
         if status == 200:
@@ -219,6 +222,28 @@ def test_a_failing_table_allows_one_call_a_day_for_each_process(
             budget.admit(soon)
     instances.clock.now = float(MIDNIGHT)
     budget.admit(soon)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {},
+        {"Attributes": None},
+        {"Attributes": {}},
+        {"Attributes": {"calls": {"N": "0"}}},
+        {"Attributes": {"calls": {"N": "-1"}}},
+        {"Attributes": {"calls": {"S": "1"}}},
+    ],
+)
+def test_a_reply_without_the_number_of_calls_admits_none(
+    instances: Instances, soon: Deadline, result: dict[str, object]
+) -> None:
+    instances.client.result = result
+    budget = instances.budget(1000)
+    budget.admit(soon)  # the uncounted one
+
+    with pytest.raises(NotAskedError):
+        budget.admit(soon)
 
 
 @pytest.mark.parametrize("code", sorted(THROTTLING_CODES))
