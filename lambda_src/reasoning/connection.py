@@ -43,6 +43,10 @@ class TransportTimeoutError(TransportError):
     """The deadline passed before the response was complete."""
 
 
+class InvalidResponseError(TransportError):
+    """The response violates the protocol, is truncated or too large."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
     """Scheme, host and port of a server."""
@@ -117,7 +121,8 @@ class Connection:
 
         Raises:
             TransportTimeoutError: The deadline passed first.
-            TransportError: The connection failed, or the response is invalid or too large.
+            InvalidResponseError: The response is invalid or too large.
+            TransportError: The connection failed.
             ValueError: A header contains a line break.
 
         """
@@ -130,7 +135,7 @@ class Connection:
         except OSError as error:
             raise TransportError(type(error).__name__) from error
         except ProtocolError as error:
-            raise TransportError(str(error)) from error
+            raise InvalidResponseError(str(error)) from error
 
     def _head(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
         # http.client would send head and body as two packets, which takes longer than the rest of

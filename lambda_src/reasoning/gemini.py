@@ -16,6 +16,7 @@ from reasoning.answer import parse_answer
 from reasoning.budget import MAX_PAUSE_SECONDS, CallBudget
 from reasoning.connection import (
     Connection,
+    InvalidResponseError,
     Origin,
     TransportError,
     TransportTimeoutError,
@@ -114,7 +115,7 @@ class Gemini:
             UpstreamUnavailableError: Gemini is overloaded or unreachable.
             UpstreamRejectedError: Gemini rejected this query.
             UpstreamAuthenticationError: Gemini rejected the key, even after refetching it.
-            UpstreamAnswerError: The answer is incomplete or malformed.
+            UpstreamAnswerError: The answer or the HTTP response is incomplete or malformed.
             ConfigurationError: There is no key.
 
         """
@@ -127,6 +128,9 @@ class Gemini:
                 response = self._send_with_retry(query, deadline)
         except TransportTimeoutError as error:
             raise UpstreamTimeoutError(retry_after=_RETRY_AFTER_SECONDS) from error
+        except InvalidResponseError as error:
+            # The next one may be like it, and was paid for.
+            raise UpstreamAnswerError(reason=str(error)) from error
         except TransportError as error:
             raise UpstreamUnavailableError(
                 "Gemini is unreachable.", retry_after=_RETRY_AFTER_SECONDS, reason=str(error)
@@ -152,7 +156,7 @@ class Gemini:
         """
         try:
             response = self._send(query, deadline)
-        except TransportTimeoutError:
+        except (TransportTimeoutError, InvalidResponseError):
             raise
         except TransportError:
             if deadline.remaining() <= self._min_seconds:

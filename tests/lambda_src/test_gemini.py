@@ -27,7 +27,7 @@ from reasoning.errors import (
 )
 from reasoning.gemini import Gemini
 from reasoning.prompt import ANSWER_SCHEMA
-from reasoning.response_parser import Response
+from reasoning.response_parser import MAX_BODY_BYTES, Response
 from reasoning.secret import ApiKey
 
 from testing.questions import ANSWER
@@ -161,6 +161,8 @@ def test_the_key_is_reused_but_no_connection(
         (OVERLOADED, UpstreamUnavailableError),
         (close, UpstreamUnavailableError),
         (reply_bytes(200, b"<html>"), UpstreamAnswerError),
+        (reply_bytes(200, b" " * (MAX_BODY_BYTES + 1)), UpstreamAnswerError),
+        (lambda exchange: exchange.drip(b"not HTTP\r\n\r\n", 0), UpstreamAnswerError),
         (reply_bytes(200, b"[" * 100_000), UpstreamAnswerError),
         (reply(200, []), UpstreamAnswerError),
         (reply(200, {}), UpstreamAnswerError),
