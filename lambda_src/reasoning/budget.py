@@ -134,7 +134,8 @@ class CallBudget:
             self._counted_until = _midnight_after(now)
             self._exhausted_until = min(now + _REFUSE_SECONDS, self._counted_until)
         self.check()
-        # An emulator may not return the item with the error.
+        # A damaged item, which refuses every call; or an emulator did not return the item.
+        metrics.record(Metric.BUDGET_USED, 100)
         raise NotAskedError(retry_after=_RETRY_AFTER_SECONDS, reason="refused by the budget")
 
     def _admit_uncounted(self, error: AwsError, now: float) -> None:

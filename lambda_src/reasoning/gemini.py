@@ -60,6 +60,7 @@ _BLOCKED = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE"}
 )
 _MAX_TOKENS = 10_000_000
+_ENUM_VALUE = re.compile(r"[A-Z_]{1,40}")
 _MODEL_VERSION = re.compile(r"[A-Za-z0-9._/-]{1,100}")
 _TOKEN_COUNTS = {
     Metric.TOKENS_IN: "promptTokenCount",
@@ -277,6 +278,8 @@ def _answer_text(document: object) -> str:
 
 
 def _enum_value(value: object, name: str) -> str:
-    """Return a member that is an enum of the API, truncated in case it is not."""
+    """Return a member that is an enum of the API, "" for none; it is logged."""
     word = member(value, name)
-    return word[:40] if isinstance(word, str) else ""
+    if not isinstance(word, str) or not word:
+        return ""
+    return word if _ENUM_VALUE.fullmatch(word) else "unknown"

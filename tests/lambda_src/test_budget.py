@@ -284,6 +284,18 @@ def test_a_pause_that_cannot_be_written_holds_for_its_process(
         budget.check()
 
 
+@pytest.mark.parametrize("calls", [{"S": "x"}, {"N": "9" * 20}])
+def test_a_damaged_item_raises_the_alarm(
+    instances: Instances, soon: Deadline, calls: dict[str, str]
+) -> None:
+    instances.items[TODAY] = {"cache_key": {"S": TODAY}, "calls": calls}
+    metrics.begin()
+
+    with pytest.raises(NotAskedError):
+        instances.budget(1).admit(soon)
+    assert used() == 100
+
+
 def test_without_the_item_a_refusal_has_no_reason(instances: Instances, soon: Deadline) -> None:
     instances.client.returns_items = False
     instances.budget(1).admit(soon)

@@ -495,6 +495,18 @@ def test_a_connection_closed_while_idle_is_reopened(
     assert json.loads(model.explain(query(), soon).reasoning_json) == ANSWER
 
 
+@pytest.mark.parametrize("word", ["SAFE\n", "x", "A" * 41, KEY, ""])
+def test_only_names_of_enums_are_reasons(
+    model: Gemini, gemini_server: ScriptedServer, soon: Deadline, word: str
+) -> None:
+    blocked = reply(200, {"promptFeedback": {"blockReason": word}})
+    for behaviour in (gemini.finished_by(word), blocked):
+        gemini_server.will(behaviour)
+        with pytest.raises((UpstreamAnswerError, UpstreamRejectedError)) as raised:
+            model.explain(query(), soon)
+        assert raised.value.reason.rpartition(" ")[2] in {"", "unknown"}
+
+
 def test_no_error_contains_the_key(
     model: Gemini, gemini_server: ScriptedServer, log_lines: LogLines, soon: Deadline
 ) -> None:
