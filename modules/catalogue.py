@@ -19,7 +19,13 @@ PROJECT = "co2-analysis"
 
 # CloudFront requires its certificates and web ACLs here, and reports its logs and metrics here.
 EDGE_REGION = "us-east-1"
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eusc-": "aws-eusc",
+}
 
 
 def partition(region: str) -> str:
@@ -70,10 +76,19 @@ class Bucket:
     replicated: bool = True
     measured: bool = True
 
+    def __post_init__(self) -> None:
+        """Reject a row that no layer would build."""
+        if self.layer is not Layer.STORAGE and self.id != "access_logs":
+            raise ValueError(f"bucket {self.id}: only the storage layer builds buckets from rows")
+
     @property
     def key(self) -> str:
         """The bucket in alarm and parameter names."""
         return self.id.replace("_", "-")
+
+    def parameter(self, what: str) -> str:
+        """Return the path of the parameter with the bucket's ``name`` or ``arn``."""
+        return f"storage/s3/{self.key}-bucket-{what}"
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -251,7 +266,12 @@ PARAMETERS = (
     _stored("dynamodb/cache-table-arn", "{cache_table.arn}", "ARN of the cache table"),
     _stored("dynamodb/stream-arn", "{cache_table.stream_arn}", "Stream of the cache table"),
     *(
-        _stored(f"s3/{bucket.key}-bucket-{what}", f"{{buckets[{bucket.id}].{what}}}", description)
+        Parameter(
+            layer=Layer.STORAGE,
+            path=bucket.parameter(what),
+            value=f"{{buckets[{bucket.id}].{what}}}",
+            description=description,
+        )
         for bucket in DATA_BUCKETS
         for what, description in (
             ("name", f"Bucket of the {bucket.holds}"),
@@ -453,7 +473,7 @@ EMITTED = (
     TOKENS_THOUGHT,
     BUDGET_USED,
 )
-# What `ops metrics` shows, in this order.
+# All but the variants of an alarm; `ops metrics` shows them in this order, CloudFront's apart.
 METRICS = (
     *EMITTED,
     INVOCATIONS,
@@ -468,6 +488,10 @@ METRICS = (
     SYSTEM_ERRORS,
     BUCKET_SIZE,
     OBJECT_COUNT,
+    CONCURRENCY,
+    SITE_REQUESTS,
+    SITE_4XX,
+    SITE_5XX,
 )
 
 
@@ -488,10 +512,21 @@ class Alarm:
     description: str
     periods: int = 1
 
+    def __post_init__(self) -> None:
+        """Reject a row that would give an alarm without data or without a name of its own."""
+        kinds = {(metric.resource, metric.period_seconds) for metric in self.metrics}
+        if len(kinds) != 1:
+            raise ValueError(f"alarm {self.id}: its metrics need one resource and one period")
+
     @property
     def resource(self) -> Resource:
         """What the alarm watches."""
         return self.metrics[0].resource
+
+    @property
+    def needs_request_metrics(self) -> bool:
+        """Whether S3 must be configured to measure what the alarm watches."""
+        return any("FilterId" in metric.dimensions for metric in self.metrics)
 
     def of(self, name: str, key: str = "") -> Alarm:
         """Return the alarm on the resource called ``name``; ``key`` is a bucket's."""

@@ -20,7 +20,7 @@ from modules.resources.edge.distribution import (
     DistributionConfig,
     add_distribution,
 )
-from modules.resources.edge.firewall import add_firewall
+from modules.resources.edge.firewall import FirewallConfig, add_firewall
 from modules.resources.edge.functions import EdgeFunctionConfig, add_edge_function
 from modules.resources.edge.logs import DistributionLogsConfig, add_distribution_logs
 from modules.resources.edge.policies import (
@@ -57,7 +57,7 @@ class FrontendLayer(LayerStack):
         super().__init__(scope, environment, Layer.FRONTEND)
         function = compute.function
         web_acl = (
-            add_firewall(self, "firewall", settings.firewall)
+            add_firewall(self, "firewall", FirewallConfig(settings=settings.firewall)).arn
             if settings.firewall
             else settings.web_acl_arn
         )
@@ -76,8 +76,8 @@ class FrontendLayer(LayerStack):
                 data=self._bucket_origin("data", GEOJSON, storage),
                 api=self._api_origin(function),
                 web_acl_arn=web_acl,
-                api_cache_policy_id=add_api_cache_policy(self, "api_cache", cache_policy),
-                headers_policy_id=add_security_headers(self, "security_headers", headers),
+                api_cache_policy_id=add_api_cache_policy(self, "api_cache", cache_policy).id,
+                headers_policy_id=add_security_headers(self, "security_headers", headers).id,
                 page_fallback_arn=add_edge_function(
                     self,
                     "spa_fallback",
@@ -85,7 +85,7 @@ class FrontendLayer(LayerStack):
                         name="spa-fallback",
                         comment="Serves index.html for the paths of the page's router",
                     ),
-                ),
+                ).arn,
                 strip_prefix_arn=add_edge_function(
                     self,
                     "strip_prefix",
@@ -93,7 +93,7 @@ class FrontendLayer(LayerStack):
                         name="strip-prefix",
                         comment="Removes /data/geojson/, which is not part of the bucket's keys",
                     ),
-                ),
+                ).arn,
             ),
         )
         self._allow_invocation(function, distribution.arn)

@@ -12,7 +12,7 @@ from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import (
     CloudwatchMetricAlarmMetricQueryMetric,
 )
 
-from modules.catalogue import FIVE_MINUTES, Alarm, Metric
+from modules.catalogue import Alarm, Metric
 from modules.stack import LayerStack
 
 _PLAIN_STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
@@ -74,7 +74,7 @@ def _sum_of(metrics: Sequence[Metric]) -> list[CloudwatchMetricAlarmMetricQuery]
                 metric_name=metric.name,
                 dimensions=metric.dimensions,
                 stat=metric.statistic,
-                period=FIVE_MINUTES,
+                period=metric.period_seconds,
             ),
         )
         for position, metric in enumerate(metrics, start=1)

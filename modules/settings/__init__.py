@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Annotated, Literal
 
-from modules.catalogue import ALARMS, DATA_BUCKETS, EDGE_REGION, Alarm, Bucket
+from modules.catalogue import ALARMS, DATA_BUCKETS, EDGE_REGION, Alarm, Bucket, partition
 from modules.problems import Problem
 from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
@@ -127,8 +127,13 @@ class Settings:
         for resource, rows in groupby(ALARMS, key=lambda alarm: alarm.resource):
             alarms = list(rows)
             if resource == "bucket":
-                measured = [b for b in DATA_BUCKETS if b.measured and self.buckets.request_metrics]
-                yield from ((alarm, bucket) for bucket in measured for alarm in alarms)
+                for bucket in DATA_BUCKETS:
+                    measured = bucket.measured and self.buckets.request_metrics
+                    yield from (
+                        (alarm, bucket)
+                        for alarm in alarms
+                        if measured or not alarm.needs_request_metrics
+                    )
             elif resource != "distribution" or distribution:
                 yield from ((alarm, None) for alarm in alarms)
 
@@ -159,6 +164,14 @@ class Settings:
                 involves=("retain",),
             )
         yield from self._replicas()
+        if self.frontend and partition(self.region) != "aws":
+            yield Problem(
+                field="frontend",
+                value="on",
+                reason=f"CloudFront and its Region {EDGE_REGION} are not in this partition",
+                remedy="remove the section [frontend], or choose a Region of the partition aws",
+                involves=("region",),
+            )
         if (
             self.monitoring
             and self.monitoring.slow_function_seconds >= self.function.timeout_seconds

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from modules.problems import Problem
 from modules.schema.constraints import Matches
 
-REGION = Matches(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS Region code", "eu-central-1")
+REGION = Matches(r"[a-z]{2,4}(-[a-z]+)+-\d", "an AWS Region code", "eu-central-1")
 
 
 def star_beside_origins(at: str, origins: Sequence[str]) -> Iterator[Problem]:

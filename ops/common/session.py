@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from modules.catalogue import CACHE_TABLE_NAME, PARAMETERS, Bucket
+from modules.catalogue import CACHE_TABLE_NAME, Bucket
 from ops.common.aws import Aws
 from ops.common.aws_errors import if_exists, translate
 from ops.common.confirmation import Consent, require_confirmation
@@ -38,9 +38,8 @@ class Session:
     def bucket(self, bucket: Bucket) -> str:
         """Return the name of a bucket of the storage layer, Parameter Store before the naming."""
         naming = self.target.naming
-        published = f"{{buckets[{bucket.id}].name}}"
-        row = next(row for row in PARAMETERS if row.value == published)
-        return self.parameter(naming.parameter(row)) or naming.bucket(bucket)
+        path = f"{naming.parameters}/{bucket.parameter('name')}"
+        return self.parameter(path) or naming.bucket(bucket)
 
     def parameter(self, path: str) -> str | None:
         """Return the value of a parameter, None if it does not exist."""

@@ -38,7 +38,7 @@ class Stack:
         """The arguments of every resource by its Terraform address, without CDKTF's comments."""
         return {
             f"{kind}.{name}": {k: v for k, v in mapping(arguments).items() if k != "//"}
-            for kind, named in mapping(self.at("resource")).items()
+            for kind, named in mapping(self.document.get("resource", {})).items()
             for name, arguments in mapping(named).items()
         }
 
@@ -53,9 +53,10 @@ class Stack:
         return dict(Counter(address.partition(".")[0] for address in self.resources()))
 
     def provider(self) -> dict[str, Json]:
-        """The arguments of the stack's one AWS provider."""
-        (provider,) = sequence(self.at("provider", "aws"))
-        return mapping(provider)
+        """The arguments of the stack's AWS provider for its own Region."""
+        providers = map(mapping, sequence(self.at("provider", "aws")))
+        (provider,) = (one for one in providers if "alias" not in one)
+        return provider
 
     def policies(self) -> Iterator[tuple[str, list[dict[str, Json]]]]:
         """Every policy document: its address and its statements."""

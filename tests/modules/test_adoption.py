@@ -38,7 +38,7 @@ def estate(synthesized: Synthesize) -> dict[str, Stack]:
     """An environment of which everything exists."""
     text = ESTATE.read_text(encoding="utf-8").replace("analysis/estate", "analysis/unit")
     document = tomllib.loads(text)
-    document["adopt"] |= {bucket.adopt: list(bucket.parts) for bucket in BUCKETS}
+    document["adopt"] |= {bucket.adopt: list(bucket.parts) for bucket in BUCKETS if bucket.adopt}
     document["adopt"]["parameters"] = [_UNIT.parameter(row) for row in PARAMETERS]
     return synthesized(document)
 

@@ -64,6 +64,7 @@ def test_every_environment_is_valid(file: Path) -> None:
 @pytest.mark.parametrize("file", list(FOLDER.glob("*.toml")), ids=str)
 def test_every_shipped_environment_names_the_schema(file: Path) -> None:
     directive = file.read_text(encoding="utf-8").splitlines()[0]
+    assert directive.startswith("#:schema "), "the first line names no schema, see the other files"
     assert (file.parent / directive.removeprefix("#:schema ")).samefile(
         FOLDER / "settings.schema.json"
     )

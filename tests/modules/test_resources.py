@@ -24,7 +24,10 @@ def test_every_builder_takes_stack_id_and_one_configuration(file: Path) -> None:
     for builder in _builders(file):
         names = [argument.arg for argument in builder.args.args]
         assert names == ["stack", "id_", "config"], f"{file.name}: {builder.name}"
-        assert builder.returns is not None
+        config = ast.unparse(builder.args.args[2].annotation or builder)
+        assert config.endswith("Config"), f"{builder.name} takes {config}"
+        returned = ast.unparse(builder.returns or builder)
+        assert returned not in {"str", "object"}, f"{builder.name} returns {returned}"
         assert not builder.args.kwonlyargs
 
 

@@ -19,6 +19,8 @@ SLEEP = ["-c", "import time; time.sleep(60)"]
 @pytest.fixture
 def sleeper(tmp_path: Path) -> Iterator[ProcessIdentity]:
     process = _start(tmp_path, *SLEEP)
+    # Between fork and exec it has no command line yet.
+    _wait_until(lambda: (found := processes.identify(process.pid)) is not None and found.command)
     yield process
     processes.stop(process, grace_seconds=1)
 
@@ -29,7 +31,7 @@ def _start(folder: Path, *arguments: str) -> ProcessIdentity:
     )
 
 
-def _wait_until(condition: Callable[[], bool]) -> None:
+def _wait_until(condition: Callable[[], object]) -> None:
     give_up = time.monotonic() + 10
     while not condition():
         assert time.monotonic() < give_up

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cdktf_cdktf_provider_aws.wafv2_web_acl import (
     Wafv2WebAcl,
     Wafv2WebAclDefaultAction,
@@ -27,12 +29,19 @@ _MANAGED = (
 )
 
 
-def add_firewall(stack: LayerStack, id_: str, config: Firewall) -> str:
-    """Add the web ACL and return its ARN."""
-    rules = [_rate_limit(config.rate_limit)]
-    if config.managed_rules:
+@dataclass(frozen=True, kw_only=True)
+class FirewallConfig:
+    """The rate limit and the managed rules."""
+
+    settings: Firewall
+
+
+def add_firewall(stack: LayerStack, id_: str, config: FirewallConfig) -> Wafv2WebAcl:
+    """Add the web ACL."""
+    rules = [_rate_limit(config.settings.rate_limit)]
+    if config.settings.managed_rules:
         rules += [_managed(name, priority) for priority, name in enumerate(_MANAGED, start=1)]
-    acl = Wafv2WebAcl(
+    return Wafv2WebAcl(
         stack,
         id_,
         provider=stack.provider_for(EDGE_REGION),
@@ -47,7 +56,6 @@ def add_firewall(stack: LayerStack, id_: str, config: Firewall) -> str:
             sampled_requests_enabled=True,
         ),
     )
-    return acl.arn
 
 
 def _rate_limit(requests: int) -> Wafv2WebAclRule:

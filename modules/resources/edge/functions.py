@@ -20,9 +20,11 @@ class EdgeFunctionConfig:
     comment: str
 
 
-def add_edge_function(stack: LayerStack, id_: str, config: EdgeFunctionConfig) -> str:
-    """Add and publish the function; return its ARN."""
-    function = CloudfrontFunction(
+def add_edge_function(
+    stack: LayerStack, id_: str, config: EdgeFunctionConfig
+) -> CloudfrontFunction:
+    """Add and publish the function."""
+    return CloudfrontFunction(
         stack,
         id_,
         name=stack.naming.edge(config.name),
@@ -31,4 +33,3 @@ def add_edge_function(stack: LayerStack, id_: str, config: EdgeFunctionConfig) -
         publish=True,
         code=(FOLDER / f"{config.name}.js").read_text(encoding="utf-8"),
     )
-    return function.arn

@@ -45,8 +45,10 @@ class SecurityHeadersConfig:
     content_security_policy: str
 
 
-def add_api_cache_policy(stack: LayerStack, id_: str, config: ApiCachePolicyConfig) -> str:
-    """Add a policy that caches as Cache-Control says, up to a limit; return its id.
+def add_api_cache_policy(
+    stack: LayerStack, id_: str, config: ApiCachePolicyConfig
+) -> CloudfrontCachePolicy:
+    """Add a policy that caches as Cache-Control says, up to a limit.
 
     Without that header nothing is cached. The query string is part of the cache key.
     """
@@ -61,7 +63,7 @@ def add_api_cache_policy(stack: LayerStack, id_: str, config: ApiCachePolicyConf
         enable_accept_encoding_brotli=True,
         enable_accept_encoding_gzip=True,
     )
-    policy = CloudfrontCachePolicy(
+    return CloudfrontCachePolicy(
         stack,
         id_,
         name=stack.naming.edge("api-cache"),
@@ -72,7 +74,6 @@ def add_api_cache_policy(stack: LayerStack, id_: str, config: ApiCachePolicyConf
         max_ttl=max(1, config.max_seconds),
         parameters_in_cache_key_and_forwarded_to_origin=key,
     )
-    return policy.id
 
 
 def _by_origin() -> CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOriginHeadersConfig:
@@ -90,8 +91,10 @@ def _by_no_header() -> CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOr
     )
 
 
-def add_security_headers(stack: LayerStack, id_: str, config: SecurityHeadersConfig) -> str:
-    """Add a response headers policy and return its id."""
+def add_security_headers(
+    stack: LayerStack, id_: str, config: SecurityHeadersConfig
+) -> CloudfrontResponseHeadersPolicy:
+    """Add a response headers policy."""
     headers = CloudfrontResponseHeadersPolicySecurityHeadersConfig(
         strict_transport_security=CloudfrontResponseHeadersPolicySecurityHeadersConfigStrictTransportSecurity(
             access_control_max_age_sec=_YEAR_SECONDS, include_subdomains=True, override=True
@@ -109,11 +112,10 @@ def add_security_headers(stack: LayerStack, id_: str, config: SecurityHeadersCon
             referrer_policy="strict-origin-when-cross-origin", override=True
         ),
     )
-    policy = CloudfrontResponseHeadersPolicy(
+    return CloudfrontResponseHeadersPolicy(
         stack,
         id_,
         name=stack.naming.edge("security-headers"),
         comment="Security headers of every response",
         security_headers_config=headers,
     )
-    return policy.id
