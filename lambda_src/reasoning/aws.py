@@ -39,7 +39,7 @@ _MAX_ATTEMPTS = 3
 _ATTEMPT_SECONDS = 1.0
 _FIRST_BACKOFF_SECONDS = 0.05
 _ERROR_CODE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_THROTTLING_CODES = frozenset(
+THROTTLING_CODES = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
@@ -233,7 +233,7 @@ def _is_retryable(status: int, code: str) -> bool:
     return (
         status in {HTTPStatus.OK, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
         or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        or code in _THROTTLING_CODES
+        or code in THROTTLING_CODES
     )
 
 

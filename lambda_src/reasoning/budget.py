@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from reasoning import log, metrics
-from reasoning.aws import AwsClient, AwsError
+from reasoning.aws import THROTTLING_CODES, AwsClient, AwsError, AwsUnavailableError
 from reasoning.deadline import Deadline
 from reasoning.errors import BudgetExhaustedError, NotAskedError
 from reasoning.metrics import Metric
@@ -46,8 +46,8 @@ class CallBudget:
         self._clock = clock
         self._exhausted_until = 0.0
         self._paused_until = 0.0
-        self._uncounted = 0
-        self._uncounted_until = 0.0
+        # No uncounted call before this time.
+        self._counted_until = 0.0
 
     def check(self) -> None:
         """Raise if this instance knows, without asking the table, that a call would be refused.
@@ -71,8 +71,8 @@ class CallBudget:
     def admit(self, deadline: Deadline) -> None:
         """Count a call that is about to be made.
 
-        If the table cannot be written, each process may make one percent of the day's calls
-        uncounted, and at least one.
+        If the table cannot be written, each process may make one call a day uncounted; none if
+        the table throttles, or if the process knows that the day's budget is used up.
 
         Raises:
             NotAskedError: The call must not be made.
@@ -81,19 +81,14 @@ class CallBudget:
         self.check()
         now = self._clock()
         try:
-            result = self._update(
-                now,
-                "SET #ttl = if_not_exists(#ttl, :ttl) ADD calls :one",
-                f"(attribute_not_exists(calls) OR calls < :limit) AND NOT ({_PAUSED})",
-                {":one": 1, ":limit": self._limit, ":soonest": int(now) + 1},
-                deadline,
-            )
+            calls = self._count(now, deadline)
         except AwsError as error:
             if error.code == CONDITION_FAILED:
                 self._refuse(error.item, now)
             self._admit_uncounted(error, now)
         else:
-            calls = number_attribute(result.get("Attributes"), "calls")
+            if calls >= self._limit:
+                self._counted_until = _midnight_after(now)
             # Rounded down, so that 100 means that no call is left.
             metrics.record(Metric.BUDGET_USED, 100 * calls // self._limit)
 
@@ -116,26 +111,41 @@ class CallBudget:
                 if error.code != CONDITION_FAILED:
                     _table_failed(error)
 
+    def _count(self, now: float, deadline: Deadline) -> int:
+        """Count a call; return the number of the day's calls."""
+        result = self._update(
+            now,
+            "SET #ttl = if_not_exists(#ttl, :ttl) ADD calls :one",
+            f"(attribute_not_exists(calls) OR calls < :limit) AND NOT ({_PAUSED})",
+            {":one": 1, ":limit": self._limit, ":soonest": int(now) + 1},
+            deadline,
+        )
+        calls = number_attribute(result.get("Attributes"), "calls")
+        if not calls:
+            raise AwsUnavailableError("dynamodb", "UpdateItem", "no number of calls in the result")
+        return calls
+
     def _refuse(self, item: Mapping[str, object], now: float) -> None:
         """Raise the reason for which the table refused a call, and remember it."""
         until = number_attribute(item, "pause_until")
         if now < until <= now + MAX_PAUSE_SECONDS:
             self._paused_until = until
         elif number_attribute(item, "calls") >= self._limit:
-            self._exhausted_until = min(now + _REFUSE_SECONDS, _midnight_after(now))
+            self._counted_until = _midnight_after(now)
+            self._exhausted_until = min(now + _REFUSE_SECONDS, self._counted_until)
         self.check()
-        # An emulator may not return the item with the error.
+        # A damaged item, which refuses every call; or an emulator did not return the item.
+        metrics.record(Metric.BUDGET_USED, 100)
         raise NotAskedError(retry_after=_RETRY_AFTER_SECONDS, reason="refused by the budget")
 
     def _admit_uncounted(self, error: AwsError, now: float) -> None:
         _table_failed(error)
-        if now >= self._uncounted_until:
-            self._uncounted, self._uncounted_until = 0, _midnight_after(now)
-        if self._uncounted >= max(1, self._limit // 100):
+        # Throttling is load, which would lift the limit of every process at once.
+        if now < self._counted_until or error.code in THROTTLING_CODES:
             raise NotAskedError(
                 retry_after=_RETRY_AFTER_SECONDS, reason="calls of Gemini cannot be counted"
             )
-        self._uncounted += 1
+        self._counted_until = _midnight_after(now)
 
     def _update(
         self,

@@ -43,6 +43,10 @@ class TransportTimeoutError(TransportError):
     """The deadline passed before the response was complete."""
 
 
+class InvalidResponseError(TransportError):
+    """The response violates the protocol, is truncated or too large."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
     """Scheme, host and port of a server."""
@@ -56,10 +60,16 @@ class Origin:
         """Parse `https://host[:port]`; plain http is accepted for loopback hosts only.
 
         Raises:
-            ValueError: The URL is invalid; the message completes a sentence with its name.
+            ValueError: The URL is invalid; the message completes a sentence with its name, and has
+                no part of the URL.
 
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            # Its message has parts of the value, which can be a key that was pasted there.
+            raise ValueError("must be a URL like https://host") from None
         if parts.scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(parts.hostname or ""):
             raise ValueError("must be a URL like https://host")
         if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
@@ -67,7 +77,7 @@ class Origin:
         host = parts.hostname or ""
         if parts.scheme == "http" and not _is_loopback(host):
             raise ValueError("must use https; plain http is for loopback hosts only")
-        return cls(scheme=parts.scheme, host=host, port=parts.port or _DEFAULT_PORTS[parts.scheme])
+        return cls(scheme=parts.scheme, host=host, port=port or _DEFAULT_PORTS[parts.scheme])
 
     @property
     def authority(self) -> str:
@@ -111,7 +121,8 @@ class Connection:
 
         Raises:
             TransportTimeoutError: The deadline passed first.
-            TransportError: The connection failed, or the response is invalid or too large.
+            InvalidResponseError: The response is invalid or too large.
+            TransportError: The connection failed.
             ValueError: A header contains a line break.
 
         """
@@ -124,7 +135,7 @@ class Connection:
         except OSError as error:
             raise TransportError(type(error).__name__) from error
         except ProtocolError as error:
-            raise TransportError(str(error)) from error
+            raise InvalidResponseError(str(error)) from error
 
     def _head(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
         # http.client would send head and body as two packets, which takes longer than the rest of

@@ -119,10 +119,6 @@ class UpstreamAuthenticationError(ApiError):
     default_detail = "Gemini rejected the credentials of this service."
 
 
-class UpstreamForbiddenError(UpstreamAuthenticationError):
-    """Gemini refuses the whole project, not only this key: status 403 (502)."""
-
-
 class UpstreamAnswerError(ApiError):
     """Gemini returned an incomplete or invalid answer (502); the next one may be like it."""
 

@@ -27,4 +27,8 @@ class Lifetimes:
         edge = min(self.edge, remaining_seconds)
         # Added to either lifetime, so the longer one limits it.
         stale = min(self.stale_while_revalidate, remaining_seconds - max(browser, edge))
-        return f"public, max-age={browser}, s-maxage={edge}, stale-while-revalidate={stale}"
+        # Without stale-if-error CloudFront serves an expired answer for as long as errors last.
+        return (
+            f"public, max-age={browser}, s-maxage={edge}, stale-while-revalidate={stale},"
+            " stale-if-error=0"
+        )

@@ -16,6 +16,7 @@ from reasoning.answer import parse_answer
 from reasoning.budget import MAX_PAUSE_SECONDS, CallBudget
 from reasoning.connection import (
     Connection,
+    InvalidResponseError,
     Origin,
     TransportError,
     TransportTimeoutError,
@@ -26,7 +27,6 @@ from reasoning.errors import (
     NotAskedError,
     UpstreamAnswerError,
     UpstreamAuthenticationError,
-    UpstreamForbiddenError,
     UpstreamRejectedError,
     UpstreamStatusError,
     UpstreamTimeoutError,
@@ -40,7 +40,7 @@ from reasoning.secret import ApiKey
 from reasoning.untrusted_json import member, member_list, parse_json
 
 _RETRY_AFTER_SECONDS = 30
-_SECONDS = re.compile(r"([0-9]{1,8}(?:\.[0-9]{1,9})?)s?")
+_SECONDS = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)s?")
 _KEY_REJECTED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _OVERLOADED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 # Not 429: a retry would add to the load that it reports.
@@ -60,6 +60,7 @@ _BLOCKED = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE"}
 )
 _MAX_TOKENS = 10_000_000
+_ENUM_VALUE = re.compile(r"[A-Z_]{1,40}")
 _MODEL_VERSION = re.compile(r"[A-Za-z0-9._/-]{1,100}")
 _TOKEN_COUNTS = {
     Metric.TOKENS_IN: "promptTokenCount",
@@ -115,7 +116,7 @@ class Gemini:
             UpstreamUnavailableError: Gemini is overloaded or unreachable.
             UpstreamRejectedError: Gemini rejected this query.
             UpstreamAuthenticationError: Gemini rejected the key, even after refetching it.
-            UpstreamAnswerError: The answer is incomplete or malformed.
+            UpstreamAnswerError: The answer or the HTTP response is incomplete or malformed.
             ConfigurationError: There is no key.
 
         """
@@ -128,6 +129,9 @@ class Gemini:
                 response = self._send_with_retry(query, deadline)
         except TransportTimeoutError as error:
             raise UpstreamTimeoutError(retry_after=_RETRY_AFTER_SECONDS) from error
+        except InvalidResponseError as error:
+            # The next one may be like it, and was paid for.
+            raise UpstreamAnswerError(reason=str(error)) from error
         except TransportError as error:
             raise UpstreamUnavailableError(
                 "Gemini is unreachable.", retry_after=_RETRY_AFTER_SECONDS, reason=str(error)
@@ -153,7 +157,7 @@ class Gemini:
         """
         try:
             response = self._send(query, deadline)
-        except TransportTimeoutError:
+        except (TransportTimeoutError, InvalidResponseError):
             raise
         except TransportError:
             if deadline.remaining() <= self._min_seconds:
@@ -186,8 +190,6 @@ class Gemini:
         """Return the error for a status; pause all instances if Gemini asks for it."""
         status = response.status
         reason = f"HTTP {status}"
-        if status == HTTPStatus.FORBIDDEN:
-            return UpstreamForbiddenError(reason=reason)
         if _is_key_rejected(response):
             return UpstreamAuthenticationError(reason=reason)
         pause_seconds = self._pause_seconds(response)
@@ -205,14 +207,16 @@ class Gemini:
     def _pause_seconds(self, response: Response) -> int:
         """Return how long Gemini asks not to be called, 0 if it does not ask."""
         # Gemini sends google.rpc.RetryInfo in the body; proxies send Retry-After.
-        delays = [member(detail, "retryDelay") for detail in _details(response)]
-        longest = max(map(self._seconds, (response.headers.get("retry-after"), *delays)))
+        texts = [member(detail, "retryDelay") for detail in _details(response)]
+        texts.append(response.headers.get("retry-after"))
+        # Repeated headers are joined by commas; an HTTP date may lack what is before its comma.
+        parts = [part for text in texts if isinstance(text, str) for part in text.split(",")]
+        longest = max(map(self._seconds, parts), default=0)
         return math.ceil(min(max(longest, 0), MAX_PAUSE_SECONDS))
 
-    def _seconds(self, text: object) -> float:
+    def _seconds(self, text: str) -> float:
         """Parse `38`, `38.5s` or an HTTP date to the seconds from now, anything else to 0."""
-        if not isinstance(text, str):
-            return 0
+        text = text.strip()
         if found := _SECONDS.fullmatch(text):
             return float(found[1])
         try:
@@ -274,6 +278,8 @@ def _answer_text(document: object) -> str:
 
 
 def _enum_value(value: object, name: str) -> str:
-    """Return a member that is an enum of the API, truncated in case it is not."""
+    """Return a member that is an enum of the API, "" for none; it is logged."""
     word = member(value, name)
-    return word[:40] if isinstance(word, str) else ""
+    if not isinstance(word, str) or not word:
+        return ""
+    return word if _ENUM_VALUE.fullmatch(word) else "unknown"

@@ -55,7 +55,8 @@ class ReasoningService:
         if isinstance(found, Outcome):
             metrics.count(Metric.HIT)
             return found
-        outcome = self._single_flight().answer(key, query, found, deadline)
+        # A cached answer that cannot be read refuses the lease of an empty snapshot.
+        outcome = self._single_flight().answer(key, query, found or Snapshot(), deadline)
         if outcome.status is not CacheStatus.STALE:
             self._answer_cache.put(outcome.entry, self._clock())
         return outcome

@@ -34,7 +34,7 @@ from reasoning.errors import (
     ItemTooLargeError,
     NotAskedError,
     UpstreamAnswerError,
-    UpstreamForbiddenError,
+    UpstreamAuthenticationError,
     UpstreamStatusError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
@@ -54,6 +54,10 @@ _FIRST_POLL_SECONDS = 0.05
 _MAX_POLL_SECONDS = 0.5
 _POLL_GROWTH = 2
 _MAX_WAIT_WITH_STALE_SECONDS = 2.0
+# For everything, if there is a stale answer.
+_MAX_SECONDS_WITH_STALE = 5.0
+# After a timeout with a stale answer, which is then served at once.
+_TIMEOUT_CACHING_SECONDS = 60
 _RETRY_AFTER_SECONDS = 2
 
 
@@ -90,23 +94,19 @@ class SingleFlight:
         self._clock = clock
         self._sleep = sleep
 
-    def answer(
-        self, key: str, query: Query, snapshot: Snapshot | None, deadline: Deadline
-    ) -> Outcome:
-        """Return a new answer, or the stale one if that fails.
-
-        `snapshot` is None if the cache could not be read.
+    def answer(self, key: str, query: Query, snapshot: Snapshot, deadline: Deadline) -> Outcome:
+        """Return a new answer, or the stale one if that fails or takes more than five seconds.
 
         Raises:
             ApiError: There is neither.
 
         """
+        if snapshot.stale is not None:
+            deadline = deadline.within(_MAX_SECONDS_WITH_STALE)
         try:
-            if snapshot is None:
-                return self._call_model(query, self._new_lease(key, deadline), deadline)
             return self._lead_or_follow(key, query, snapshot, deadline)
         except ApiError as error:
-            if snapshot is None or snapshot.stale is None:
+            if snapshot.stale is None:
                 metrics.count(Metric.MISS)
                 raise
             log.warning("stale_answer", key=key, kind=error.kind, reason=error.reason)
@@ -134,7 +134,8 @@ class SingleFlight:
                 if failure and (failure.until > self._clock() or failure.owner == awaited):
                     raise shared_failure(failure.kind, failure.retry_after)
                 if latest.holder is None and (lease := self._acquire(key, latest, deadline)):
-                    return self._call_model(query, lease, deadline)
+                    stale = snapshot.stale is not None
+                    return self._call_model(query, lease, deadline, stale=stale)
                 awaited = latest.holder
             # Jitter of up to half the interval, so that followers do not poll in step.
             pause = interval * random.uniform(0.5, 1)  # noqa: S311
@@ -172,8 +173,10 @@ class SingleFlight:
         self._breaker.check()
         self._model.check(deadline.reserving(_RESERVED_SECONDS))
 
-    def _call_model(self, query: Query, lease: Lease, deadline: Deadline) -> Outcome:
-        answer = self._explain(query, lease, deadline)
+    def _call_model(
+        self, query: Query, lease: Lease, deadline: Deadline, *, stale: bool
+    ) -> Outcome:
+        answer = self._explain(query, lease, deadline, stale=stale)
         now = int(self._clock())
         entry = CacheEntry(
             key=lease.key,
@@ -187,7 +190,9 @@ class SingleFlight:
         metrics.count(Metric.MISS)
         return Outcome(status=CacheStatus.MISS, entry=entry, now=now)
 
-    def _explain(self, query: Query, lease: Lease, deadline: Deadline) -> Explanation:
+    def _explain(
+        self, query: Query, lease: Lease, deadline: Deadline, *, stale: bool
+    ) -> Explanation:
         """Call the model; release the lease if that fails."""
         model_deadline = deadline.reserving(_RESERVED_SECONDS)
         # A timeout after less than half of the model's time is this request's, not the model's.
@@ -205,14 +210,17 @@ class SingleFlight:
                 _record_latency(started)
                 if not (hurried and isinstance(problem, UpstreamTimeoutError)):
                     self._record_failure(problem)
-            self._release(lease, problem, deadline.reserving(_RESPONSE_SECONDS))
+            seconds = problem.negative_caching_seconds
+            if stale and isinstance(problem, UpstreamTimeoutError):
+                seconds = _TIMEOUT_CACHING_SECONDS
+            self._release(lease, problem, seconds, deadline.reserving(_RESPONSE_SECONDS))
             raise
         _record_latency(started)
         self._breaker.record_success()
         return answer
 
     def _record_failure(self, problem: ApiError) -> None:
-        if isinstance(problem, UpstreamForbiddenError):
+        if isinstance(problem, UpstreamAuthenticationError):
             self._breaker.open()
         elif isinstance(problem, UpstreamUnavailableError | UpstreamAnswerError):
             self._breaker.record_failure()
@@ -229,10 +237,10 @@ class SingleFlight:
         except CacheUnavailableError as error:
             self._write_failed(entry.key, error)
             if isinstance(error, ItemTooLargeError):
-                self._release(lease, UpstreamStatusError(), deadline)
+                self._release(lease, UpstreamStatusError(), 0, deadline)
 
-    def _release(self, lease: Lease, problem: ApiError, deadline: Deadline) -> None:
-        seconds = problem.negative_caching_seconds
+    def _release(self, lease: Lease, problem: ApiError, seconds: int, deadline: Deadline) -> None:
+        """End the lease; its failure is negatively cached for `seconds`."""
         failure = Failure(
             kind=problem.kind,
             owner=lease.owner,

@@ -29,6 +29,7 @@ _LEASE_TTL_SECONDS = 3600
 _CLOCK_SKEW_SECONDS = 5
 # A later end of negative caching can only be an error; it would block the query.
 _MAX_NEGATIVE_CACHING_SECONDS = 300
+_MAX_RETRY_AFTER_SECONDS = 3600
 CONDITION_FAILED = "ConditionalCheckFailedException"
 # False for a missing or invalid lease_until, and for one that is later than any lease can end:
 # such a lease would block its key. `CacheStore._holder` must agree, else a free lease could
@@ -272,7 +273,7 @@ def _failure(item: Mapping[str, object], now: float) -> Failure | None:
         kind=kind,
         owner=owner,
         until=until if until <= now + _MAX_NEGATIVE_CACHING_SECONDS else 0,
-        retry_after=number_attribute(item, "failure_retry_after"),
+        retry_after=min(number_attribute(item, "failure_retry_after"), _MAX_RETRY_AFTER_SECONDS),
     )
 
 

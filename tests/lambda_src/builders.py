@@ -98,6 +98,7 @@ class MemoryCache:
         self.budgets: list[float] = []
         self.reads: list[bool] = []
         self.broken = False
+        self.unreadable = False
         self.read_only = False
         self.losing_replies = False
         self.too_small = False
@@ -107,6 +108,11 @@ class MemoryCache:
     ) -> Snapshot:
         self.reads.append(consistent)
         self._begin(deadline)
+        if self.unreadable:
+            raise CacheUnavailableError("scripted")
+        return self._snapshot(key, query, now)
+
+    def _snapshot(self, key: str, query: Query, now: float) -> Snapshot:
         entry, lease = self.entries.get(key), self.leases.get(key)
         if self.queries.get(key, query) != query:
             entry = None
@@ -121,7 +127,7 @@ class MemoryCache:
 
     def acquire(self, lease: Lease, snapshot: Snapshot, now: float, deadline: Deadline) -> bool:
         self._begin_write(deadline)
-        current = self.read(lease.key, query(), now, deadline)
+        current = self._snapshot(lease.key, query(), now)
         if current.holder or current.version != snapshot.version:
             return False
         self.leases[lease.key] = lease

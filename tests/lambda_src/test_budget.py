@@ -8,7 +8,13 @@ from collections.abc import Mapping
 
 import pytest
 from reasoning import metrics
-from reasoning.aws import AwsClient, AwsError, AwsRejectedError, AwsUnavailableError
+from reasoning.aws import (
+    THROTTLING_CODES,
+    AwsClient,
+    AwsError,
+    AwsRejectedError,
+    AwsUnavailableError,
+)
 from reasoning.budget import CallBudget
 from reasoning.deadline import Deadline
 from reasoning.errors import BudgetExhaustedError, NotAskedError
@@ -21,12 +27,13 @@ MIDNIGHT = (NOW // DAY + 1) * DAY
 
 
 class TableClient(AwsClient):
-    """A client of an in-memory table; `failure` is raised instead of a call."""
+    """A client of an in-memory table that raises `failure` or returns `result` if it is set."""
 
     def __init__(self) -> None:
         self.table = FakeTable()
         self.calls = 0
         self.failure: AwsError | None = None
+        self.result: dict[str, object] | None = None
         self.returns_items = True
 
     def call(
@@ -35,6 +42,8 @@ class TableClient(AwsClient):
         self.calls += 1
         if self.failure:
             raise self.failure
+        if self.result is not None:
+            return self.result
         status, body = self.table.call(operation, payload)
         document: dict[str, object] = json.loads(body)
         if status == 200:
@@ -200,18 +209,65 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-@pytest.mark.parametrize(("limit", "uncounted"), [(1, 1), (99, 1), (1000, 10)])
-def test_a_failing_table_allows_one_percent_for_each_process(
-    instances: Instances, soon: Deadline, failure: AwsError, *, limit: int, uncounted: int
+@pytest.mark.parametrize("limit", [1, 1000])
+def test_a_failing_table_allows_one_call_a_day_for_each_process(
+    instances: Instances, soon: Deadline, failure: AwsError, limit: int
 ) -> None:
     instances.client.failure = failure
     budget = instances.budget(limit)
-    for _ in range(uncounted):
-        budget.admit(soon)
+    budget.admit(soon)
 
     for _ in range(3):
         with pytest.raises(NotAskedError):
             budget.admit(soon)
+    instances.clock.now = float(MIDNIGHT)
+    budget.admit(soon)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {},
+        {"Attributes": None},
+        {"Attributes": {}},
+        {"Attributes": {"calls": {"N": "0"}}},
+        {"Attributes": {"calls": {"N": "-1"}}},
+        {"Attributes": {"calls": {"S": "1"}}},
+    ],
+)
+def test_a_reply_without_the_number_of_calls_admits_none(
+    instances: Instances, soon: Deadline, result: dict[str, object]
+) -> None:
+    instances.client.result = result
+    budget = instances.budget(1000)
+    budget.admit(soon)  # the uncounted one
+
+    with pytest.raises(NotAskedError):
+        budget.admit(soon)
+
+
+@pytest.mark.parametrize("code", sorted(THROTTLING_CODES))
+def test_a_throttled_table_allows_no_call(instances: Instances, soon: Deadline, code: str) -> None:
+    """Otherwise load alone would lift the limit, once for each process."""
+    instances.client.failure = AwsUnavailableError("dynamodb", "UpdateItem", code)
+
+    with pytest.raises(NotAskedError):
+        instances.budget(1000).admit(soon)
+
+
+@pytest.mark.parametrize("calls", [2, 3])
+def test_a_failing_table_allows_no_call_once_the_budget_was_seen_used_up(
+    instances: Instances, soon: Deadline, calls: int
+) -> None:
+    instances.items[TODAY] = {"cache_key": {"S": TODAY}, "calls": {"N": str(calls)}}
+    budget = instances.budget()
+    with contextlib.suppress(BudgetExhaustedError):
+        budget.admit(soon)
+    instances.clock.now += 60
+    instances.client.failure = FAILURES[0]
+
+    with pytest.raises(NotAskedError):
+        budget.admit(soon)
     instances.clock.now = float(MIDNIGHT)
     budget.admit(soon)
 
@@ -226,6 +282,18 @@ def test_a_pause_that_cannot_be_written_holds_for_its_process(
 
     with pytest.raises(NotAskedError):
         budget.check()
+
+
+@pytest.mark.parametrize("calls", [{"S": "x"}, {"N": "9" * 20}])
+def test_a_damaged_item_raises_the_alarm(
+    instances: Instances, soon: Deadline, calls: dict[str, str]
+) -> None:
+    instances.items[TODAY] = {"cache_key": {"S": TODAY}, "calls": calls}
+    metrics.begin()
+
+    with pytest.raises(NotAskedError):
+        instances.budget(1).admit(soon)
+    assert used() == 100
 
 
 def test_without_the_item_a_refusal_has_no_reason(instances: Instances, soon: Deadline) -> None:

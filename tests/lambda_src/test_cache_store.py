@@ -115,6 +115,22 @@ def test_an_item_with_only_a_lease_is_valid(
     assert log_lines() == []
 
 
+def test_the_retry_after_of_a_failure_is_bounded(
+    store: CacheStore, aws_server: ScriptedServer, soon: Deadline
+) -> None:
+    failed = {
+        "cache_key": {"S": KEY},
+        "failure_owner": {"S": "someone"},
+        "failure_kind": {"S": "upstream-unavailable"},
+        "failure_retry_after": {"N": "9999999999"},
+    }
+    aws_server.will(reply(200, {"Item": failed}))
+
+    failure = store.read(KEY, query(), NOW, soon).failure
+    assert failure is not None
+    assert failure.retry_after == 3600
+
+
 def test_a_failure_is_read_as_it_was_written(
     store: CacheStore, aws_server: ScriptedServer, soon: Deadline
 ) -> None:

@@ -89,7 +89,8 @@ def observed(
     found = [{"Name": f"{PREFIX}/{row.path}", "Value": text} for row, text in parameters.items()]
     get_item, lease = reply(200, {}), reply(200, {})
     get_secret = reply(200, {"SecretString": "key"})
-    aws_server.will(reply(200, {"Parameters": found}), get_item, lease, get_secret)
+    budget = reply(200, {"Attributes": {"calls": {"N": "1"}}})
+    aws_server.will(reply(200, {"Parameters": found}), get_item, lease, get_secret, budget)
     from_lambda = {"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": aws_server.url}
     environment = RecordingEnvironment({**CREDENTIALS, **from_lambda, **VARIABLES})
     cached = (handler_module._runtime, handler_module._cors_policy)
@@ -107,8 +108,8 @@ def observed(
         (request.headers["x-amz-target"].partition(".")[2], request.json())
         for request in aws_server.requests
     ]
-    lease_request, budget = (body for name, body in requests if name == "UpdateItem")
-    return Observed(environment.names, dict(requests), lease_request, budget)
+    lease_request, budget_request = (body for name, body in requests if name == "UpdateItem")
+    return Observed(environment.names, dict(requests), lease_request, budget_request)
 
 
 def test_the_variables_are_those_of_the_catalogue(observed: Observed) -> None:

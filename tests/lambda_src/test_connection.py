@@ -348,8 +348,26 @@ def test_an_origin_is_parsed(url: str, authority: str) -> None:
     ],
 )
 def test_other_urls_are_rejected(url: str) -> None:
-    with pytest.raises(ValueError, match=r".+"):
+    with pytest.raises(ValueError, match=r"^must .+"):
         Origin.parse(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org:SECRET",
+        "https://example.org:99999SECRET",
+        "https://[SECRET",
+        "https://[SECRET]",
+        "https://exam\u2100ple.SECRET",
+        "https://SECRET@example.org",
+    ],
+)
+def test_an_error_has_no_part_of_the_value(url: str) -> None:
+    """A key that was pasted into the wrong parameter would be logged."""
+    with pytest.raises(ValueError, match=r"^must ") as raised:
+        Origin.parse(url)
+    assert "SECRET" not in str(raised.value).upper()
 
 
 @pytest.fixture(scope="module")

@@ -249,6 +249,23 @@ def test_an_item_of_another_question_is_no_hit(simulation: Simulation, field: st
     assert simulation.wrong_items() == []
 
 
+def test_throttled_reads_do_not_turn_a_cached_answer_into_calls(simulation: Simulation) -> None:
+    simulation.instance().ask()
+    simulation.table_fault = TableFault("read", TABLE_FAULTS["throttled"], 1_000_000)
+
+    statuses = {answer(simulation.instance()) for _ in range(20)}
+    assert (statuses, len(simulation.gemini_budgets)) == ({""}, 1)
+    assert answer(simulation.instance(), seconds=5) == ""
+    simulation.table_fault = ok
+    assert answer(simulation.instance()) == "HIT"
+
+
+def test_throttled_reads_leave_a_new_question_its_answer(simulation: Simulation) -> None:
+    simulation.table_fault = TableFault("read", TABLE_FAULTS["throttled"], 1_000_000)
+
+    assert answer(simulation.instance()) == "MISS"
+
+
 def expire(simulation: Simulation) -> None:
     """Let every answer expire."""
     for item in simulation.table.items.values():
@@ -293,6 +310,23 @@ def test_a_stale_answer_is_served_if_gemini_fails(simulation: Simulation, gemini
     assert answer(simulation.instance()) == "STALE"
 
 
+def test_a_stale_answer_is_served_within_five_seconds_by_its_leader_and_then_at_once(
+    simulation: Simulation,
+) -> None:
+    simulation.instance().ask()
+    expire(simulation)
+    simulation.gemini_fault = hang
+    for calls, seconds in ((2, 5.1), (2, 0.1), (2, 0.1)):
+        started = simulation.now
+        assert answer(simulation.instance()) == "STALE"
+        assert simulation.now - started <= seconds
+        assert len(simulation.gemini_budgets) == calls
+
+    simulation.gemini_fault = ok
+    simulation.now += 61
+    assert answer(simulation.instance()) == "MISS"
+
+
 @pytest.mark.parametrize("gemini", ["429 RetryInfo", "503 Retry-After", "503 date"])
 def test_a_pause_is_shared_by_all_instances(simulation: Simulation, gemini: str) -> None:
     simulation.gemini_fault = GEMINI_FAULTS[gemini]
@@ -319,15 +353,15 @@ def test_an_invalid_answer_is_negatively_cached(simulation: Simulation, gemini: 
     assert len(simulation.gemini_budgets) == 2
 
 
-def test_403_opens_the_breaker_and_401_does_not(simulation: Simulation) -> None:
-    for status, calls in (("401", 6), ("403", 2)):
-        instance = simulation.instance()
-        simulation.gemini_fault = GEMINI_FAULTS[status]
-        simulation.gemini_budgets.clear()
-        statuses = [instance.ask({"lat": str(lat)})["statusCode"] for lat in range(3)]
+@pytest.mark.parametrize("gemini", ["401", "403", "unknown key"])
+def test_a_rejected_key_opens_the_breaker(simulation: Simulation, gemini: str) -> None:
+    instance = simulation.instance()
+    simulation.gemini_fault = GEMINI_FAULTS[gemini]
+    statuses = [instance.ask({"lat": str(lat)})["statusCode"] for lat in range(3)]
 
-        assert statuses[0] == 502
-        assert len(simulation.gemini_budgets) == calls
+    assert statuses == [502, 503, 503]
+    # With the key and with the refetched one.
+    assert len(simulation.gemini_budgets) == 2
 
 
 def test_a_timeout_of_a_short_invocation_does_not_open_the_breaker(simulation: Simulation) -> None:
@@ -387,16 +421,18 @@ def test_no_call_at_all_with_a_budget_of_zero(simulation: Simulation) -> None:
     assert simulation.gemini_budgets == []
 
 
-@pytest.mark.parametrize("fault", ["throttled", "refused", "hang", "closed"])
-def test_without_the_table_one_percent_of_the_calls_is_possible(
-    simulation: Simulation, fault: str
+@pytest.mark.parametrize(
+    ("fault", "calls"), [("throttled", 0), ("refused", 1), ("hang", 1), ("closed", 1)]
+)
+def test_without_the_table_a_process_makes_one_call_and_none_if_throttled(
+    simulation: Simulation, fault: str, calls: int
 ) -> None:
     simulation.calls_per_day = 300
     simulation.table_fault = TABLE_FAULTS[fault]
     instance = simulation.instance()
     statuses = [instance.ask({"lat": str(lat)})["statusCode"] for lat in range(5)]
 
-    assert statuses == [200, 200, 200, 503, 503]
+    assert statuses == [200] * calls + [503] * (5 - calls)
 
 
 def test_a_thousand_spellings_of_one_place_cost_few_calls(simulation: Simulation) -> None:

@@ -115,6 +115,13 @@ def test_a_browser_behind_the_edge_never_keeps_an_answer_beyond_its_expiry(
     assert judged[0].fresh == LIFETIMES.browser - at_the_edge
 
 
+def test_no_cache_uses_an_expired_answer_while_the_function_fails() -> None:
+    """CloudFront would, for as long as the origin returns errors, unless it is told not to."""
+    directives = headers_at(0)["cache-control"].split(", ")
+
+    assert "stale-if-error=0" in directives
+
+
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_304_makes_the_answer_fresh_again(shared: bool) -> None:
     lifetime = LIFETIMES.edge if shared else LIFETIMES.browser

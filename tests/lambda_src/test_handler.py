@@ -21,7 +21,7 @@ from testing.questions import ANSWER, FIELDS, Context, get_event, head_event, po
 from tests.lambda_src.builders import DAY, KEY, NOW, Api, LogLines, entry, json_body, key
 from tests.lambda_src.builders import query as parsed
 
-CACHE_CONTROL = "public, max-age=300, s-maxage=3600, stale-while-revalidate=60"
+CACHE_CONTROL = "public, max-age=300, s-maxage=3600, stale-while-revalidate=60, stale-if-error=0"
 
 
 def test_a_miss_returns_the_answer_with_its_cache_metadata() -> None:
@@ -111,9 +111,9 @@ def test_a_conditional_post_is_answered_in_full() -> None:
 @pytest.mark.parametrize(
     ("remaining", "expected"),
     [
-        (3659, "public, max-age=300, s-maxage=3600, stale-while-revalidate=59"),
-        (300.9, "public, max-age=300, s-maxage=300, stale-while-revalidate=0"),
-        (0.5, "public, max-age=0, s-maxage=0, stale-while-revalidate=0"),
+        (3659, "public, max-age=300, s-maxage=3600, stale-while-revalidate=59, stale-if-error=0"),
+        (300.9, "public, max-age=300, s-maxage=300, stale-while-revalidate=0, stale-if-error=0"),
+        (0.5, "public, max-age=0, s-maxage=0, stale-while-revalidate=0, stale-if-error=0"),
     ],
 )
 def test_no_cache_keeps_an_answer_beyond_its_expiry(remaining: float, expected: str) -> None:
@@ -134,7 +134,10 @@ def test_a_stale_answer_must_be_validated() -> None:
     headers = api.send(get_event(FIELDS))["headers"]
 
     assert headers["X-Cache"] == "STALE"
-    assert headers["Cache-Control"] == "public, max-age=0, s-maxage=0, stale-while-revalidate=0"
+    assert (
+        headers["Cache-Control"]
+        == "public, max-age=0, s-maxage=0, stale-while-revalidate=0, stale-if-error=0"
+    )
 
 
 def test_an_answer_of_another_request_is_coalesced() -> None:

@@ -341,7 +341,7 @@ def test_a_stale_answer_is_served_while_gemini_fails(
     assert (response["statusCode"], response["headers"]["X-Cache"]) == (200, "STALE")
     assert json.loads(response["body"])["reasoning"] == ANSWER
     assert response["headers"]["Cache-Control"] == (
-        "public, max-age=0, s-maxage=0, stale-while-revalidate=0"
+        "public, max-age=0, s-maxage=0, stale-while-revalidate=0, stale-if-error=0"
     )
 
 

@@ -15,7 +15,6 @@ from reasoning.errors import (
     NotAskedError,
     UpstreamAnswerError,
     UpstreamAuthenticationError,
-    UpstreamForbiddenError,
     UpstreamRejectedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
@@ -235,6 +234,27 @@ def test_a_refused_call_without_a_cache_is_not_made(soon: Deadline) -> None:
     assert api.model.queries == []
 
 
+def test_a_cached_answer_that_cannot_be_read_is_not_generated_again() -> None:
+    api = Api()
+    api.cache.entries[KEY] = ENTRY
+    api.cache.unreadable = True
+
+    with pytest.raises(UpstreamUnavailableError):
+        api.service.answer(query(), Deadline.after(0.6))
+    assert api.model.queries == []
+    api.cache.unreadable = False
+    assert api.service.answer(query(), Deadline.after(5)).status is CacheStatus.HIT
+
+
+def test_an_unreadable_cache_costs_a_new_question_nothing(soon: Deadline) -> None:
+    api = Api()
+    api.cache.unreadable = True
+
+    assert api.service.answer(query(), soon).status is CacheStatus.MISS
+    assert api.cache.entries[KEY].key == KEY
+    assert api.cache.leases == {}
+
+
 def test_a_call_that_was_not_made_is_no_failure_of_the_model(soon: Deadline) -> None:
     api = Api(failure=NotAskedError(retry_after=1))
     for index in range(8):
@@ -244,9 +264,9 @@ def test_a_call_that_was_not_made_is_no_failure_of_the_model(soon: Deadline) -> 
     assert len(api.model.queries) == 8, "the breaker opened"
 
 
-def test_a_forbidden_project_opens_the_breaker_at_once(soon: Deadline) -> None:
-    api = Api(failure=UpstreamForbiddenError())
-    for index, expected in enumerate((UpstreamForbiddenError, NotAskedError, NotAskedError)):
+def test_a_rejected_key_opens_the_breaker_at_once(soon: Deadline) -> None:
+    api = Api(failure=UpstreamAuthenticationError())
+    for index, expected in enumerate((UpstreamAuthenticationError, NotAskedError, NotAskedError)):
         with pytest.raises(expected):
             api.service.answer(query(lat=str(index)), soon)
 
