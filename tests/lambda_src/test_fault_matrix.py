@@ -143,7 +143,14 @@ def table_faults(*times: int) -> Iterator[tuple[str, Fault, int]]:
     yield from itertools.product(PURPOSES, TABLE_FAULTS.values(), times)
 
 
-@pytest.mark.parametrize("gemini", GEMINI_FAULTS)
+@pytest.mark.parametrize(
+    "gemini",
+    # The unit tests take every fourth fault of Gemini, and `make full` all of them.
+    [
+        pytest.param(fault, marks=() if number % 4 == 0 else pytest.mark.slow)
+        for number, fault in enumerate(GEMINI_FAULTS)
+    ],
+)
 def test_faults_of_the_table_and_of_gemini(
     monkeypatch: pytest.MonkeyPatch, log_lines: LogLines, gemini: str
 ) -> None:
