@@ -66,6 +66,7 @@ class MonitoringLayer(LayerStack):
         topic = add_alarm_topic(
             self, "alarms", AlarmTopicConfig(emails=settings.emails, budget=budget is not None)
         )
+        topic_arn = topic.arn  # read once: each read is a message to the kernel
         alarms = [
             add_alarm(
                 self,
@@ -75,7 +76,7 @@ class MonitoringLayer(LayerStack):
                     threshold=getattr(settings, alarm.threshold)
                     if isinstance(alarm.threshold, str)
                     else alarm.threshold,
-                    topic_arn=topic.arn,
+                    topic_arn=topic_arn,
                 ),
             )
             for alarm in self._alarms(watched)
@@ -89,14 +90,14 @@ class MonitoringLayer(LayerStack):
         )
         if budget is not None:
             add_budget(
-                self, "monthly_budget", BudgetConfig(monthly_usd=budget, topic_arn=topic.arn)
+                self, "monthly_budget", BudgetConfig(monthly_usd=budget, topic_arn=topic_arn)
             )
         if settings.dashboard:
             arns = [health.arn, *(alarm.arn for alarm in alarms)]
             config = DashboardConfig(alarm_arns=arns, rows=list(_rows(watched)))
             dashboard = add_dashboard(self, "dashboard", config)
             TerraformOutput(self, "dashboard_name", value=dashboard.dashboard_name)
-        TerraformOutput(self, "alarm_topic_arn", value=topic.arn)
+        TerraformOutput(self, "alarm_topic_arn", value=topic_arn)
         TerraformOutput(self, "health_alarm_name", value=health.alarm_name)
 
     def _alarms(self, watched: Watched) -> Iterator[Alarm]:

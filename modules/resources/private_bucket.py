@@ -120,10 +120,11 @@ def add_private_bucket(stack: LayerStack, id_: str, config: PrivateBucketConfig)
         force_destroy=not config.retain,
         lifecycle=TerraformResourceLifecycle(prevent_destroy=True) if config.retain else None,
     )
+    name = bucket.bucket  # read once: each read is a message to the kernel
     last: ITerraformDependable = bucket
 
     def common() -> _Common:
-        return {"provider": config.provider, "bucket": bucket.bucket, "depends_on": [last]}
+        return {"provider": config.provider, "bucket": name, "depends_on": [last]}
 
     last = S3BucketOwnershipControls(
         stack,
@@ -187,7 +188,7 @@ def add_private_bucket(stack: LayerStack, id_: str, config: PrivateBucketConfig)
         )
     return PrivateBucket(
         id=id_,
-        name=bucket.bucket,
+        name=name,
         arn=bucket.arn,
         regional_domain_name=bucket.bucket_regional_domain_name,
         last=last,
