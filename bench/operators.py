@@ -40,7 +40,7 @@ _YESTERDAY = _NOW - dt.timedelta(days=1)
 def measure(runs: int) -> Iterator[Result]:
     """Yield the measurements."""
     helped = interleaved(runs, ops=[*_OPS, "--help"])["ops"]
-    yield at_most("`ops --help`, CPU", median_cpu(helped) * 1000, 250, unit="ms")
+    yield at_most("`ops --help`, CPU", median_cpu(helped) * 1000, 200, unit="ms")
     with tempfile.TemporaryDirectory(prefix="co2-bench-") as folder:
         with running_emulator(Path(folder)) as emulator:
             yield from _measure_clear(_Table(emulator))
