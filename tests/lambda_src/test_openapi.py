@@ -108,5 +108,6 @@ def test_responses_to_generated_requests_conform_to_the_document(
         statuses.add(case.call_and_validate().status_code)
 
     check()
-    # A HEAD generates no answer, so generated queries find none.
-    assert {404 if method == "HEAD" else 200, 400} <= statuses
+    # A HEAD generates no answer: it finds none, or what a GET of the same query has cached.
+    assert statuses & ({200, 404} if method == "HEAD" else {200})
+    assert 400 in statuses
