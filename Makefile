@@ -36,7 +36,7 @@ status: $(VENV)/.installed ## Say what of the local AWS is running
 serve: $(VENV)/.installed ## Serve the cache Lambda over HTTP on the local AWS, and again after each change
 	@$(RUN) -m ops serve $(ARGS)
 
-synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod to cdktf.out
+synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod to cdktf.out (ARGS=--strict refuses warnings)
 	@$(RUN) main.py $(ARGS)
 
 docs: $(VENV)/.installed ## Write the generated pages and the settings' JSON Schema

@@ -11,20 +11,27 @@ from pathlib import Path
 
 from modules import environments
 from modules.catalogue import Layer
+from modules.owner_warnings import warnings
 from modules.problems import InputError, Problem
 
 EXIT_BAD_INPUT = 2
 
 _EPILOG = """\
 Options can also be set by environment variables, for example under the cdktf command line:
-CO2_ENVIRONMENTS, CO2_LAYERS (both comma-separated), CO2_LOCAL_PORT, CO2_SETTINGS.
+CO2_ENVIRONMENTS, CO2_LAYERS (both comma-separated), CO2_LOCAL_PORT, CO2_SETTINGS, CO2_STRICT (1).
+
+Settings that are valid but that an owner has probably forgotten are warnings, one line each on
+stderr: placeholders such as example.org, and where data is retained no recipient of alarms, budget,
+account_id, web ACL or domain.
 
 examples:
   python main.py                                 every environment in AWS
   python main.py --env dev --layer storage       one stack
+  python main.py --env prod --strict             only if nothing is left to fill in
   CO2_ENVIRONMENTS=local npx cdktf deploy 'local-*'
 
-exit codes: 0 written, 2 invalid input (nothing written)
+exit codes: 0 written (with or without warnings), 2 invalid input, or a warning with --strict
+(nothing written)
 """
 
 
@@ -35,6 +42,7 @@ class Request:
     environments: Sequence[environments.Environment]
     layers: Sequence[Layer]
     output: Path
+    warnings: Sequence[Problem]
 
 
 def parse(arguments: Sequence[str], variables: Mapping[str, str] = os.environ) -> Request:
@@ -54,15 +62,19 @@ def parse(arguments: Sequence[str], variables: Mapping[str, str] = os.environ) -
     problems: list[Problem] = []
     layers = _layers(keys, problems)
     local_port = _port(port, problems)
+    strict = options.strict or _switch("CO2_STRICT", variables, problems)
+    found: list[Problem] = []
     try:
         loaded = environments.load(wanted, local_port=local_port, folder=Path(folder))
     except InputError as error:
         problems += error.problems
     else:
         problems += _absent(layers, loaded)
+        found = [warning for environment in loaded for warning in warnings(environment)]
+        problems += found if strict else []
     if problems:
         raise InputError(problems)
-    return Request(environments=loaded, layers=layers, output=Path(output))
+    return Request(environments=loaded, layers=layers, output=Path(output), warnings=found)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -76,6 +88,8 @@ def main(arguments: Sequence[str]) -> int:
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BAD_INPUT
+    for warning in request.warnings:
+        sys.stderr.write(f"warning: {warning.line}\n")
     sys.stdout.write(f"{request.output}/stacks: {', '.join(written)}\n")
     return 0
 
@@ -103,6 +117,11 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of the environment files (default: environments)",
     )
     parser.add_argument("--local-port", metavar="PORT", help="override the port of the local AWS")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="treat warnings as errors: exit code 2, nothing written",
+    )
     return parser
 
 
@@ -139,6 +158,21 @@ def _absent(layers: Sequence[Layer], loaded: Sequence[environments.Environment])
         for layer in layers
         if len(layers) < len(Layer) and not any(layer in one.layers for one in loaded)
     ]
+
+
+def _switch(name: str, variables: Mapping[str, str], problems: list[Problem]) -> bool:
+    value = variables.get(name, "")
+    if value not in {"", "0", "1"}:
+        problems.append(
+            Problem(
+                where="environment variable",
+                field=name,
+                value=value,
+                reason="it is neither 1 nor 0",
+                remedy="set it to 1, or unset it",
+            )
+        )
+    return value == "1"
 
 
 def _port(value: str | None, problems: list[Problem]) -> int | None:

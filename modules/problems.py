@@ -23,6 +23,12 @@ class Problem:
     where: str = ""
     involves: tuple[str, ...] = ()
 
+    @property
+    def line(self) -> str:
+        """The problem in one line, without the value."""
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.field}: {self.reason}; {self.remedy}"
+
     def __str__(self) -> str:
         value = repr(self.value)
         if len(value) > _LONGEST_VALUE:

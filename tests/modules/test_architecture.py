@@ -19,6 +19,7 @@ RANKS = (
     ("naming", "settings"),
     ("adoption",),
     ("environments",),
+    ("owner_warnings",),
     ("fast_import", "stack", "command"),
     ("resources",),
     ("layers",),

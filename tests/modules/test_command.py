@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from modules import environments
-from modules.command import EXIT_BAD_INPUT, main
+from modules.command import EXIT_BAD_INPUT, main, parse
+from modules.problems import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = (ROOT / "environments" / "dev.toml").read_text(encoding="utf-8")
@@ -99,10 +100,106 @@ def test_invalid_input_prints_no_traceback(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_help_shows_examples() -> None:
+# What the owner of prod fills in, and what the file says until then.
+FORGOTTEN = {
+    "account_id",
+    "buckets.cors_origins[0]",
+    "frontend.domain",
+    "monitoring.emails",
+    "monitoring.monthly_budget_usd",
+}
+
+
+CERTIFICATE = "arn:aws:acm:us-east-1:210987654321:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
+DOMAIN = f"""
+[frontend.domain]
+names = ["co2.institute.test"]
+certificate_arn = "{CERTIFICATE}"
+"""
+
+
+def _filled_in(folder: Path) -> str:
+    """Write prod as its owner would complete it to ``folder``, and return that."""
+    text = (ROOT / "environments" / "prod.toml").read_text(encoding="utf-8")
+    for before, after in (
+        ("retain = true", 'retain = true\naccount_id = "210987654321"'),
+        ("www.example.org", "www.institute.test"),
+        (
+            "[monitoring]",
+            '[monitoring]\nemails = ["operators@institute.test"]\nmonthly_budget_usd = 200',
+        ),
+    ):
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    text += DOMAIN
+    if "[frontend.firewall]" not in text:
+        text += "\n[frontend.firewall]\n"
+    (folder / "prod.toml").write_text(text, encoding="utf-8")
+    return str(folder)
+
+
+def test_warnings_are_lines_on_stderr_and_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CO2_STRICT", raising=False)
+    monkeypatch.setattr("modules.app.synthesize", lambda *_, **__: ["prod-base"])
+
+    assert main(["--env", "prod", "--output", "out"]) == 0
+
+    output, errors = capsys.readouterr()
+    assert output == "out/stacks: prod-base\n"
+    lines = errors.splitlines()
+    assert {line.split(": ")[2] for line in lines} >= FORGOTTEN
+    assert all(line.startswith("warning: prod.toml: ") for line in lines)
+    assert (
+        "warning: prod.toml: monitoring.emails: it is empty, so alarms tell nobody; add a recipient"
+        in lines
+    )
+
+
+@pytest.mark.parametrize("variables", [{}, {"CO2_STRICT": "1"}])
+def test_the_shipped_prod_is_not_fit_for_production(
+    variables: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("CO2_STRICT", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    options = [] if variables else ["--strict"]
+
+    done = main(["--env", "prod", *options, "--output", str(tmp_path / "out")])
+
+    output, errors = capsys.readouterr()
+    assert (done, output) == (EXIT_BAD_INPUT, "")
+    assert all(f"prod.toml: {field} = " in errors for field in FORGOTTEN)
+    assert not (tmp_path / "out").exists()
+
+
+def test_prod_is_fit_for_production_once_it_is_filled_in(tmp_path: Path) -> None:
+    request = parse(["--env", "prod", "--strict", "--settings", _filled_in(tmp_path)], {})
+
+    assert request.warnings == []
+
+
+@pytest.mark.parametrize("value", ["", "0"])
+def test_strictness_can_be_left_off_by_its_variable(value: str) -> None:
+    assert parse(["--env", "prod"], {"CO2_STRICT": value}).warnings
+
+
+def test_an_unknown_value_of_the_variable_is_reported() -> None:
+    with pytest.raises(InputError, match="CO2_STRICT = 'yes'"):
+        parse(["--env", "dev"], {"CO2_STRICT": "yes"})
+
+
+def test_help_shows_examples_and_exit_codes() -> None:
     done = _run("--help")
     assert done.returncode == 0
     assert "python main.py --env dev --layer storage" in done.stdout
+    assert "python main.py --env prod --strict" in done.stdout
+    assert "CO2_STRICT" in done.stdout
+    assert "exit codes: 0 written" in done.stdout
 
 
 def test_a_misspelt_option_exits_with_the_same_code() -> None:

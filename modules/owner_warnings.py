@@ -1,0 +1,107 @@
+"""Warnings: settings that are valid, but that an environment's owner has probably forgotten.
+
+A placeholder is a mistake everywhere. What is merely absent is reported only where data is
+retained: elsewhere its absence saves money and mail. A local AWS needs neither.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+
+from modules.environments import Environment
+from modules.problems import Problem
+from modules.settings import FrontendSettings, MonitoringSettings, Settings
+
+# Hosts that RFC 2606 reserves for examples. The local part of an e-mail address is no host.
+_PLACEHOLDER = re.compile(
+    r"(?<![\w-])([\w-]+\.)*([\w-]+\.example|example\.(com|net|org))(?![\w@-]|\.\w)",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def warnings(environment: Environment) -> list[Problem]:
+    """Return the warnings about an environment's settings; none for a local AWS."""
+    settings = environment.settings
+    if settings.local_aws:
+        return []
+    found = [*_placeholders(settings, "")]
+    if settings.retain:
+        found += _account(settings)
+        found += _frontend(settings.frontend)
+        found += _monitoring(settings.monitoring)
+    where = f"{environment.naming.environment}.toml"
+    return [dataclasses.replace(one, where=where) for one in found]
+
+
+def _placeholders(value: object, at: str) -> Iterator[Problem]:
+    """Yield a warning for each text of a section that contains a placeholder's host."""
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            path = f"{at}.{field.name}" if at else field.name
+            yield from _placeholders(getattr(value, field.name), path)
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _placeholders(item, f"{at}[{index}]")
+    elif isinstance(value, str) and (match := _PLACEHOLDER.search(value)):
+        yield Problem(
+            field=at,
+            value=value,
+            reason=f"{match[0]} is a placeholder",
+            remedy="replace it with your own, or remove it",
+        )
+
+
+def _account(settings: Settings) -> Iterator[Problem]:
+    if settings.account_id is None:
+        yield Problem(
+            field="account_id",
+            value=None,
+            reason="it is unset, so Terraform applies to any account that the credentials are for",
+            remedy="set the account's 12 digits",
+        )
+
+
+def _frontend(frontend: FrontendSettings | None) -> Iterator[Problem]:
+    if frontend is None:
+        return
+    if frontend.firewall is None and frontend.web_acl_arn is None:
+        yield Problem(
+            field="frontend.firewall",
+            value=None,
+            reason="the site has no web ACL, so nothing limits the requests of an address",
+            remedy="add [frontend.firewall], or set frontend.web_acl_arn",
+        )
+    if frontend.domain is None:
+        yield Problem(
+            field="frontend.domain",
+            value=None,
+            reason="it is unset, and CloudFront's own certificate allows viewers TLS 1.0",
+            remedy="add [frontend.domain] with names and certificate_arn",
+        )
+
+
+def _monitoring(monitoring: MonitoringSettings | None) -> Iterator[Problem]:
+    if monitoring is None:
+        yield Problem(
+            field="monitoring",
+            value=None,
+            reason="there is no such section, so nobody is told of failures or costs",
+            remedy="add [monitoring] with emails and monthly_budget_usd",
+        )
+        return
+    if not monitoring.emails:
+        yield Problem(
+            field="monitoring.emails",
+            value=[],
+            reason="it is empty, so alarms tell nobody",
+            remedy="add a recipient",
+        )
+    if monitoring.monthly_budget_usd is None:
+        yield Problem(
+            field="monitoring.monthly_budget_usd",
+            value=None,
+            reason="it is unset, so nobody is told of rising costs",
+            remedy="set a budget in US dollars",
+        )
