@@ -112,6 +112,14 @@ class FrontendLayer(LayerStack):
         TerraformOutput(self, "distribution_domain_name", value=distribution.domain_name)
         host = settings.domain.names[0] if settings.domain else distribution.domain_name
         TerraformOutput(self, "site_url", value=f"https://{host}/")
+        # For reviewers of a plan, who do not see the warning of the synthesis.
+        TerraformOutput(
+            self,
+            "viewer_tls_minimum",
+            value="TLSv1.2_2021" if settings.domain else "TLSv1",
+            description="Oldest TLS policy that CloudFront accepts from viewers: TLSv1.2_2021 with "
+            "frontend.domain and its certificate, TLSv1 with CloudFront's own",
+        )
 
     def _bucket_origin(self, id_: str, bucket: Bucket, storage: StorageOutputs) -> BucketOrigin:
         access = storage.origin_access

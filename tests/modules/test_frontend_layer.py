@@ -169,6 +169,8 @@ def test_a_domain_sets_its_certificate_and_the_minimum_tls_version(
     domain = {"names": ["co2.example.org"], "certificate_arn": CERTIFICATE}
     stacks = synthesized(_document(frontend={"domain": domain}))
     distribution = _distribution(stacks)
+    tls = mapping(stacks["frontend"].at("output", "viewer_tls_minimum"))
+    assert tls["value"] == mapping(distribution["viewer_certificate"])["minimum_protocol_version"]
     assert distribution["aliases"] == ["co2.example.org"]
     assert distribution["viewer_certificate"] == {
         "acm_certificate_arn": CERTIFICATE,
@@ -176,6 +178,18 @@ def test_a_domain_sets_its_certificate_and_the_minimum_tls_version(
         "ssl_support_method": "sni-only",
     }
     assert stacks["frontend"].at("output", "site_url") == {"value": "https://co2.example.org/"}
+
+
+def test_an_output_says_that_cloudfronts_certificate_allows_old_tls(
+    stacks: dict[str, Stack],
+) -> None:
+    assert mapping(_distribution(stacks)["viewer_certificate"]) == {
+        "cloudfront_default_certificate": True
+    }
+    output = mapping(stacks["frontend"].at("output", "viewer_tls_minimum"))
+    assert output["value"] == "TLSv1"
+    # A reviewer of the plan learns there what to change.
+    assert "frontend.domain" in str(output["description"])
 
 
 @pytest.mark.parametrize(("rule", "kind"), [("only", "whitelist"), ("except", "blacklist")])
