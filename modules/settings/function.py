@@ -13,7 +13,7 @@ from modules.schema.setting_docs import Doc
 from modules.settings.forms import star_beside_origins
 
 # Concurrency that Lambda keeps unreserved: docs.aws.amazon.com/lambda, "reserved concurrency".
-_UNRESERVED = 100
+UNRESERVED = 100
 # Its last label starts with a letter, as no IP address does.
 _HOST = r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?"
 
@@ -234,13 +234,13 @@ class FunctionSettings:
                 involves=(f"{at}.alias",),
             )
         reserved = self.reserved_concurrency
-        most = self.account_concurrency - _UNRESERVED
+        most = self.account_concurrency - UNRESERVED
         if reserved and reserved > most:
             yield Problem(
                 field=f"{at}.reserved_concurrency",
                 value=reserved,
                 reason=(
-                    f"Lambda keeps {_UNRESERVED} of the account's {self.account_concurrency} "
+                    f"Lambda keeps {UNRESERVED} of the account's {self.account_concurrency} "
                     "concurrent calls unreserved"
                 ),
                 remedy=f"reserve at most {max(most, 0)}, or request a higher quota",

@@ -15,6 +15,9 @@ from modules.catalogue import (
     Layer,
     bucket_arn,
 )
+from modules.environments import Environment
+from modules.owner_warnings import warnings
+from modules.settings.function import UNRESERVED
 from ops.common import function_code
 from ops.common.aws_errors import error_code, if_exists
 from ops.common.session import Session
@@ -22,6 +25,9 @@ from ops.doctor import alarms
 from ops.doctor.finding import Check, Finding
 from ops.local.terraform.tools import find_tools
 from ops.table import table_status
+
+# "Concurrent executions" of Lambda, in Service Quotas.
+_CONCURRENCY_QUOTA = "L-B99A9384"
 
 
 def _tools(_: Session) -> Iterator[Finding]:
@@ -43,6 +49,22 @@ def _account(ops: Session) -> Iterator[Finding]:
             remedy=f'if it is the right one, set account_id = "{account}" in '
             f"environments/{ops.target.name}.toml",
         )
+
+
+def _settings(ops: Session) -> Iterator[Finding]:
+    """Warn of what the environment's file leaves to fill in, as the synthesis does."""
+    target = ops.target
+    environment = Environment(naming=target.naming, settings=target.settings)
+    # The check of the account knows which id is missing.
+    found = [one for one in warnings(environment) if one.field != "account_id"]
+    for one in found:
+        yield Finding(
+            found=f"{one.field}: {one.reason}",
+            remedy=f"environments/{one.where}: {one.field}: {one.remedy}",
+            warning=True,
+        )
+    if not found:
+        yield Finding(found="nothing is left to fill in")
 
 
 def _state(ops: Session) -> Iterator[Finding]:
@@ -151,6 +173,55 @@ def _function(ops: Session) -> Iterator[Finding]:
     )
 
 
+def _concurrency(ops: Session) -> Iterator[Finding]:
+    """Compare the account's quota with the concurrency that the settings reserve."""
+    if ops.target.endpoint:
+        return  # The emulator's quota is made up.
+    settings, name = ops.target.settings.function, ops.target.naming.function
+    functions = ops.aws.client("lambda")
+    try:
+        limit = functions.get_account_settings()["AccountLimit"]
+        deployed = if_exists(lambda: functions.get_function_concurrency(FunctionName=name))
+    except Exception as error:
+        if error_code(error) != "AccessDeniedException":
+            raise
+        yield Finding(
+            found="these credentials may not read the account's quota",
+            remedy="grant lambda:GetAccountSettings and lambda:GetFunctionConcurrency",
+            warning=True,
+        )
+        return
+    quota, free = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
+    # What this function has reserved already, it may reserve again.
+    free += deployed.get("ReservedConcurrentExecutions", 0) if deployed else 0
+    most = max(free - UNRESERVED, 0)
+    wanted = settings.reserved_concurrency
+    if wanted is None:
+        yield Finding(
+            found=f"a quota of {quota} calls; function.reserved_concurrency is unset, "
+            f"and could be at most {most}"
+        )
+        return
+    enough = wanted <= most
+    # The other functions keep what they have reserved.
+    needed = quota - free + UNRESERVED + wanted
+    yield Finding(
+        found=f"a quota of {quota} calls; function.reserved_concurrency is {wanted}, "
+        f"and could be at most {most}",
+        remedy=None
+        if enough
+        else "aws service-quotas request-service-quota-increase --service-code lambda "
+        f"--quota-code {_CONCURRENCY_QUOTA} --desired-value {needed} "
+        f"--region {ops.target.settings.region}, or remove function.reserved_concurrency",
+    )
+    if settings.account_concurrency != quota:
+        yield Finding(
+            found=f"function.account_concurrency is {settings.account_concurrency}, not {quota}",
+            remedy=f"set function.account_concurrency = {quota}",
+            warning=True,
+        )
+
+
 def _alarms(ops: Session) -> Iterator[Finding]:
     """Check that the alarms exist."""
     missing = alarms.missing(ops.aws.client("cloudwatch"), ops.target)
@@ -163,6 +234,7 @@ def _alarms(ops: Session) -> Iterator[Finding]:
 CHECKS: Mapping[str, Check] = {
     "tools": _tools,
     "account": _account,
+    "settings": _settings,
     "state": _state,
     "configuration": _configuration,
     "secret": _secret,
@@ -170,6 +242,7 @@ CHECKS: Mapping[str, Check] = {
     "bucket": _buckets,
     "parameter": _locations,
     "function": _function,
+    "concurrency": _concurrency,
     "alarm": _alarms,
 }
 

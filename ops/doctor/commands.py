@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from ops.common.command import command
 from ops.common.errors import OperatorError
 from ops.common.options import command_group
@@ -21,25 +19,29 @@ def doctor(ops: Session) -> None:
 
     It checks the tools, the credentials, the account and Region and the state bucket, and compares
     the settings and parameters with the deployed resources. It changes nothing. The exit code is 1
-    if something is wrong.
+    if something is wrong; warnings do not change it.
     """
     findings: list[tuple[str, Finding]] = []
     with ops.out.progress("checks", len(CHECKS)) as progress:
         for what, check in CHECKS.items():
             findings += [(what, finding) for finding in run(check, ops)]
             progress.add(1)
+    wrong = [one for _, one in findings if one.status == "WRONG"]
     remedies = [one.remedy for _, one in findings if one.remedy]
-    rows = [("WRONG" if one.remedy else "ok", what, one.found) for what, one in findings]
+    rows = [(one.status, what, one.found) for what, one in findings]
     ops.out.result(
         {
-            "healthy": not remedies,
-            "findings": [{"what": what, **asdict(one)} for what, one in findings],
+            "healthy": not wrong,
+            "findings": [
+                {"what": what, "status": one.status, "found": one.found, "remedy": one.remedy}
+                for what, one in findings
+            ],
         },
         [
             *table(("", "what", "found"), rows),
             *(f"remedy: {one}" for one in dict.fromkeys(remedies)),
         ],
     )
-    if remedies:
-        count = "1 thing is" if len(remedies) == 1 else f"{len(remedies)} things are"
+    if wrong:
+        count = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
         raise OperatorError(f"{count} wrong with {ops.target.name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from ops.common.aws_errors import translate
 from ops.common.errors import OperatorError
@@ -12,10 +13,18 @@ from ops.common.session import Session
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One line of the report; a remedy marks it as a problem."""
+    """One line of the report; a remedy marks it as a problem, or as a warning."""
 
     found: str
     remedy: str | None = None
+    warning: bool = False
+
+    @property
+    def status(self) -> Literal["ok", "WARN", "WRONG"]:
+        """The first column of the report."""
+        if self.remedy is None:
+            return "ok"
+        return "WARN" if self.warning else "WRONG"
 
 
 Check = Callable[[Session], Iterator[Finding]]

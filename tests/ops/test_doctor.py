@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from modules import catalogue, environments
 from modules.app import synthesize
 from modules.catalogue import Bucket, Layer, Parameter
+from modules.owner_warnings import warnings
 from ops.common.output import Output
 from ops.common.session import Session
 from ops.common.target import find
 from ops.doctor import alarms, checks
-from ops.doctor.finding import run
+from ops.doctor.finding import Finding, run
 from tests.modules.terraform_json import Stack
+from tests.ops.conftest import Run
 
 NAMES = ("dev", "staging", "prod")
 
@@ -114,3 +120,158 @@ def test_the_form_of_the_secret_is_named_without_its_value(
     assert f"co2-analysis-prod-gemini-api-key {found}" in one.found
     assert (one.remedy is None) is healthy
     assert "the-key" not in f"{one.found} {one.remedy}"
+
+
+def test_the_warnings_of_the_synthesis_are_findings_that_name_the_file() -> None:
+    session = _session(None, "prod")
+    environment = environments.Environment(
+        naming=session.target.naming, settings=session.target.settings
+    )
+
+    found = list(run(checks.CHECKS["settings"], session))
+
+    expected = {one.field for one in warnings(environment)} - {"account_id"}
+    assert {one.found.split(":")[0] for one in found} == expected
+    assert {one.status for one in found} == {"WARN"}
+    assert all(str(one.remedy).startswith("environments/prod.toml: ") for one in found)
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    (one,) = run(checks.CHECKS["settings"], _session(None, "dev"))
+    assert one.status == "ok"
+
+
+def test_a_warning_does_not_change_the_exit_code(ops: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = [Finding(found="good"), Finding(found="odd", remedy="mend it", warning=True)]
+    monkeypatch.setattr("ops.doctor.commands.CHECKS", {"any": lambda _: iter(findings)})
+
+    document = ops("doctor", "--env", "box", "--json", port=4566).json()
+
+    assert document["healthy"] is True
+    assert [one["status"] for one in document["findings"]] == ["ok", "WARN"]
+    shown = ops("doctor", "--env", "box", port=4566)
+    assert shown.code == 0
+    assert "WARN" in shown.out
+    assert "remedy: mend it" in shown.out
+
+    findings.append(Finding(found="bad", remedy="repair it"))
+    broken = ops("doctor", "--env", "box", "--json", port=4566)
+    assert (broken.code, json.loads(broken.out)["healthy"]) == (1, False)
+    assert "1 thing is wrong with box" in broken.err
+
+
+def _session(
+    client: Any, name: str = "prod", *, endpoint: str | None = None, **function: Any
+) -> Session:
+    """Return a session on AWS, whose every client is ``client``, with settings of the function."""
+    target = find(name, variables={})
+    options = {"reserved_concurrency": None, **function}
+    settings = dataclasses.replace(
+        target.settings, function=dataclasses.replace(target.settings.function, **options)
+    )
+    target = dataclasses.replace(target, settings=settings, endpoint=endpoint)
+    aws: Any = SimpleNamespace(client=lambda _: client)
+    return Session(target=target, aws=aws, out=Output(as_json=True))
+
+
+def _concurrency(
+    quota: int, *, unreserved: int | None = None, deployed: int | None = None, **function: Any
+) -> list[Finding]:
+    """Return the findings in an account with this quota; None is a function without reservation."""
+    client = boto3.client(
+        "lambda", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    with Stubber(client) as stub:
+        limit = {
+            "ConcurrentExecutions": quota,
+            "UnreservedConcurrentExecutions": quota if unreserved is None else unreserved,
+        }
+        stub.add_response("get_account_settings", {"AccountLimit": limit}, {})
+        stub.add_response(
+            "get_function_concurrency",
+            {} if deployed is None else {"ReservedConcurrentExecutions": deployed},
+            {"FunctionName": "co2-analysis-prod-reasoning-function"},
+        )
+        found = list(run(checks.CHECKS["concurrency"], _session(client, **function)))
+        stub.assert_no_pending_responses()
+        return found
+
+
+def test_a_new_account_cannot_reserve_concurrency() -> None:
+    wrong, warned = _concurrency(10, reserved_concurrency=50)
+
+    assert wrong.status == "WRONG"
+    assert "quota of 10" in wrong.found
+    # 50, and the 100 that Lambda keeps unreserved.
+    assert "--desired-value 150 --region us-east-1" in str(wrong.remedy)
+    assert "remove function.reserved_concurrency" in str(wrong.remedy)
+    assert warned.status == "WARN"
+    assert warned.remedy == "set function.account_concurrency = 10"
+
+
+@pytest.mark.parametrize(
+    ("unreserved", "deployed", "wanted", "needed"),
+    [
+        (1000, None, 900, None),
+        (1000, None, 901, 1001),
+        (300, None, 200, None),
+        (300, None, 201, 1001),
+        # Already deployed, it fits by itself; more of it does not.
+        (100, 900, 900, None),
+        (100, 900, 901, 1001),
+        (100, 300, 350, 1050),
+    ],
+)
+def test_the_reservation_must_leave_what_lambda_keeps_unreserved(
+    unreserved: int, deployed: int | None, wanted: int, needed: int | None
+) -> None:
+    (one,) = _concurrency(
+        1000, unreserved=unreserved, deployed=deployed, reserved_concurrency=wanted
+    )
+
+    assert one.status == ("ok" if needed is None else "WRONG")
+    if needed:
+        assert f"--desired-value {needed} " in str(one.remedy)
+
+
+@pytest.mark.parametrize(("quota", "most"), [(1000, 900), (100, 0), (10, 0)])
+def test_an_unset_reservation_is_a_hint(quota: int, most: int) -> None:
+    (one,) = _concurrency(quota)
+
+    assert one.status == "ok"
+    assert f"function.reserved_concurrency is unset, and could be at most {most}" in one.found
+
+
+def test_the_settings_name_the_accounts_quota() -> None:
+    right, warned = _concurrency(2000, reserved_concurrency=50, account_concurrency=1000)
+
+    assert (right.status, warned.status) == ("ok", "WARN")
+    assert warned.remedy == "set function.account_concurrency = 2000"
+
+
+@pytest.mark.parametrize(
+    ("code", "found", "status"),
+    [
+        ("ResourceNotFoundException", "at most 900", "ok"),
+        ("AccessDeniedException", "may not", "WARN"),
+    ],
+)
+def test_the_quota_is_compared_without_a_function_or_a_permission(
+    code: str, found: str, status: str
+) -> None:
+    client = boto3.client(
+        "lambda", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    limit = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000}
+    with Stubber(client) as stub:
+        stub.add_response("get_account_settings", {"AccountLimit": limit})
+        stub.add_client_error("get_function_concurrency", code)
+        (one,) = run(checks.CHECKS["concurrency"], _session(client))
+
+    assert found in one.found
+    assert one.status == status
+
+
+def test_the_emulators_quota_is_not_compared() -> None:
+    session = _session(None, endpoint="http://127.0.0.1:4566", reserved_concurrency=50)
+    assert list(run(checks.CHECKS["concurrency"], session)) == []
