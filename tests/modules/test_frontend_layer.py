@@ -188,7 +188,7 @@ def test_an_output_says_that_cloudfronts_certificate_allows_old_tls(
     }
     output = mapping(stacks["frontend"].at("output", "viewer_tls_minimum"))
     assert output["value"] == "TLSv1"
-    # A reviewer of the plan learns there what to change.
+    # A plan shows the value alone; the description is for whoever looks the output up.
     assert "frontend.domain" in str(output["description"])
 
 
