@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cdktf import TerraformOutput
 from constructs import Construct
 
-from modules.catalogue import DATA_BUCKETS, PARAMETERS, Bucket, Layer
+from modules.catalogue import DATA_BUCKETS, Bucket, Layer
 from modules.environments import Environment
 from modules.layers.base import ANALYTICS, BaseOutputs
+from modules.layers.publishing import publish
 from modules.resources.bucket_lifecycle import data_rules
 from modules.resources.bucket_replication import BucketReplicationConfig, add_bucket_replication
 from modules.resources.cache_table import CacheTable, CacheTableConfig, add_cache_table
@@ -20,23 +20,23 @@ from modules.resources.origin_access import (
     add_origin_access,
     read_statements,
 )
-from modules.resources.parameter import ParameterConfig, add_parameter
 from modules.resources.private_bucket import (
     Delivery,
-    PrivateBucket,
     PrivateBucketConfig,
     add_private_bucket,
 )
-from modules.stack import LayerStack
+from modules.stack import LayerOutputs, LayerStack
 
 
 @dataclass(frozen=True, kw_only=True)
-class StorageOutputs:
-    """The table for compute, the buckets by id for frontend, all of it for monitoring."""
+class StorageOutputs(LayerOutputs):
+    """The table, and the buckets by id; CloudFront reads them by the identity, if there is one."""
 
     cache_table: CacheTable
-    buckets: Mapping[str, PrivateBucket]
-    origin_access: OriginAccess
+    bucket_names: Mapping[str, str]
+    bucket_hosts: Mapping[str, str]
+    origin_access_control_id: str
+    origin_access_identity_path: str | None
 
 
 class StorageLayer(LayerStack):
@@ -66,19 +66,34 @@ class StorageLayer(LayerStack):
                 "replication",
                 BucketReplicationConfig(sources=sources, region=replication.region),
             )
-        self.outputs = StorageOutputs(cache_table=table, buckets=buckets, origin_access=access)
-        self._publish(self.outputs)
+        published = publish(self, cache_table=table, buckets=buckets, origin_access=access)
+        self.outputs = StorageOutputs(
+            stack=self,
+            cache_table=CacheTable(
+                name=published["cache_table_name"],
+                arn=published["cache_table_arn"],
+                stream_arn=published["stream_arn"],
+            ),
+            bucket_names={one: published[f"{one}_bucket_name"] for one in buckets},
+            bucket_hosts={one: published[f"{one}_bucket_host"] for one in buckets},
+            origin_access_control_id=published["origin_access_control_id"],
+            origin_access_identity_path=published.get("origin_access_identity_path"),
+        )
 
     def _config(
         self, bucket: Bucket, access: OriginAccess, base: BaseOutputs
     ) -> PrivateBucketConfig:
         settings, name = self.settings.buckets, self.naming.bucket(bucket)
         versioning = settings.versioning and bucket.versioned
-        logs = base.access_logs if bucket.logged else None
+        logs = None
+        if bucket.logged and base.access_logs:
+            logs = self.read(base).access_logs
         return PrivateBucketConfig(
             name=name,
             retain=self.settings.retain,
             statements=read_statements(self, access, name) if bucket.read_by_cloudfront else (),
+            # The first plan does not know the ARN of the identity yet.
+            readable=bucket.read_by_cloudfront and access.identity is not None,
             versioning=versioning,
             lifecycle=data_rules(settings.lifecycle, versioning=versioning)
             if settings.lifecycle
@@ -91,17 +106,3 @@ class StorageLayer(LayerStack):
             cross_origin=settings if settings.cors_origins and bucket.cross_origin else None,
             object_lock=settings.object_lock if bucket.object_lock else None,
         )
-
-    def _publish(self, outputs: StorageOutputs) -> None:
-        """Publish the same facts to running code (Parameter Store) and to Terraform (outputs)."""
-        for row in PARAMETERS:
-            if row.layer is Layer.STORAGE:
-                value = row.value.format(**vars(outputs))
-                path = self.naming.parameter(row)
-                add_parameter(
-                    self,
-                    row.id,
-                    ParameterConfig(name=path, value=value, description=row.description),
-                )
-                output = TerraformOutput(self, f"{row.id}_output", value=value)
-                output.override_logical_id(row.id)

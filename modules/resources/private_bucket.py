@@ -51,6 +51,7 @@ from cdktf_cdktf_provider_aws.s3_bucket_versioning import (
 
 from modules.catalogue import REQUEST_METRICS
 from modules.policy import EVERYONE, Statement, policy
+from modules.resources.policy_document import PolicyDocumentConfig, add_policy_document
 from modules.settings import BucketSettings, ObjectLock
 from modules.stack import LayerStack
 
@@ -70,7 +71,8 @@ class PrivateBucketConfig:
     """A bucket and its sub-resources.
 
     ``retain`` protects the bucket from deletion; without it a destroy empties the bucket first.
-    ``statements`` are added to the bucket policy. ``provider`` is for a Region other than the
+    ``statements`` are added to the bucket policy; with ``readable`` a plan shows all that it knows
+    of them. ``provider`` is for a Region other than the
     stack's. ``access_logs`` names a bucket, ``analytics`` an ARN. ``cross_origin`` are the settings
     of its CORS rule.
     """
@@ -78,6 +80,7 @@ class PrivateBucketConfig:
     name: str
     retain: bool
     statements: Sequence[Statement] = ()
+    readable: bool = False
     versioning: bool = False
     lifecycle: Sequence[S3BucketLifecycleConfigurationRule] = ()
     provider: AwsProvider | None = None
@@ -141,6 +144,9 @@ def add_private_bucket(stack: LayerStack, id_: str, config: PrivateBucketConfig)
         restrict_public_buckets=True,
         **common(),
     )
+    # Before anything that takes long or can fail: no bucket stays without its denials.
+    document = _policy(stack, f"{id_}_policy_document", config)
+    last = S3BucketPolicy(stack, f"{id_}_policy", policy=document, **common())
     last = S3BucketServerSideEncryptionConfigurationA(
         stack, f"{id_}_encryption", rule=[_encryption()], **common()
     )
@@ -155,10 +161,6 @@ def add_private_bucket(stack: LayerStack, id_: str, config: PrivateBucketConfig)
         last = S3BucketLifecycleConfiguration(
             stack, f"{id_}_lifecycle", rule=list(config.lifecycle), **common()
         )
-    arn = stack.bucket_arn(config.name)
-    last = S3BucketPolicy(
-        stack, f"{id_}_policy", policy=policy(*_tls_only(arn), *config.statements), **common()
-    )
     if logs := config.access_logs:
         last = S3BucketLoggingA(
             stack,
@@ -194,6 +196,13 @@ def add_private_bucket(stack: LayerStack, id_: str, config: PrivateBucketConfig)
         last=last,
         config=config,
     )
+
+
+def _policy(stack: LayerStack, id_: str, config: PrivateBucketConfig) -> str:
+    statements = (*_tls_only(stack.bucket_arn(config.name)), *config.statements)
+    if config.readable:
+        return add_policy_document(stack, id_, PolicyDocumentConfig(statements=statements)).json
+    return policy(*statements)
 
 
 def _encryption() -> S3BucketServerSideEncryptionConfigurationRuleA:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -65,7 +66,40 @@ class Stack:
                 if argument in arguments:
                     text = arguments[argument]
                     assert isinstance(text, str)
-                    yield f"{address}.{argument}", json.loads(text)["Statement"]
+                    data = re.fullmatch(r"\$\{data\.aws_iam_policy_document\.(\w+)\.json\}", text)
+                    yield (
+                        f"{address}.{argument}",
+                        self._document(data[1]) if data else json.loads(text)["Statement"],
+                    )
+
+    def _document(self, name: str) -> list[dict[str, Json]]:
+        """Return the statements of a data source as the provider renders them."""
+        found: list[dict[str, Json]] = []
+        for one in sequence(self.at("data", "aws_iam_policy_document", name, "statement")):
+            block = mapping(one)
+            principals = {
+                str(mapping(each)["type"]): _single(mapping(each)["identifiers"])
+                for each in sequence(block["principals"])
+            }
+            condition: dict[str, Json] = {}
+            for each in map(mapping, sequence(block.get("condition", []))):
+                test = mapping(condition.setdefault(str(each["test"]), {}))
+                test[str(each["variable"])] = _single(each["values"])
+            statement: dict[str, Json] = {
+                "Sid": block["sid"],
+                "Effect": block["effect"],
+                "Principal": "*" if principals == {"*": "*"} else dict(principals),
+                "Action": block["actions"],
+                "Resource": block["resources"],
+                "Condition": condition,
+            }
+            found.append({key: value for key, value in statement.items() if value})
+        return found
+
+
+def _single(value: Json) -> Json:
+    values = sequence(value)
+    return values[0] if len(values) == 1 else value
 
 
 def mapping(value: Json) -> dict[str, Json]:
