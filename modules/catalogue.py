@@ -33,6 +33,18 @@ def partition(region: str) -> str:
     return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
+_CONSOLES = {
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+    "aws-eusc": "console.amazonaws-eusc.eu",
+}
+
+
+def console_host(region: str) -> str:
+    """Return the host of the AWS console of a Region's partition."""
+    return _CONSOLES.get(partition(region), "console.aws.amazon.com")
+
+
 def bucket_arn(region: str, bucket: str) -> str:
     """Return the ARN of a bucket, which names neither Region nor account."""
     return f"arn:{partition(region)}:s3:::{bucket}"
@@ -198,8 +210,9 @@ SCALING = (
 class Parameter:
     """A parameter in Parameter Store: ``path`` is below the environment's root.
 
-    ``value`` is a template over the settings (base layer) or the storage layer's outputs. Where the
-    setting ``operated`` is not set, operators own the value: Terraform only creates it.
+    ``value`` is a template over the settings (base layer) or over what the layer made. Where the
+    setting ``operated`` is not set, operators own the value: Terraform only creates it. Where the
+    setting ``needs`` is not set, there is no such parameter.
     """
 
     layer: Layer
@@ -207,12 +220,13 @@ class Parameter:
     value: str
     description: str
     operated: str = ""
+    needs: str = ""
 
     @property
     def id(self) -> str:
-        """The parameter's Terraform name, and in the storage layer its output's."""
+        """The parameter's Terraform name, and outside the base layer its output's."""
         _, group, name = self.path.split("/")
-        return (name if self.layer is Layer.STORAGE else f"{group}_{name}").replace("-", "_")
+        return (f"{group}_{name}" if self.layer is Layer.BASE else name).replace("-", "_")
 
 
 def _config(path: str, value: str, description: str, operated: str = "") -> Parameter:
@@ -225,9 +239,13 @@ def _config(path: str, value: str, description: str, operated: str = "") -> Para
     )
 
 
-def _stored(path: str, value: str, description: str) -> Parameter:
+def _found(layer: Layer, path: str, value: str, description: str, needs: str = "") -> Parameter:
     return Parameter(
-        layer=Layer.STORAGE, path=f"storage/{path}", value=value, description=description
+        layer=layer,
+        path=f"{layer.key}/{path}",
+        value=value,
+        description=description,
+        needs=needs,
     )
 
 
@@ -250,8 +268,8 @@ CACHE_NAMESPACE = _config(
     # Going back to an old value would bring the old answers back.
     operated="cache.namespace",
 )
-CACHE_TABLE_NAME = _stored(
-    "dynamodb/cache-table-name", "{cache_table.name}", "Name of the cache table"
+CACHE_TABLE_NAME = _found(
+    Layer.STORAGE, "dynamodb/cache-table-name", "{cache_table.name}", "Name of the cache table"
 )
 
 PARAMETERS = (
@@ -263,8 +281,15 @@ PARAMETERS = (
     CACHE_TTL,
     CACHE_NAMESPACE,
     CACHE_TABLE_NAME,
-    _stored("dynamodb/cache-table-arn", "{cache_table.arn}", "ARN of the cache table"),
-    _stored("dynamodb/stream-arn", "{cache_table.stream_arn}", "Stream of the cache table"),
+    _found(
+        Layer.STORAGE, "dynamodb/cache-table-arn", "{cache_table.arn}", "ARN of the cache table"
+    ),
+    _found(
+        Layer.STORAGE,
+        "dynamodb/stream-arn",
+        "{cache_table.stream_arn}",
+        "Stream of the cache table",
+    ),
     *(
         Parameter(
             layer=Layer.STORAGE,
@@ -278,12 +303,167 @@ PARAMETERS = (
             ("arn", "ARN of that bucket"),
         )
     ),
-    _stored(
+    _found(
+        Layer.STORAGE,
         "cloudfront/oai-id",
         "{origin_access.reader_id}",
         "Origin access identity, or without one the origin access control",
     ),
+    _found(Layer.COMPUTE, "lambda/function-name", "{function.name}", "Name of the cache Lambda"),
+    _found(Layer.COMPUTE, "lambda/function-arn", "{function.arn}", "ARN of the cache Lambda"),
+    _found(
+        Layer.COMPUTE,
+        "lambda/function-url",
+        "{function.url}",
+        "URL of the cache Lambda; requests must be signed",
+    ),
+    _found(
+        Layer.COMPUTE,
+        "lambda/function-alias",
+        "{function.alias}",
+        "Alias of the cache Lambda that the URL calls",
+        needs="function.alias",
+    ),
+    _found(
+        Layer.COMPUTE, "logs/log-group-name", "{naming.log_group}", "Log group of the cache Lambda"
+    ),
+    _found(
+        Layer.FRONTEND, "cloudfront/distribution-id", "{distribution.id}", "Id of the distribution"
+    ),
+    _found(
+        Layer.FRONTEND,
+        "cloudfront/distribution-domain-name",
+        "{distribution.domain_name}",
+        "Host name that CloudFront gave to the distribution",
+    ),
+    _found(Layer.FRONTEND, "cloudfront/site-url", "{site_url}", "URL of the site"),
+    _found(Layer.MONITORING, "sns/alarm-topic-arn", "{topic_arn}", "Topic of the alarms"),
+    _found(
+        Layer.MONITORING,
+        "cloudwatch/health-alarm-name",
+        "{health.alarm_name}",
+        "Composite alarm: ALARM while any other is",
+    ),
+    _found(
+        Layer.MONITORING,
+        "cloudwatch/dashboard-url",
+        "{dashboard_url}",
+        "Dashboard in the AWS console",
+        needs="monitoring.dashboard",
+    ),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """A Terraform output, which later layers read; ``value`` and ``needs`` as of a parameter."""
+
+    layer: Layer
+    name: str
+    value: str
+    description: str
+    needs: str = ""
+
+
+OUTPUTS = (
+    Output(
+        layer=Layer.BASE,
+        name="parameter_root",
+        value="{naming.parameters}",
+        description="Root of the paths in Parameter Store",
+    ),
+    Output(
+        layer=Layer.BASE,
+        name="gemini_secret_arn",
+        value="{secret.arn}",
+        description="ARN of the secret that holds the Gemini API key",
+    ),
+    *(
+        Output(
+            layer=Layer.BASE,
+            name=f"{ACCESS_LOGS.id}_bucket_{what}",
+            value=f"{{{ACCESS_LOGS.id}.{what}}}",
+            description=f"{what.capitalize()} of the bucket of the access logs",
+            needs="buckets.access_logs_days",
+        )
+        for what in ("name", "arn")
+    ),
+    *(
+        Output(
+            layer=row.layer,
+            name=row.id,
+            value=row.value,
+            description=row.description,
+            needs=row.needs,
+        )
+        for row in PARAMETERS
+        if row.layer is not Layer.BASE
+    ),
+    *(
+        Output(
+            layer=Layer.STORAGE,
+            name=f"{bucket.id}_bucket_host",
+            value=f"{{buckets[{bucket.id}].regional_domain_name}}",
+            description=f"Host name of the bucket of the {bucket.holds}, in its Region",
+        )
+        for bucket in DATA_BUCKETS
+    ),
+    Output(
+        layer=Layer.STORAGE,
+        name="origin_access_control_id",
+        value="{origin_access.control.id}",
+        description="Origin access control of the buckets",
+    ),
+    Output(
+        layer=Layer.STORAGE,
+        name="origin_access_identity_path",
+        value="{origin_access.identity.cloudfront_access_identity_path}",
+        description="Origin access identity of the buckets, as an origin names it",
+        needs="origin_identity",
+    ),
+    Output(
+        layer=Layer.COMPUTE,
+        name="function_url_id",
+        value="{function.url_id}",
+        description="First label of the host name of the function's URL",
+    ),
+    Output(
+        layer=Layer.FRONTEND,
+        name="viewer_tls_minimum",
+        value="{viewer_tls}",
+        description="Oldest TLS policy that CloudFront accepts from viewers: TLSv1.2_2021 with "
+        "frontend.domain and its certificate, TLSv1 with CloudFront's own",
+    ),
+    Output(
+        layer=Layer.MONITORING,
+        name="dashboard_name",
+        value="{naming.dashboard}",
+        description="Name of the dashboard",
+        needs="monitoring.dashboard",
+    ),
+)
+
+# How release 1.0 named what later layers read, after ``cross-stack-output-``. A checkout of it
+# still plans against the states that this one applies. To be removed in release 3.
+FORMER_OUTPUTS = {
+    "aws_s3_bucketaccess_logsarn": "access_logs_bucket_arn",
+    "aws_s3_bucketaccess_logsbucket": "access_logs_bucket_name",
+    "aws_dynamodb_tablecachearn": "cache_table_arn",
+    "aws_dynamodb_tablecachename": "cache_table_name",
+    **{
+        f"aws_s3_bucket{bucket.id}{attribute}": f"{bucket.id}_bucket_{what}"
+        for bucket in (STATIC_WEBSITE, GEOJSON)
+        for attribute, what in (("bucket", "name"), ("bucket_regional_domain_name", "host"))
+    },
+    "aws_cloudfront_origin_access_identityorigin_access_identitycloudfront_access_identity_path": (
+        "origin_access_identity_path"
+    ),
+    "aws_cloudfront_origin_access_controlorigin_access_controlid": "origin_access_control_id",
+    "aws_lambda_functionreasoningfunction_name": "function_name",
+    "aws_lambda_function_urlreasoning_urlurl_id": "function_url_id",
+    "aws_lambda_aliasreasoning_aliasname": "function_alias",
+    "aws_cloudfront_distributiondistributionid": "distribution_id",
+}
 
 # The function's environment variables; one whose value is empty is left out.
 VARIABLES = {

@@ -37,11 +37,7 @@ class Environment:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """Layers of this environment."""
-        optional = {
-            Layer.FRONTEND: self.settings.frontend,
-            Layer.MONITORING: self.settings.monitoring,
-        }
-        return tuple(layer for layer in Layer if optional.get(layer, True))
+        return self.settings.layers
 
 
 def names(folder: Path = FOLDER) -> list[str]:

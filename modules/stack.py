@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from cdktf import (
     CloudBackend,
@@ -10,6 +12,7 @@ from cdktf import (
     NamedCloudWorkspace,
     S3Backend,
     S3BackendEndpointConfig,
+    TerraformBackend,
     TerraformStack,
 )
 from cdktf_cdktf_provider_aws.data_aws_caller_identity import DataAwsCallerIdentity
@@ -34,6 +37,16 @@ PROVIDER_VERSIONS = ">= 5.100.0, < 7.0.0"
 _EMULATOR_KEY = "test"
 
 
+@dataclass(frozen=True, kw_only=True)
+class LayerOutputs:
+    """What a layer made, as expressions that are valid in each stack that reads its state."""
+
+    stack: LayerStack
+
+
+_Outputs = TypeVar("_Outputs", bound=LayerOutputs)
+
+
 class LayerStack(TerraformStack):
     """A Terraform root module of one environment and layer."""
 
@@ -43,11 +56,23 @@ class LayerStack(TerraformStack):
         self.settings: Settings = environment.settings
         self.region = environment.settings.region
         self.partition = catalogue.partition(self.region)
-        self._layer = layer
+        self.layer = layer
         self._elsewhere: dict[str, AwsProvider] = {}
         self._provider(self.region)
         self.add_override("terraform.required_providers.aws.version", PROVIDER_VERSIONS)
-        self._add_state(layer)
+        self.backend = self._add_state(layer)
+        self._read: set[Layer] = set()
+
+    def read(self, outputs: _Outputs) -> _Outputs:
+        """Return ``outputs`` after declaring the state that they are read from."""
+        producer = outputs.stack
+        if producer.layer not in self._read:
+            self._read.add(producer.layer)
+            self.add_dependency(producer)
+            producer.backend.get_remote_state_data_source(
+                self, producer.layer.key, producer.naming.stack(producer.layer)
+            )
+        return outputs
 
     @cached_property
     def account_id(self) -> str:
@@ -78,7 +103,7 @@ class LayerStack(TerraformStack):
             f"aws_{alias}" if alias else "aws",
             alias=alias,
             region=region,
-            default_tags=[AwsProviderDefaultTags(tags=self.naming.tags(self._layer))],
+            default_tags=[AwsProviderDefaultTags(tags=self.naming.tags(self.layer))],
             allowed_account_ids=self._allowed_accounts,
             access_key=key,
             secret_key=key,
@@ -93,23 +118,23 @@ class LayerStack(TerraformStack):
         account = self.settings.account_id
         return [account] if account and not self.settings.local_aws else None
 
-    def _add_state(self, layer: Layer) -> None:
+    def _add_state(self, layer: Layer) -> TerraformBackend:
         state = self.settings.state
         if state.s3:
-            self._add_s3_state(state.s3, layer)
-        elif hcp := state.hcp:
+            return self._add_s3_state(state.s3, layer)
+        if hcp := state.hcp:
             workspace = NamedCloudWorkspace(self.naming.workspace(layer), project=hcp.project)
-            CloudBackend(
+            return CloudBackend(
                 self,
                 organization=hcp.organization,
                 hostname=hcp.hostname,
                 workspaces=workspace,
             )
-        elif state.local:
-            path = self.naming.state_file(state.local.directory, layer)
-            LocalBackend(self, path=path)
+        assert state.local  # noqa: S101 - the settings have exactly one backend
+        path = self.naming.state_file(state.local.directory, layer)
+        return LocalBackend(self, path=path)
 
-    def _add_s3_state(self, state: S3State, layer: Layer) -> None:
+    def _add_s3_state(self, state: S3State, layer: Layer) -> S3Backend:
         local = self.settings.local_aws
         key = _EMULATOR_KEY if local else None
         skip = True if local else None
@@ -132,6 +157,7 @@ class LayerStack(TerraformStack):
         )
         # This release of cdktf has no argument for S3-native locking.
         backend.add_override("use_lockfile", True)
+        return backend
 
 
 def _endpoints(local: LocalAws) -> AwsProviderEndpoints:

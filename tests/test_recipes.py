@@ -253,7 +253,7 @@ def _bucket(checkout: Checkout) -> None:
 def _parameter(checkout: Checkout) -> None:
     checkout.insert(
         "modules/catalogue.py",
-        '    _stored("dynamodb/items-table", "{cache_table.name}", "Another name"),\n',
+        '    _found(Layer.STORAGE, "dynamodb/items-table", "{cache_table.name}", "Its name"),\n',
         after="PARAMETERS = (",
     )
     storage = checkout.synthesize("--env", "dev")["dev-storage"]

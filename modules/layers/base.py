@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import attrgetter
 
 from cdktf_cdktf_provider_aws.secretsmanager_secret import SecretsmanagerSecret
 from constructs import Construct
 
-from modules.catalogue import ACCESS_LOGS, BUCKETS, EDGE_REGION, PARAMETERS, Layer
+from modules.catalogue import ACCESS_LOGS, BUCKETS, EDGE_REGION, Layer
 from modules.environments import Environment
+from modules.layers.publishing import publish
 from modules.policy import Condition, Statement, service
 from modules.resources.bucket_lifecycle import log_rules
-from modules.resources.parameter import ParameterConfig, add_parameter
 from modules.resources.private_bucket import (
     PrivateBucket,
     PrivateBucketConfig,
     add_private_bucket,
 )
-from modules.stack import LayerStack
+from modules.stack import LayerOutputs, LayerStack
 
 _SECRET_RECOVERY_DAYS = 30
 
@@ -28,10 +27,18 @@ EDGE_LOGS = "distribution"
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseOutputs:
+class AccessLogBucket:
+    """The bucket that the access logs of the other buckets and the distribution go to."""
+
+    name: str
+    arn: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseOutputs(LayerOutputs):
     """The access log bucket, where the settings ask for one."""
 
-    access_logs: PrivateBucket | None
+    access_logs: AccessLogBucket | None
 
 
 class BaseLayer(LayerStack):
@@ -39,28 +46,22 @@ class BaseLayer(LayerStack):
 
     def __init__(self, scope: Construct, environment: Environment) -> None:
         super().__init__(scope, environment, Layer.BASE)
-        self._add_configuration()
-        self._add_secret()
+        secret = self._add_secret()
         keep_days = self.settings.buckets.access_logs_days
+        logs = self._access_log_bucket(keep_days) if keep_days else None
+        published = publish(self, **vars(self.settings), secret=secret, access_logs=logs)
         self.outputs = BaseOutputs(
-            access_logs=self._access_log_bucket(keep_days) if keep_days else None
+            stack=self,
+            access_logs=AccessLogBucket(
+                name=published["access_logs_bucket_name"], arn=published["access_logs_bucket_arn"]
+            )
+            if logs
+            else None,
         )
 
-    def _add_configuration(self) -> None:
-        for row in PARAMETERS:
-            if row.layer is Layer.BASE:
-                operated = row.operated and attrgetter(row.operated)(self.settings) is None
-                config = ParameterConfig(
-                    name=self.naming.parameter(row),
-                    value=row.value.format(**vars(self.settings)),
-                    description=row.description,
-                    keep_changes=bool(operated),
-                )
-                add_parameter(self, row.id, config)
-
-    def _add_secret(self) -> None:
+    def _add_secret(self) -> SecretsmanagerSecret:
         """Add the container only: the value is set outside Terraform, so no state ever holds it."""
-        SecretsmanagerSecret(
+        return SecretsmanagerSecret(
             self,
             "gemini_api_key",
             name=self.naming.gemini_secret,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdktf import TerraformOutput
 from constructs import Construct
 
 from modules.catalogue import Layer
 from modules.environments import Environment
+from modules.layers.publishing import publish
 from modules.layers.storage import StorageOutputs
 from modules.packaging import Package
 from modules.policy import Statement
@@ -17,11 +17,11 @@ from modules.resources.function import (
     SignedFunctionConfig,
     add_signed_function,
 )
-from modules.stack import LayerStack
+from modules.stack import LayerOutputs, LayerStack
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComputeOutputs:
+class ComputeOutputs(LayerOutputs):
     """The function, for frontend and monitoring."""
 
     function: SignedFunction
@@ -34,6 +34,7 @@ class ComputeLayer(LayerStack):
         self, scope: Construct, environment: Environment, storage: StorageOutputs, package: Package
     ) -> None:
         super().__init__(scope, environment, Layer.COMPUTE)
+        cache_table = self.read(storage).cache_table
         function = add_signed_function(
             self,
             "reasoning",
@@ -44,17 +45,24 @@ class ComputeLayer(LayerStack):
                 settings=self.settings.function,
                 environment=environment.function_variables,
                 statements=[
-                    *storage.cache_table.grant_read(),
-                    *storage.cache_table.grant_write(),
+                    *cache_table.grant_read(),
+                    *cache_table.grant_write(),
                     self._read_configuration(),
                     self._read_secret(),
                 ],
             ),
         )
-        self.outputs = ComputeOutputs(function=function)
-        TerraformOutput(self, "function_name", value=function.name)
-        TerraformOutput(self, "function_arn", value=function.arn)
-        TerraformOutput(self, "function_url", value=function.url)
+        published = publish(self, function=function)
+        self.outputs = ComputeOutputs(
+            stack=self,
+            function=SignedFunction(
+                name=published["function_name"],
+                arn=published["function_arn"],
+                alias=published.get("function_alias"),
+                url=published["function_url"],
+                url_id=published["function_url_id"],
+            ),
+        )
 
     def _read_configuration(self) -> Statement:
         return Statement(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cdktf import TerraformOutput
 from cdktf_cdktf_provider_aws.cloudfront_origin_access_control import CloudfrontOriginAccessControl
 from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
 from constructs import Construct
@@ -13,6 +12,7 @@ from modules.catalogue import GEOJSON, STATIC_WEBSITE, Bucket, Layer
 from modules.environments import Environment
 from modules.layers.base import EDGE_LOGS, BaseOutputs
 from modules.layers.compute import ComputeOutputs
+from modules.layers.publishing import publish
 from modules.layers.storage import StorageOutputs
 from modules.resources.edge.distribution import (
     ApiOrigin,
@@ -31,11 +31,11 @@ from modules.resources.edge.policies import (
 )
 from modules.resources.function import SignedFunction
 from modules.settings import FrontendSettings
-from modules.stack import LayerStack
+from modules.stack import LayerOutputs, LayerStack
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrontendOutputs:
+class FrontendOutputs(LayerOutputs):
     """The distribution, for monitoring."""
 
     distribution_id: str
@@ -55,7 +55,8 @@ class FrontendLayer(LayerStack):
         compute: ComputeOutputs,
     ) -> None:
         super().__init__(scope, environment, Layer.FRONTEND)
-        function = compute.function
+        function = self.read(compute).function
+        self.read(storage)
         web_acl = (
             add_firewall(self, "firewall", FirewallConfig(settings=settings.firewall)).arn
             if settings.firewall
@@ -96,39 +97,35 @@ class FrontendLayer(LayerStack):
                 ).arn,
             ),
         )
-        self._allow_invocation(function, distribution.arn)
-        if base.access_logs:
+        distribution_arn = distribution.arn  # read once: each read is a message to the kernel
+        self._allow_invocation(function, distribution_arn)
+        if logs := base.access_logs and self.read(base).access_logs:
             add_distribution_logs(
                 self,
                 "logs",
                 DistributionLogsConfig(
-                    distribution_arn=distribution.arn,
-                    bucket_arn=base.access_logs.arn,
+                    distribution_arn=distribution_arn,
+                    bucket_arn=logs.arn,
                     folder=EDGE_LOGS,
                 ),
             )
-        self.outputs = FrontendOutputs(distribution_id=distribution.id)
-        TerraformOutput(self, "distribution_id", value=distribution.id)
-        TerraformOutput(self, "distribution_domain_name", value=distribution.domain_name)
         host = settings.domain.names[0] if settings.domain else distribution.domain_name
-        TerraformOutput(self, "site_url", value=f"https://{host}/")
-        # For reviewers of a plan, who do not see the warning of the synthesis.
-        TerraformOutput(
+        published = publish(
             self,
-            "viewer_tls_minimum",
-            value="TLSv1.2_2021" if settings.domain else "TLSv1",
-            description="Oldest TLS policy that CloudFront accepts from viewers: TLSv1.2_2021 with "
-            "frontend.domain and its certificate, TLSv1 with CloudFront's own",
+            distribution=distribution,
+            site_url=f"https://{host}/",
+            # For reviewers of a plan, who do not see the warning of the synthesis.
+            viewer_tls="TLSv1.2_2021" if settings.domain else "TLSv1",
         )
+        self.outputs = FrontendOutputs(stack=self, distribution_id=published["distribution_id"])
 
     def _bucket_origin(self, id_: str, bucket: Bucket, storage: StorageOutputs) -> BucketOrigin:
-        access = storage.origin_access
-        identity = access.identity if self.settings.origin_access == "oai" else None
+        by_identity = self.settings.origin_access == "oai"
         return BucketOrigin(
             id=id_,
-            host=storage.buckets[bucket.id].regional_domain_name,
-            control_id=access.control.id,
-            identity=identity.cloudfront_access_identity_path if identity else None,
+            host=storage.bucket_hosts[bucket.id],
+            control_id=storage.origin_access_control_id,
+            identity=storage.origin_access_identity_path if by_identity else None,
         )
 
     def _api_origin(self, function: SignedFunction) -> ApiOrigin:

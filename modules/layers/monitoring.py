@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cdktf import TerraformOutput
 from constructs import Construct
 
 from modules import catalogue
@@ -13,6 +12,7 @@ from modules.catalogue import DATA_BUCKETS, LATENCY, Alarm, Layer, Metric
 from modules.environments import Environment
 from modules.layers.compute import ComputeOutputs
 from modules.layers.frontend import FrontendOutputs
+from modules.layers.publishing import publish
 from modules.layers.storage import StorageOutputs
 from modules.resources.alarm import (
     AlarmConfig,
@@ -24,7 +24,7 @@ from modules.resources.alarm_topic import AlarmTopicConfig, add_alarm_topic
 from modules.resources.budget import BudgetConfig, add_budget
 from modules.resources.dashboard import Chart, DashboardConfig, Row, add_dashboard
 from modules.settings import MonitoringSettings
-from modules.stack import LayerStack
+from modules.stack import LayerOutputs, LayerStack
 
 _PERCENTILES = ("p50", "p95", "p99")
 
@@ -36,6 +36,14 @@ class Watched:
     storage: StorageOutputs
     compute: ComputeOutputs
     frontend: FrontendOutputs | None
+
+    @property
+    def layers(self) -> Iterator[LayerOutputs]:
+        """Those layers."""
+        yield self.storage
+        yield self.compute
+        if self.frontend:
+            yield self.frontend
 
     @property
     def names(self) -> dict[str, str]:
@@ -62,6 +70,8 @@ class MonitoringLayer(LayerStack):
         watched: Watched,
     ) -> None:
         super().__init__(scope, environment, Layer.MONITORING)
+        for outputs in watched.layers:
+            self.read(outputs)
         budget = settings.monthly_budget_usd
         topic = add_alarm_topic(
             self, "alarms", AlarmTopicConfig(emails=settings.emails, budget=budget is not None)
@@ -94,17 +104,21 @@ class MonitoringLayer(LayerStack):
             )
         if settings.dashboard:
             arns = [health.arn, *(alarm.arn for alarm in alarms)]
-            config = DashboardConfig(alarm_arns=arns, rows=list(_rows(watched)))
-            dashboard = add_dashboard(self, "dashboard", config)
-            TerraformOutput(self, "dashboard_name", value=dashboard.dashboard_name)
-        TerraformOutput(self, "alarm_topic_arn", value=topic_arn)
-        TerraformOutput(self, "health_alarm_name", value=health.alarm_name)
+            add_dashboard(
+                self, "dashboard", DashboardConfig(alarm_arns=arns, rows=list(_rows(watched)))
+            )
+        publish(self, topic_arn=topic_arn, health=health, dashboard_url=self._dashboard_url)
+
+    @property
+    def _dashboard_url(self) -> str:
+        console = f"https://{self.region}.{catalogue.console_host(self.region)}/cloudwatch/home"
+        return f"{console}?region={self.region}#dashboards/dashboard/{self.naming.dashboard}"
 
     def _alarms(self, watched: Watched) -> Iterator[Alarm]:
         """Yield the alarms that the settings enable, on the resources of this environment."""
         for alarm, bucket in self.settings.alarms:
             if bucket:
-                yield alarm.of(watched.storage.buckets[bucket.id].name, bucket.key)
+                yield alarm.of(watched.storage.bucket_names[bucket.id], bucket.key)
             else:
                 yield alarm.of(watched.names[alarm.resource])
 
@@ -222,7 +236,7 @@ def _rows(watched: Watched) -> Iterator[Row]:
             Chart(
                 title="Bucket size",
                 lines={
-                    bucket.key: catalogue.BUCKET_SIZE.of(watched.storage.buckets[bucket.id].name)
+                    bucket.key: catalogue.BUCKET_SIZE.of(watched.storage.bucket_names[bucket.id])
                     for bucket in DATA_BUCKETS
                 },
                 unit="bytes",

@@ -54,7 +54,7 @@ class DashboardConfig:
     rows: Sequence[Row]
 
 
-def add_dashboard(stack: LayerStack, id_: str, config: DashboardConfig) -> CloudwatchDashboard:
+def add_dashboard(stack: LayerStack, id_: str, config: DashboardConfig) -> None:
     """Add a dashboard."""
     widgets: list[Properties] = [
         {
@@ -83,7 +83,7 @@ def add_dashboard(stack: LayerStack, id_: str, config: DashboardConfig) -> Cloud
                 }
             )
         y += _HEIGHT
-    return CloudwatchDashboard(
+    CloudwatchDashboard(
         stack,
         id_,
         dashboard_name=stack.naming.dashboard,

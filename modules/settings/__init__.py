@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import attrgetter
 from typing import Annotated, Literal
 
-from modules.catalogue import ALARMS, DATA_BUCKETS, EDGE_REGION, Alarm, Bucket, partition
+from modules.catalogue import (
+    ALARMS,
+    DATA_BUCKETS,
+    EDGE_REGION,
+    Alarm,
+    Bucket,
+    Layer,
+    Output,
+    Parameter,
+    partition,
+)
 from modules.problems import Problem
 from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
@@ -116,6 +127,16 @@ class Settings:
         LocalAws | None,
         Doc("An emulator on this machine instead of AWS; no AWS account is used."),
     ] = None
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that these settings enable."""
+        optional = {Layer.FRONTEND: self.frontend, Layer.MONITORING: self.monitoring}
+        return tuple(layer for layer in Layer if optional.get(layer, True))
+
+    def have(self, row: Parameter | Output) -> bool:
+        """Return whether these settings enable what the row describes."""
+        return row.layer in self.layers and bool(not row.needs or attrgetter(row.needs)(self))
 
     @property
     def alarms(self) -> Iterator[tuple[Alarm, Bucket | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from types import SimpleNamespace
 
@@ -92,7 +92,7 @@ def _state(ops: Session) -> Iterator[Finding]:
 
 def _configuration(ops: Session) -> Iterator[Finding]:
     """Compare the parameters of the base layer with the settings."""
-    return _parameters(ops, Layer.BASE, vars(ops.target.settings))
+    return _parameters(ops, [Layer.BASE], vars(ops.target.settings))
 
 
 def _secret(ops: Session) -> Iterator[Finding]:
@@ -148,7 +148,7 @@ def _buckets(ops: Session) -> Iterator[Finding]:
 
 
 def _locations(ops: Session) -> Iterator[Finding]:
-    """Compare the parameters of the storage layer with the table and the buckets."""
+    """Compare the parameters of the other layers with what was made, as far as it is known."""
     target = ops.target
     buckets = {bucket.id: target.naming.bucket(bucket) for bucket in DATA_BUCKETS}
     built = {
@@ -158,7 +158,8 @@ def _locations(ops: Session) -> Iterator[Finding]:
             for id_, name in buckets.items()
         },
     }
-    return _parameters(ops, Layer.STORAGE, built)
+    others = [layer for layer in target.settings.layers if layer is not Layer.BASE]
+    return _parameters(ops, others, {"naming": target.naming, **built})
 
 
 def _function(ops: Session) -> Iterator[Finding]:
@@ -247,8 +248,10 @@ CHECKS: Mapping[str, Check] = {
 }
 
 
-def _parameters(ops: Session, layer: Layer, values: Mapping[str, object]) -> Iterator[Finding]:
-    """Compare a layer's parameters with ``values``, the fields of the catalogue's templates."""
+def _parameters(
+    ops: Session, layers: Sequence[Layer], values: Mapping[str, object]
+) -> Iterator[Finding]:
+    """Compare the parameters of layers with ``values``, the fields of the catalogue's templates."""
     naming = ops.target.naming
     pages = (
         ops.aws.client("ssm")
@@ -256,7 +259,7 @@ def _parameters(ops: Session, layer: Layer, values: Mapping[str, object]) -> Ite
         .paginate(Path=naming.parameters, Recursive=True)
     )
     found = {one["Name"]: one["Value"] for page in pages for one in page["Parameters"]}
-    rows = [row for row in PARAMETERS if row.layer is layer]
+    rows = [row for row in PARAMETERS if row.layer in layers and ops.target.settings.have(row)]
     wrong = 0
     for row in rows:
         path = naming.parameter(row)
@@ -272,7 +275,7 @@ def _parameters(ops: Session, layer: Layer, values: Mapping[str, object]) -> Ite
         actual = repr(found[path]) if path in found else "missing"
         yield Finding(
             found=f"{path} is {actual}" + (f", not {expected!r}" if expected else ""),
-            remedy=_deploy(ops, layer),
+            remedy=_deploy(ops, row.layer),
         )
     if not wrong:
         yield Finding(found=f"{len(rows)} are as expected")

@@ -13,6 +13,7 @@ from modules.catalogue import (
     INDEX_RANGE_KEY,
     METRICS,
     ONE_DAY,
+    OUTPUTS,
     PARAMETERS,
     SCALING,
     STREAM_VIEW,
@@ -64,6 +65,7 @@ def _sections() -> Iterator[tuple[str, str]]:
     yield "Buckets", _buckets()
     yield "Cache table", _cache_table()
     yield "Parameters", _parameters()
+    yield "Terraform outputs", _outputs()
     yield (
         "Environment variables of the function",
         table(
@@ -130,10 +132,25 @@ def _parameters() -> str:
             one.layer.key,
             _code(one.value),
             f"operators, unless `{one.operated}` is set" if one.operated else "Terraform",
+            one.needs and _code(one.needs),
         ]
         for one in PARAMETERS
     )
-    return table(["Parameter", "Content", "Layer", "Value", "Owner"], rows)
+    return table(["Parameter", "Content", "Layer", "Value", "Owner", "Requires"], rows)
+
+
+def _outputs() -> str:
+    rows = (
+        [
+            _code(one.name),
+            one.description,
+            one.layer.key,
+            _code(one.value),
+            one.needs and _code(one.needs),
+        ]
+        for one in OUTPUTS
+    )
+    return table(["Output", "Content", "Layer", "Value", "Requires"], rows)
 
 
 def _metrics() -> str:

@@ -33,13 +33,19 @@ billing = "on-demand"
 """
 
 
+_PLAIN, _ = structure(Settings, tomllib.loads(BASIS))
+
+
 @pytest.fixture(scope="module")
 def estate(synthesized: Synthesize) -> dict[str, Stack]:
     """An environment of which everything exists."""
     text = ESTATE.read_text(encoding="utf-8").replace("analysis/estate", "analysis/unit")
     document = tomllib.loads(text)
     document["adopt"] |= {bucket.adopt: list(bucket.parts) for bucket in BUCKETS if bucket.adopt}
-    document["adopt"]["parameters"] = [_UNIT.parameter(row) for row in PARAMETERS]
+    chosen, _ = structure(Settings, document)
+    document["adopt"]["parameters"] = [
+        _UNIT.parameter(row) for row in PARAMETERS if chosen.have(row)
+    ]
     return synthesized(document)
 
 
@@ -181,7 +187,7 @@ def test_what_belongs_to_another_environment_is_not_adopted(
 @settings(max_examples=50)
 @given(
     st.from_regex(r"/co2-analysis/unit(/[A-Za-z0-9_.-]+){1,4}", fullmatch=True)
-    | st.sampled_from([_UNIT.parameter(row) for row in PARAMETERS])
+    | st.sampled_from([_UNIT.parameter(row) for row in PARAMETERS if _PLAIN.have(row)])
 )
 def test_a_path_is_overwritten_or_refused(path: str) -> None:
     chosen, _ = structure(Settings, {**tomllib.loads(BASIS), "adopt": {"parameters": [path]}})

@@ -12,6 +12,7 @@ from modules.catalogue import (
     BUCKET_SIZE,
     BUCKETS,
     INVOCATIONS,
+    OUTPUTS,
     PARAMETERS,
     READ_UNITS,
     REQUESTS_REFUSED,
@@ -30,10 +31,11 @@ from modules.settings import MonitoringSettings
         [bucket.name for bucket in BUCKETS],
         [(row.layer, row.id) for row in PARAMETERS],
         [row.path for row in PARAMETERS],
+        [(row.layer, row.name) for row in OUTPUTS],
         [alarm.id for alarm in ALARMS],
         [row.address for row in ADOPTABLE],
     ],
-    ids=["bucket ids", "bucket names", "parameter ids", "paths", "alarms", "addresses"],
+    ids=["bucket ids", "bucket names", "parameter ids", "paths", "outputs", "alarms", "addresses"],
 )
 def test_names_are_unique(names: list[object]) -> None:
     assert [name for name, count in Counter(names).items() if count > 1] == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from modules.catalogue import PARAMETERS
+from modules.catalogue import OUTPUTS, PARAMETERS
 from modules.naming import Naming
 from tests.modules.terraform_json import Stack, mapping
 
@@ -27,15 +29,67 @@ SMALL = {
 RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
 
-def test_every_parameter_of_the_catalogue_is_created(shipped: dict[str, Stack]) -> None:
-    created = {
-        arguments["name"]
-        for layer in ("base", "storage")
-        for address, arguments in shipped[f"dev-{layer}"].resources().items()
-        if address.startswith("aws_ssm_parameter.")
+def test_every_parameter_and_output_of_the_catalogue_is_created(
+    everything: dict[str, Stack],
+) -> None:
+    prefix = Naming(environment="everything").parameters
+    for layer, stack in everything.items():
+        created = {
+            arguments["name"]
+            for address, arguments in stack.resources().items()
+            if address.startswith("aws_ssm_parameter.")
+        }
+        assert created == {f"{prefix}/{row.path}" for row in PARAMETERS if row.layer.key == layer}
+        outputs = mapping(stack.at("output"))
+        for row in OUTPUTS:
+            if row.layer.key == layer:
+                output = mapping(outputs[row.name])
+                assert output["description"] == row.description
+                assert "sensitive" not in output, "a reviewer reads it in the plan"
+
+
+def test_a_later_layer_reads_outputs_that_its_producer_has(every: dict[str, Stack]) -> None:
+    read = re.compile(r"data\.terraform_remote_state\.([a-z]+)\.outputs\.([A-Za-z0-9_]+)")
+    found = 0
+    for name, stack in every.items():
+        environment = name.rpartition("-")[0]
+        states = mapping(mapping(stack.document.get("data", {})).get("terraform_remote_state", {}))
+        references = set(read.findall(json.dumps(stack.document)))
+        assert {layer for layer, _ in references} == set(states), "each state that is read is used"
+        for layer, output in references:
+            found += 1
+            assert output in mapping(every[f"{environment}-{layer}"].at("output"))
+    assert found
+
+
+def test_release_1_0_still_finds_the_outputs_that_it_reads(every: dict[str, Stack]) -> None:
+    """Its names, as they are in states that it was applied to."""
+    read_by_1_0 = {
+        "base": {"aws_s3_bucketaccess_logsarn", "aws_s3_bucketaccess_logsbucket"},
+        "storage": {
+            "aws_dynamodb_tablecachearn",
+            "aws_dynamodb_tablecachename",
+            "aws_s3_bucketgeojsonbucket",
+            "aws_s3_bucketgeojsonbucket_regional_domain_name",
+            "aws_s3_bucketstatic_websitebucket",
+            "aws_s3_bucketstatic_websitebucket_regional_domain_name",
+            (
+                "aws_cloudfront_origin_access_identityorigin_access_identity"
+                "cloudfront_access_identity_path"
+            ),
+        },
+        "compute": {
+            "aws_lambda_function_urlreasoning_urlurl_id",
+            "aws_lambda_functionreasoningfunction_name",
+        },
+        "frontend": {"aws_cloudfront_distributiondistributionid"},
     }
-    prefix = Naming(environment="dev").parameters
-    assert created == {f"{prefix}/{parameter.path}" for parameter in PARAMETERS}
+    for layer, names in read_by_1_0.items():
+        outputs = mapping(every[f"prod-{layer}"].at("output"))
+        for name in names:
+            value = str(mapping(outputs[f"cross-stack-output-{name}"])["value"])
+            # Its name is the address and the attribute, without dots.
+            assert value.strip("${}").replace(".", "") == name
 
 
 def test_the_function_has_the_expected_variables(shipped: dict[str, Stack]) -> None:

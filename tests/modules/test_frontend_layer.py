@@ -177,7 +177,7 @@ def test_a_domain_sets_its_certificate_and_the_minimum_tls_version(
         "minimum_protocol_version": "TLSv1.2_2021",
         "ssl_support_method": "sni-only",
     }
-    assert stacks["frontend"].at("output", "site_url") == {"value": "https://co2.example.org/"}
+    assert stacks["frontend"].at("output", "site_url", "value") == "https://co2.example.org/"
 
 
 def test_an_output_says_that_cloudfronts_certificate_allows_old_tls(

@@ -1,0 +1,52 @@
+"""Publish what a layer made: to running code (Parameter Store) and to Terraform (outputs)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import attrgetter
+
+from cdktf import TerraformOutput
+
+from modules.catalogue import FORMER_OUTPUTS, OUTPUTS, PARAMETERS
+from modules.resources.parameter import ParameterConfig, add_parameter
+from modules.stack import LayerStack
+
+
+def publish(stack: LayerStack, **facts: object) -> Mapping[str, str]:
+    """Add the layer's parameters and outputs, and return what later layers read them by.
+
+    ``facts`` fill the templates of the catalogue. The result maps the name of an output to the
+    expression of its value in a stack that reads this one.
+    """
+    settings = stack.settings
+    facts = {"naming": stack.naming, **facts}
+    for row in PARAMETERS:
+        if row.layer is stack.layer and settings.have(row):
+            operated = row.operated and attrgetter(row.operated)(settings) is None
+            config = ParameterConfig(
+                name=stack.naming.parameter(row),
+                value=row.value.format(**facts),
+                description=row.description,
+                keep_changes=bool(operated),
+            )
+            add_parameter(stack, row.id, config)
+    values = {
+        output.name: output.value.format(**facts)
+        for output in OUTPUTS
+        if output.layer is stack.layer and settings.have(output)
+    }
+    for output in OUTPUTS:
+        if output.name in values:
+            # Within cdktf, the parameter has the name already.
+            added = TerraformOutput(
+                stack,
+                f"{output.name}_output",
+                value=values[output.name],
+                description=output.description,
+            )
+            added.override_logical_id(output.name)
+    for old, name in FORMER_OUTPUTS.items():
+        if name in values:
+            TerraformOutput(stack, f"cross-stack-output-{old}", value=values[name], sensitive=True)
+    state = f"data.terraform_remote_state.{stack.layer.key}.outputs"
+    return {name: f"${{{state}.{name}}}" for name in values}
