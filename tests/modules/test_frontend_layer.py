@@ -107,13 +107,20 @@ def test_the_edge_ttl_is_bounded_by_the_setting(
     assert policy["max_ttl"] == longest
 
 
-def test_the_edge_does_not_cache_api_errors(stacks: dict[str, Stack]) -> None:
-    """A custom error page would apply to every behaviour and replace the API's errors."""
+def test_the_edge_caches_no_error_and_replaces_none(stacks: dict[str, Stack]) -> None:
+    """A custom error page would apply to every behaviour and replace the API's errors.
+
+    The codes are those that CloudFront caches, always or if the response has a max-age.
+    """
     responses = [mapping(one) for one in sequence(_distribution(stacks)["custom_error_response"])]
 
-    assert responses == [
-        {"error_code": code, "error_caching_min_ttl": 0} for code in (400, 500, 502, 503, 504)
-    ]
+    assert {response["error_code"] for response in responses} == {
+        *(404, 414, 500, 501, 502, 503, 504),
+        *(400, 403, 405),
+    }
+    for response in responses:
+        assert response.keys() == {"error_code", "error_caching_min_ttl"}
+        assert response["error_caching_min_ttl"] == 0
 
 
 def test_only_the_pages_have_the_single_page_fallback(stacks: dict[str, Stack]) -> None:

@@ -27,11 +27,15 @@ _CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 _ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 _CORS_S3_ORIGIN = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
 
-# The API's errors on GET and HEAD, and CloudFront's own timeout. CloudFront would cache them for 10
-# seconds: it honours no-store on 404, 410, 414 and 501 only. 403 stays cached because only the
-# buckets return it. Source: "How CloudFront processes HTTP 4xx and 5xx status codes from your
-# origin".
-_UNCACHED_ERRORS = (400, 500, 502, 503, 504)
+# Every error that CloudFront can cache. It would keep the second row for 10 seconds, whatever
+# Cache-Control says of a 5xx, and the first where there is a max-age. A web ACL's 403 and the
+# function URL's 429 never enter the cache. Nor does caching protect the buckets, whose answer to a
+# missing key is a 403: each made-up path is a miss. Source: "How CloudFront processes HTTP 4xx and
+# 5xx status codes from your origin".
+_UNCACHED_ERRORS = (
+    *(400, 403, 405),
+    *(404, 414, 500, 501, 502, 503, 504),
+)
 
 _READ = ["GET", "HEAD"]
 _READ_AND_ASK = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
