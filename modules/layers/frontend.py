@@ -25,9 +25,9 @@ from modules.resources.edge.functions import EdgeFunctionConfig, add_edge_functi
 from modules.resources.edge.logs import DistributionLogsConfig, add_distribution_logs
 from modules.resources.edge.policies import (
     ApiCachePolicyConfig,
-    SecurityHeadersConfig,
+    ResponseHeadersConfig,
     add_api_cache_policy,
-    add_security_headers,
+    add_response_headers,
 )
 from modules.resources.function import SignedFunction
 from modules.settings import FrontendSettings
@@ -66,7 +66,7 @@ class FrontendLayer(LayerStack):
             max_seconds=cache.edge_seconds + cache.stale_while_revalidate_seconds,
             by_origin=bool(self.settings.function.cors_origins),
         )
-        headers = SecurityHeadersConfig(content_security_policy=settings.content_security_policy)
+        headers, data_headers = self._response_headers(settings.csp_header)
         distribution = add_distribution(
             self,
             "distribution",
@@ -77,7 +77,8 @@ class FrontendLayer(LayerStack):
                 api=self._api_origin(function),
                 web_acl_arn=web_acl,
                 api_cache_policy_id=add_api_cache_policy(self, "api_cache", cache_policy).id,
-                headers_policy_id=add_security_headers(self, "security_headers", headers).id,
+                headers_policy_id=headers,
+                data_headers_policy_id=data_headers,
                 page_fallback_arn=add_edge_function(
                     self,
                     "spa_fallback",
@@ -112,6 +113,24 @@ class FrontendLayer(LayerStack):
         TerraformOutput(self, "distribution_domain_name", value=distribution.domain_name)
         host = settings.domain.names[0] if settings.domain else distribution.domain_name
         TerraformOutput(self, "site_url", value=f"https://{host}/")
+    def _response_headers(self, content_security_policy: str) -> tuple[str, str]:
+        """Add the response headers policies; return the id of all, and the id of the data's."""
+        config = ResponseHeadersConfig(
+            name="security-headers",
+            comment="Security headers of every response",
+            content_security_policy=content_security_policy,
+        )
+        every = add_response_headers(self, "security_headers", config).id
+        buckets = self.settings.buckets
+        if not buckets.cors_origins:
+            return every, every
+        data = ResponseHeadersConfig(
+            name="data-headers",
+            comment="Security and CORS headers of the data",
+            content_security_policy=content_security_policy,
+            cross_origin=buckets,
+        )
+        return every, add_response_headers(self, "data_headers", data).id
 
     def _bucket_origin(self, id_: str, bucket: Bucket, storage: StorageOutputs) -> BucketOrigin:
         access = storage.origin_access

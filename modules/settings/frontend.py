@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from modules.problems import Problem
-from modules.schema.constraints import Between, Matches
+from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
 
 
@@ -100,20 +100,35 @@ class FrontendSettings:
             cost="$0.085 per GB in North America after the first TB, more elsewhere",
         ),
     ] = "PriceClass_100"
+    tile_hosts: Annotated[
+        tuple[str, ...],
+        https_origin(),
+        Doc(
+            "Hosts of map tiles: other origins whose images and data the pages may load; unset, "
+            "they load from the site alone."
+        ),
+    ] = ()
     content_security_policy: Annotated[
-        str,
+        str | None,
         Matches(r"[\x20-\x7e]{1,1000}", "a header value", "default-src 'self'"),
         Doc(
             "`Content-Security-Policy` header of the pages; too strict blocks the map's tiles, "
-            "too loose allows injected scripts."
+            "too loose allows injected scripts. Unset, everything is from the site itself, images "
+            "also from `data:` URLs, and `tile_hosts` are added."
         ),
-    ] = (
-        "default-src 'self'; img-src 'self' data: https:; object-src 'none'; "
-        "base-uri 'self'; frame-ancestors 'none'"
-    )
+    ] = None
+
+    @property
+    def csp_header(self) -> str:
+        """The value of the ``Content-Security-Policy`` header."""
+        hosts = "".join(f" {host}" for host in self.tile_hosts)
+        return self.content_security_policy or (
+            f"default-src 'self'; img-src 'self' data:{hosts}; connect-src 'self'{hosts}; "
+            "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+        )
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a problem if there are two web ACLs."""
+        """Yield a problem if there are two web ACLs or two policies of the pages."""
         if self.firewall and self.web_acl_arn:
             yield Problem(
                 field=f"{at}.web_acl_arn",
@@ -121,4 +136,13 @@ class FrontendSettings:
                 reason=f"a distribution has one web ACL, and [{at}.firewall] creates one",
                 remedy=f"keep one of web_acl_arn and [{at}.firewall]",
                 involves=(f"{at}.firewall",),
+            )
+        if self.tile_hosts and self.content_security_policy:
+            yield Problem(
+                field=f"{at}.tile_hosts",
+                value=list(self.tile_hosts),
+                reason=f"they are added to the default policy, which {at}.content_security_policy "
+                "replaces",
+                remedy="list the hosts in that policy, or remove one of the two settings",
+                involves=(f"{at}.content_security_policy",),
             )

@@ -159,6 +159,8 @@ CONTRADICTIONS: list[Row] = [
     ("gemini.hosts", ["gemini.example.org"], "gemini.endpoint", "gemini.hosts"),
     ("gemini.hosts", [], "gemini.endpoint", "gemini.hosts"),
     ("frontend", {"web_acl_arn": ACL, "firewall": {}}, "frontend.web_acl_arn", "keep one"),
+    ("frontend", {"tile_hosts": ["https://tiles.org"], "content_security_policy": "img-src *"},
+     "frontend.tile_hosts", "in that policy"),
     ("buckets", {"replication": {"region": "eu-west-1"}, "versioning": False},
      ("buckets.versioning", "buckets.replication"), "versioning = true"),
     ("buckets.replication", {"region": "us-east-1"}, "buckets.replication.region", "another"),

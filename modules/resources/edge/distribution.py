@@ -99,6 +99,7 @@ class DistributionConfig:
     api: ApiOrigin
     api_cache_policy_id: str
     headers_policy_id: str
+    data_headers_policy_id: str
     page_fallback_arn: str
     strip_prefix_arn: str
     web_acl_arn: str | None
@@ -145,8 +146,9 @@ def add_distribution(
                 cached_methods=_READ,
                 compress=True,
                 cache_policy_id=_CACHING_OPTIMIZED,
+                # For preflight requests, which the bucket answers.
                 origin_request_policy_id=_CORS_S3_ORIGIN,
-                response_headers_policy_id=config.headers_policy_id,
+                response_headers_policy_id=config.data_headers_policy_id,
                 function_association=[
                     CloudfrontDistributionOrderedCacheBehaviorFunctionAssociation(
                         event_type="viewer-request", function_arn=config.strip_prefix_arn
