@@ -20,7 +20,12 @@ from modules.resources.edge.distribution import (
     DistributionConfig,
     add_distribution,
 )
-from modules.resources.edge.firewall import FirewallConfig, add_firewall
+from modules.resources.edge.firewall import (
+    FirewallConfig,
+    FirewallLogConfig,
+    add_firewall,
+    add_firewall_log,
+)
 from modules.resources.edge.functions import EdgeFunctionConfig, add_edge_function
 from modules.resources.edge.logs import DistributionLogsConfig, add_distribution_logs
 from modules.resources.edge.policies import (
@@ -56,11 +61,6 @@ class FrontendLayer(LayerStack):
     ) -> None:
         super().__init__(scope, environment, Layer.FRONTEND)
         function = compute.function
-        web_acl = (
-            add_firewall(self, "firewall", FirewallConfig(settings=settings.firewall)).arn
-            if settings.firewall
-            else settings.web_acl_arn
-        )
         cache = self.settings.cache
         cache_policy = ApiCachePolicyConfig(
             max_seconds=cache.edge_seconds + cache.stale_while_revalidate_seconds,
@@ -75,7 +75,7 @@ class FrontendLayer(LayerStack):
                 pages=self._bucket_origin("pages", STATIC_WEBSITE, storage),
                 data=self._bucket_origin("data", GEOJSON, storage),
                 api=self._api_origin(function),
-                web_acl_arn=web_acl,
+                web_acl_arn=self._web_acl(settings),
                 api_cache_policy_id=add_api_cache_policy(self, "api_cache", cache_policy).id,
                 headers_policy_id=headers,
                 data_headers_policy_id=data_headers,
@@ -113,6 +113,18 @@ class FrontendLayer(LayerStack):
         TerraformOutput(self, "distribution_domain_name", value=distribution.domain_name)
         host = settings.domain.names[0] if settings.domain else distribution.domain_name
         TerraformOutput(self, "site_url", value=f"https://{host}/")
+
+    def _web_acl(self, settings: FrontendSettings) -> str | None:
+        """Return the ARN of the web ACL; add it, and its log, if the settings ask for them."""
+        firewall = settings.firewall
+        if firewall is None:
+            return settings.web_acl_arn
+        arn = add_firewall(self, "firewall", FirewallConfig(settings=firewall)).arn
+        if firewall.log_retention_days:
+            log = FirewallLogConfig(web_acl_arn=arn, keep_days=firewall.log_retention_days)
+            add_firewall_log(self, "firewall_log", log)
+        return arn
+
     def _response_headers(self, content_security_policy: str) -> tuple[str, str]:
         """Add the response headers policies; return the id of all, and the id of the data's."""
         config = ResponseHeadersConfig(

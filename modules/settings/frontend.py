@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from modules.problems import Problem
 from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
+from modules.settings.forms import LOG_RETENTION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +54,44 @@ class Firewall:
     rate_limit: Annotated[
         int,
         Between(10, 2_000_000_000, "requests in 5 minutes", "AWS WAF"),
-        Doc("IP addresses with more requests are blocked until their rate falls below it."),
+        Doc(
+            "IP addresses with more requests are blocked until their rate falls below it.",
+            cost="$1 for the rule, besides $5 for the web ACL and $0.60 per million requests",
+        ),
     ] = 2000
+    api_rate_limit: Annotated[
+        int,
+        Between(10, 2_000_000_000, "requests in 5 minutes", "AWS WAF"),
+        Doc(
+            "The same for `/api/*` alone, where a question can cost a call to Gemini; cached "
+            "answers count, too, and an office often has one address.",
+            cost="$1 for the rule",
+        ),
+    ] = 100
     managed_rules: Annotated[
         bool,
         Doc(
             "Adds AWS managed rule groups: known attacks, and IP addresses of bad reputation.",
-            cost="$3 for three rule groups, besides $5 for the ACL, $1 for the rate rule and "
-            "$0.60 per million requests",
+            cost="$3 for three rule groups",
         ),
     ] = True
+    block_anonymous: Annotated[
+        bool,
+        Doc(
+            "Blocks VPNs, proxies, Tor and hosting providers by an AWS managed rule group: also "
+            "readers behind a VPN, and programs in a cloud.",
+            cost="$1 for the rule group",
+        ),
+    ] = False
+    log_retention_days: Annotated[
+        int | None,
+        LOG_RETENTION,
+        Doc(
+            "Logs the requests that are blocked or counted, to CloudWatch Logs in us-east-1, and "
+            "keeps them this long; unset, none.",
+            cost="$0.50 per GB of them for ingestion, and $0.03 per GB stored",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

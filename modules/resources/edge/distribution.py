@@ -22,6 +22,8 @@ from cdktf_cdktf_provider_aws.cloudfront_distribution import (
 from modules.settings import Countries, Domain, FrontendSettings
 from modules.stack import LayerStack
 
+API_PATH = "/api/"
+
 # Managed policies; their ids are the same in every account.
 _CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 _ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
@@ -156,7 +158,7 @@ def add_distribution(
                 ],
             ),
             CloudfrontDistributionOrderedCacheBehavior(
-                path_pattern="/api/*",
+                path_pattern=f"{API_PATH}*",
                 target_origin_id=api.id,
                 viewer_protocol_policy="https-only",
                 allowed_methods=_READ_AND_ASK,
