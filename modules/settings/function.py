@@ -189,7 +189,8 @@ class FunctionSettings:
         Between(1, 100_000, "calls"),
         Doc(
             "Maximum of concurrent calls, reserved for this function; more are throttled. Unset, "
-            "it shares the account's."
+            "it shares the account's. Lambda refuses it in a new account, whose quota is 10: "
+            "request a higher quota first, or leave it out until then."
         ),
     ] = None
     account_concurrency: Annotated[
