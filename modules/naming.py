@@ -98,6 +98,11 @@ class Naming:
         return self._name("firewall")
 
     @property
+    def firewall_log(self) -> str:
+        """Log group of that web ACL; AWS WAF requires the prefix ``aws-waf-logs-``."""
+        return f"aws-waf-logs-{PROJECT}-{self.environment}"
+
+    @property
     def distribution_logs(self) -> str:
         """Source and destination of the delivery of the distribution's access logs."""
         return self._name("distribution-logs")

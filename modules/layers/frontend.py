@@ -20,14 +20,19 @@ from modules.resources.edge.distribution import (
     DistributionConfig,
     add_distribution,
 )
-from modules.resources.edge.firewall import FirewallConfig, add_firewall
+from modules.resources.edge.firewall import (
+    FirewallConfig,
+    FirewallLogConfig,
+    add_firewall,
+    add_firewall_log,
+)
 from modules.resources.edge.functions import EdgeFunctionConfig, add_edge_function
 from modules.resources.edge.logs import DistributionLogsConfig, add_distribution_logs
 from modules.resources.edge.policies import (
     ApiCachePolicyConfig,
-    SecurityHeadersConfig,
+    ResponseHeadersConfig,
     add_api_cache_policy,
-    add_security_headers,
+    add_response_headers,
 )
 from modules.resources.function import SignedFunction
 from modules.settings import FrontendSettings
@@ -57,17 +62,12 @@ class FrontendLayer(LayerStack):
         super().__init__(scope, environment, Layer.FRONTEND)
         function = self.read(compute).function
         self.read(storage)
-        web_acl = (
-            add_firewall(self, "firewall", FirewallConfig(settings=settings.firewall)).arn
-            if settings.firewall
-            else settings.web_acl_arn
-        )
         cache = self.settings.cache
         cache_policy = ApiCachePolicyConfig(
             max_seconds=cache.edge_seconds + cache.stale_while_revalidate_seconds,
             by_origin=bool(self.settings.function.cors_origins),
         )
-        headers = SecurityHeadersConfig(content_security_policy=settings.content_security_policy)
+        headers, data_headers = self._response_headers(settings.csp_header)
         distribution = add_distribution(
             self,
             "distribution",
@@ -76,9 +76,10 @@ class FrontendLayer(LayerStack):
                 pages=self._bucket_origin("pages", STATIC_WEBSITE, storage),
                 data=self._bucket_origin("data", GEOJSON, storage),
                 api=self._api_origin(function),
-                web_acl_arn=web_acl,
+                web_acl_arn=self._web_acl(settings),
                 api_cache_policy_id=add_api_cache_policy(self, "api_cache", cache_policy).id,
-                headers_policy_id=add_security_headers(self, "security_headers", headers).id,
+                headers_policy_id=headers,
+                data_headers_policy_id=data_headers,
                 page_fallback_arn=add_edge_function(
                     self,
                     "spa_fallback",
@@ -118,6 +119,36 @@ class FrontendLayer(LayerStack):
             viewer_tls="TLSv1.2_2021" if settings.domain else "TLSv1",
         )
         self.outputs = FrontendOutputs(stack=self, distribution_id=published["distribution_id"])
+
+    def _web_acl(self, settings: FrontendSettings) -> str | None:
+        """Return the ARN of the web ACL; add it, and its log, if the settings ask for them."""
+        firewall = settings.firewall
+        if firewall is None:
+            return settings.web_acl_arn
+        arn = add_firewall(self, "firewall", FirewallConfig(settings=firewall)).arn
+        if firewall.log_retention_days:
+            log = FirewallLogConfig(web_acl_arn=arn, keep_days=firewall.log_retention_days)
+            add_firewall_log(self, "firewall_log", log)
+        return arn
+
+    def _response_headers(self, content_security_policy: str) -> tuple[str, str]:
+        """Add the response headers policies; return the id of all, and the id of the data's."""
+        config = ResponseHeadersConfig(
+            name="security-headers",
+            comment="Security headers of every response",
+            content_security_policy=content_security_policy,
+        )
+        every = add_response_headers(self, "security_headers", config).id
+        buckets = self.settings.buckets
+        if not buckets.cors_origins:
+            return every, every
+        data = ResponseHeadersConfig(
+            name="data-headers",
+            comment="Security and CORS headers of the data",
+            content_security_policy=content_security_policy,
+            cross_origin=buckets,
+        )
+        return every, add_response_headers(self, "data_headers", data).id
 
     def _bucket_origin(self, id_: str, bucket: Bucket, storage: StorageOutputs) -> BucketOrigin:
         by_identity = self.settings.origin_access == "oai"

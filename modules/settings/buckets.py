@@ -128,7 +128,7 @@ class BucketSettings:
     cors_origins: Annotated[
         tuple[str, ...],
         https_origin(star=True),
-        Doc("Origins whose pages may fetch GeoJSON from the bucket directly."),
+        Doc("Other origins whose pages may fetch GeoJSON; the site's own needs no entry."),
     ] = ()
     cors_headers: Annotated[
         tuple[str, ...],

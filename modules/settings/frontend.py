@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from modules.problems import Problem
-from modules.schema.constraints import Between, Matches
+from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
+from modules.settings.forms import LOG_RETENTION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +54,44 @@ class Firewall:
     rate_limit: Annotated[
         int,
         Between(10, 2_000_000_000, "requests in 5 minutes", "AWS WAF"),
-        Doc("IP addresses with more requests are blocked until their rate falls below it."),
+        Doc(
+            "IP addresses with more requests are blocked until their rate falls below it.",
+            cost="$1 for the rule, besides $5 for the web ACL and $0.60 per million requests",
+        ),
     ] = 2000
+    api_rate_limit: Annotated[
+        int,
+        Between(10, 2_000_000_000, "requests in 5 minutes", "AWS WAF"),
+        Doc(
+            "The same for `/api/*` alone, where a question can cost a call to Gemini; cached "
+            "answers count, too, and an office often has one address.",
+            cost="$1 for the rule",
+        ),
+    ] = 100
     managed_rules: Annotated[
         bool,
         Doc(
             "Adds AWS managed rule groups: known attacks, and IP addresses of bad reputation.",
-            cost="$3 for three rule groups, besides $5 for the ACL, $1 for the rate rule and "
-            "$0.60 per million requests",
+            cost="$3 for three rule groups",
         ),
     ] = True
+    block_anonymous: Annotated[
+        bool,
+        Doc(
+            "Blocks VPNs, proxies, Tor and hosting providers by an AWS managed rule group: also "
+            "readers behind a VPN, and programs in a cloud.",
+            cost="$1 for the rule group",
+        ),
+    ] = False
+    log_retention_days: Annotated[
+        int | None,
+        LOG_RETENTION,
+        Doc(
+            "Logs the requests that are blocked or counted, to CloudWatch Logs in us-east-1, and "
+            "keeps them this long; unset, none.",
+            cost="$0.50 per GB of them for ingestion, and $0.03 per GB stored",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,20 +129,35 @@ class FrontendSettings:
             cost="$0.085 per GB in North America after the first TB, more elsewhere",
         ),
     ] = "PriceClass_100"
+    tile_hosts: Annotated[
+        tuple[str, ...],
+        https_origin(),
+        Doc(
+            "Hosts of map tiles: other origins whose images and data the pages may load; unset, "
+            "they load from the site alone."
+        ),
+    ] = ()
     content_security_policy: Annotated[
-        str,
+        str | None,
         Matches(r"[\x20-\x7e]{1,1000}", "a header value", "default-src 'self'"),
         Doc(
             "`Content-Security-Policy` header of the pages; too strict blocks the map's tiles, "
-            "too loose allows injected scripts."
+            "too loose allows injected scripts. Unset, everything is from the site itself, images "
+            "also from `data:` URLs, and `tile_hosts` are added."
         ),
-    ] = (
-        "default-src 'self'; img-src 'self' data: https:; object-src 'none'; "
-        "base-uri 'self'; frame-ancestors 'none'"
-    )
+    ] = None
+
+    @property
+    def csp_header(self) -> str:
+        """The value of the ``Content-Security-Policy`` header."""
+        hosts = "".join(f" {host}" for host in self.tile_hosts)
+        return self.content_security_policy or (
+            f"default-src 'self'; img-src 'self' data:{hosts}; connect-src 'self'{hosts}; "
+            "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+        )
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a problem if there are two web ACLs."""
+        """Yield a problem if there are two web ACLs or two policies of the pages."""
         if self.firewall and self.web_acl_arn:
             yield Problem(
                 field=f"{at}.web_acl_arn",
@@ -121,4 +165,13 @@ class FrontendSettings:
                 reason=f"a distribution has one web ACL, and [{at}.firewall] creates one",
                 remedy=f"keep one of web_acl_arn and [{at}.firewall]",
                 involves=(f"{at}.firewall",),
+            )
+        if self.tile_hosts and self.content_security_policy:
+            yield Problem(
+                field=f"{at}.tile_hosts",
+                value=list(self.tile_hosts),
+                reason=f"they are added to the default policy, which {at}.content_security_policy "
+                "replaces",
+                remedy="list the hosts in that policy, or remove one of the two settings",
+                involves=(f"{at}.content_security_policy",),
             )

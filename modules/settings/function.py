@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from modules.problems import Problem
-from modules.schema.constraints import Between, Matches, OneOf, https_origin
+from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
-from modules.settings.forms import star_beside_origins
+from modules.settings.forms import LOG_RETENTION, star_beside_origins
 
 # Concurrency that Lambda keeps unreserved: docs.aws.amazon.com/lambda, "reserved concurrency".
 UNRESERVED = 100
@@ -189,7 +189,8 @@ class FunctionSettings:
         Between(1, 100_000, "calls"),
         Doc(
             "Maximum of concurrent calls, reserved for this function; more are throttled. Unset, "
-            "it shares the account's."
+            "it shares the account's. Lambda refuses it in a new account, whose quota is 10: "
+            "request a higher quota first, or leave it out until then."
         ),
     ] = None
     account_concurrency: Annotated[
@@ -199,16 +200,12 @@ class FunctionSettings:
     ] = 1000
     log_retention_days: Annotated[
         int,
-        OneOf(
-            (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
-             2922, 3288, 3653),
-            "CloudWatch Logs",
-        ),
+        LOG_RETENTION,
         Doc(
             "Days that log events are kept.",
             cost="$0.03 per GB stored, and $0.50 per GB once for ingestion",
         ),
-    ] = 7  # fmt: skip
+    ] = 7
     tracing: Annotated[
         bool,
         Doc(

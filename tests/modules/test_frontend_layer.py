@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from modules.resources.edge.functions import FOLDER
+from modules.settings import FrontendSettings
 from tests.modules.terraform_json import Json, Stack, mapping, sequence
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -22,6 +23,14 @@ def _document(**more: object) -> dict[str, object]:
         "table": {"billing": "on-demand"},
         "frontend": {},
         **more,
+    }
+
+
+def _site(stacks: dict[str, Stack], environment: str) -> dict[str, Stack]:
+    """Return the stacks of one environment by layer."""
+    start = f"{environment}-"
+    return {
+        name.removeprefix(start): stack for name, stack in stacks.items() if name.startswith(start)
     }
 
 
@@ -71,19 +80,100 @@ def test_https_is_required(stacks: dict[str, Stack]) -> None:
     }
 
 
-def test_every_behaviour_adds_the_security_headers(stacks: dict[str, Stack]) -> None:
-    for path, behaviour in _behaviours(stacks).items():
-        policy = behaviour["response_headers_policy_id"]
-        assert policy == "${aws_cloudfront_response_headers_policy.security_headers.id}", path
-    headers = mapping(
-        stacks["frontend"].resource("aws_cloudfront_response_headers_policy.security_headers")[
-            "security_headers_config"
-        ]
-    )
+def _headers_policy(stacks: dict[str, Stack], path: str) -> dict[str, Json]:
+    """Return the response headers policy of a behaviour."""
+    reference = str(_behaviours(stacks)[path]["response_headers_policy_id"])
+    return stacks["frontend"].resource(reference.removeprefix("${").removesuffix(".id}"))
+
+
+@pytest.mark.parametrize("path", ["*", "/data/geojson/*", "/api/*"])
+def test_every_behaviour_adds_the_security_headers(path: str, shipped: dict[str, Stack]) -> None:
+    policy = _headers_policy(_site(shipped, "prod"), path)
+    headers = mapping(policy["security_headers_config"])
     assert mapping(headers["strict_transport_security"])["access_control_max_age_sec"] == 31_536_000
     assert mapping(headers["frame_options"])["frame_option"] == "DENY"
     assert "default-src 'self'" in str(mapping(headers["content_security_policy"]))
     assert {"content_type_options", "referrer_policy"} <= set(headers)
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod", "everything"])
+def test_cors_headers_of_the_data_do_not_depend_on_who_asked_first(
+    environment: str, every: dict[str, Stack]
+) -> None:
+    """A response is cached without the Origin in its key, with the CORS headers of the first."""
+    stacks = _site(every, environment)
+    rules = stacks["storage"].resource("aws_s3_bucket_cors_configuration.geojson_cors")
+    (bucket,) = map(mapping, sequence(rules["cors_rule"]))
+
+    edge = mapping(_headers_policy(stacks, "/data/geojson/*")["cors_config"])
+
+    assert edge["origin_override"] is True
+    assert edge["access_control_allow_credentials"] is False
+    assert edge["access_control_max_age_sec"] == bucket["max_age_seconds"]
+    for ours, of_the_bucket in (
+        ("access_control_allow_origins", "allowed_origins"),
+        ("access_control_allow_methods", "allowed_methods"),
+        ("access_control_allow_headers", "allowed_headers"),
+        ("access_control_expose_headers", "expose_headers"),
+    ):
+        assert mapping(edge[ours])["items"] == bucket[of_the_bucket], ours
+
+
+def test_pages_and_api_get_no_cors_headers_from_the_edge(shipped: dict[str, Stack]) -> None:
+    for path in ("*", "/api/*"):
+        assert "cors_config" not in _headers_policy(_site(shipped, "prod"), path), path
+
+
+def test_without_other_origins_the_data_has_no_cors_headers(stacks: dict[str, Stack]) -> None:
+    assert "cors_config" not in _headers_policy(stacks, "/data/geojson/*")
+
+
+def test_cors_without_headers_names_one_that_is_always_allowed(
+    synthesized: Callable[..., dict[str, Stack]],
+) -> None:
+    buckets = {"cors_origins": ["*"], "cors_headers": [], "cors_exposed_headers": []}
+    policy = _headers_policy(synthesized(_document(buckets=buckets)), "/data/geojson/*")
+
+    cors = mapping(policy["cors_config"])
+    assert cors["access_control_allow_headers"] == {"items": ["Accept"]}
+    assert "access_control_expose_headers" not in cors
+
+
+def _directives(policy: str) -> dict[str, set[str]]:
+    """Return the sources of each directive of a Content-Security-Policy."""
+    parts = (directive.split() for directive in policy.split(";"))
+    return {name: set(sources) for name, *sources in parts}
+
+
+def test_by_default_the_pages_load_from_the_site_alone() -> None:
+    policy = _directives(FrontendSettings().csp_header)
+
+    assert policy["default-src"] == {"'self'"}
+    assert policy["form-action"] == {"'self'"}, "default-src does not cover it"
+    assert set.union(*policy.values()) == {"'self'", "'none'", "data:"}
+    assert [name for name, sources in policy.items() if "data:" in sources] == ["img-src"]
+
+
+def test_tile_hosts_are_added_for_images_and_for_fetch() -> None:
+    hosts = {"https://a.tiles.example.org", "https://b.tiles.example.org"}
+    before = _directives(FrontendSettings().csp_header)
+    after = _directives(FrontendSettings(tile_hosts=tuple(sorted(hosts))).csp_header)
+
+    assert {name: after[name] - before[name] for name in after if after[name] != before[name]} == {
+        "img-src": hosts,
+        "connect-src": hosts,
+    }
+
+
+def test_the_pages_policy_is_the_configured_one(every: dict[str, Stack]) -> None:
+    for environment, expected in (
+        ("prod", FrontendSettings().csp_header),
+        ("everything", "default-src 'self'"),
+    ):
+        policy = _headers_policy(_site(every, environment), "*")
+        headers = mapping(policy["security_headers_config"])
+        header = mapping(headers["content_security_policy"])["content_security_policy"]
+        assert header == expected
 
 
 def test_the_edge_uses_the_ttl_of_the_response(stacks: dict[str, Stack]) -> None:
@@ -107,13 +197,20 @@ def test_the_edge_ttl_is_bounded_by_the_setting(
     assert policy["max_ttl"] == longest
 
 
-def test_the_edge_does_not_cache_api_errors(stacks: dict[str, Stack]) -> None:
-    """A custom error page would apply to every behaviour and replace the API's errors."""
+def test_the_edge_caches_no_error_and_replaces_none(stacks: dict[str, Stack]) -> None:
+    """A custom error page would apply to every behaviour and replace the API's errors.
+
+    The codes are those that CloudFront caches, always or if the response has a max-age.
+    """
     responses = [mapping(one) for one in sequence(_distribution(stacks)["custom_error_response"])]
 
-    assert responses == [
-        {"error_code": code, "error_caching_min_ttl": 0} for code in (400, 500, 502, 503, 504)
-    ]
+    assert {response["error_code"] for response in responses} == {
+        *(404, 414, 500, 501, 502, 503, 504),
+        *(400, 403, 405),
+    }
+    for response in responses:
+        assert response.keys() == {"error_code", "error_caching_min_ttl"}
+        assert response["error_caching_min_ttl"] == 0
 
 
 def test_only_the_pages_have_the_single_page_fallback(stacks: dict[str, Stack]) -> None:

@@ -20,6 +20,8 @@ def test_resource_names_follow_the_contract() -> None:
     assert PROD.function == "co2-analysis-prod-reasoning-function"
     assert PROD.execution_role == "co2-analysis-prod-lambda-execution-role"
     assert PROD.gemini_secret == "co2-analysis-prod-gemini-api-key"
+    # AWS WAF requires the prefix.
+    assert PROD.firewall_log == "aws-waf-logs-co2-analysis-prod"
 
 
 def test_a_suffix_changes_bucket_names_only() -> None:

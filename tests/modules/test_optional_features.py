@@ -31,6 +31,12 @@ def _rules(stack: Stack, bucket: str) -> dict[str, dict[str, Json]]:
     return {str(rule["id"]): rule for rule in map(mapping, sequence(lifecycle["rule"]))}
 
 
+def _firewall_rules(stacks: dict[str, Stack]) -> list[dict[str, Json]]:
+    """Return the rules of the web ACL in the order in which AWS WAF evaluates them."""
+    rules = stacks["frontend"].resource("aws_wafv2_web_acl.firewall")["rule"]
+    return sorted(map(mapping, sequence(rules)), key=lambda rule: int(str(rule["priority"])))
+
+
 class TestBuckets:
     """Lifecycle, Intelligent-Tiering, CORS, access logs, metrics, analytics, Object Lock."""
 
@@ -236,18 +242,87 @@ class TestSite:
         distribution = frontend.resource("aws_cloudfront_distribution.distribution")
         assert distribution["web_acl_id"] == "${aws_wafv2_web_acl.firewall.arn}"
 
-    def test_the_rate_limit_has_the_first_priority_and_blocks(
+    def test_the_rate_limits_come_first_and_every_rule_blocks(
         self, everything: dict[str, Stack]
     ) -> None:
-        acl = everything["frontend"].resource("aws_wafv2_web_acl.firewall")
-        rules = sorted(map(mapping, sequence(acl["rule"])), key=lambda r: int(str(r["priority"])))
-        assert "block" in mapping(rules[0]["action"])
-        limit = mapping(mapping(rules[0]["statement"])["rate_based_statement"])
-        assert (limit["limit"], limit["aggregate_key_type"]) == (1000, "IP")
-        for rule in rules[1:]:
+        rules = _firewall_rules(everything)
+        site, api, *managed = rules
+        for rule, requests in ((site, 1000), (api, 200)):
+            assert "block" in mapping(rule["action"])
+            limit = mapping(mapping(rule["statement"])["rate_based_statement"])
+            assert (limit["limit"], limit["aggregate_key_type"]) == (requests, "IP")
+        for rule in managed:
             assert "none" in mapping(rule["override_action"]), (
                 "an override to COUNT would not block requests"
             )
+        assert len({rule["priority"] for rule in rules}) == len(rules)
+
+    def test_the_firewall_has_the_rules_against_log4j(self, shipped: dict[str, Stack]) -> None:
+        rules = str(shipped["prod-frontend"].resource("aws_wafv2_web_acl.firewall")["rule"])
+        assert "AWSManagedRulesKnownBadInputsRuleSet" in rules
+        assert "AnonymousIpList" not in rules, "readers behind a VPN would get a 403"
+
+    def test_the_api_rate_limit_covers_the_paths_of_the_api(
+        self, everything: dict[str, Stack]
+    ) -> None:
+        distribution = everything["frontend"].resource("aws_cloudfront_distribution.distribution")
+        behaviours = map(mapping, sequence(distribution["ordered_cache_behavior"]))
+        (pattern,) = (b["path_pattern"] for b in behaviours if b["target_origin_id"] == "api")
+
+        site, api, *_ = _firewall_rules(everything)
+        assert "scope_down_statement" not in str(site)
+        limit = mapping(mapping(api["statement"])["rate_based_statement"])
+        path = mapping(mapping(limit["scope_down_statement"])["byte_match_statement"])
+        assert (path["positional_constraint"], f"{path['search_string']}*") == (
+            "STARTS_WITH",
+            pattern,
+        )
+        assert path["field_to_match"] == {"uri_path": {}}
+        # Else /%61pi/ and /x/../api/ would reach the function without the limit.
+        steps = sorted(
+            map(mapping, sequence(path["text_transformation"])), key=lambda s: str(s["priority"])
+        )
+        assert [step["type"] for step in steps] == ["URL_DECODE", "NORMALIZE_PATH"]
+
+    def test_blocked_and_counted_requests_are_logged_without_credentials(
+        self, everything: dict[str, Stack]
+    ) -> None:
+        frontend = everything["frontend"]
+        group = frontend.resource("aws_cloudwatch_log_group.firewall_log")
+        assert str(group["name"]).startswith("aws-waf-logs-"), "AWS WAF requires it"
+        assert (group["provider"], group["retention_in_days"]) == ("aws.us_east_1", 90)
+
+        logging = frontend.resource(
+            "aws_wafv2_web_acl_logging_configuration.firewall_log_configuration"
+        )
+        assert logging["provider"] == "aws.us_east_1"
+        assert logging["resource_arn"] == "${aws_wafv2_web_acl.firewall.arn}"
+        assert logging["log_destination_configs"] == [
+            "${aws_cloudwatch_log_group.firewall_log.arn}"
+        ]
+        redacted = [
+            mapping(field)["single_header"] for field in sequence(logging["redacted_fields"])
+        ]
+        assert redacted == [{"name": "authorization"}, {"name": "cookie"}]
+        kept = mapping(logging["logging_filter"])
+        assert kept["default_behavior"] == "DROP"
+        (rule,) = map(mapping, sequence(kept["filter"]))
+        assert (rule["behavior"], rule["requirement"]) == ("KEEP", "MEETS_ANY")
+        assert rule["condition"] == [
+            {"action_condition": {"action": action}} for action in ("BLOCK", "COUNT")
+        ]
+
+    def test_each_managed_rule_group_is_optional_and_so_is_the_log(
+        self, synthesized: Synthesized
+    ) -> None:
+        firewall = {"managed_rules": False, "block_anonymous": True}
+        frontend = synthesized(_document(frontend={"firewall": firewall}))["frontend"]
+        rules = map(str, sequence(frontend.resource("aws_wafv2_web_acl.firewall")["rule"]))
+        managed = [rule for rule in rules if "managed_rule_group_statement" in rule]
+        assert len(managed) == 1
+        assert "AWSManagedRulesAnonymousIpList" in managed[0]
+        assert "aws_wafv2_web_acl_logging_configuration" not in frontend.counts()
+        assert "aws_cloudwatch_log_group" not in frontend.counts()
 
     def test_an_existing_web_acl_is_used(self, synthesized: Synthesized) -> None:
         arn = (

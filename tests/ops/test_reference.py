@@ -138,7 +138,7 @@ def test_lines_outside_tables_fit_a_terminal(reference: list[Section]) -> None:
 
 def test_a_value_too_long_for_the_table_stands_below_it(reference: list[Section]) -> None:
     text = " ".join(page(reference, ["dev", "prod", "local"]).split())
-    assert "Value (default, dev, prod): `default-src" in text
+    assert "Value (default, dev, prod): `generativelanguage.googleapis.com`" in text
 
 
 def test_every_row_of_the_catalogue_stands_there() -> None:

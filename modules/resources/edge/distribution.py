@@ -22,16 +22,22 @@ from cdktf_cdktf_provider_aws.cloudfront_distribution import (
 from modules.settings import Countries, Domain, FrontendSettings
 from modules.stack import LayerStack
 
+API_PATH = "/api/"
+
 # Managed policies; their ids are the same in every account.
 _CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 _ALL_VIEWER_EXCEPT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 _CORS_S3_ORIGIN = "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"
 
-# The API's errors on GET and HEAD, and CloudFront's own timeout. CloudFront would cache them for 10
-# seconds: it honours no-store on 404, 410, 414 and 501 only. 403 stays cached because only the
-# buckets return it. Source: "How CloudFront processes HTTP 4xx and 5xx status codes from your
-# origin".
-_UNCACHED_ERRORS = (400, 500, 502, 503, 504)
+# Every error that CloudFront can cache. It would keep the second row for 10 seconds, whatever
+# Cache-Control says of a 5xx, and the first where there is a max-age. A web ACL's 403 and the
+# function URL's 429 never enter the cache. Nor does caching protect the buckets, whose answer to a
+# missing key is a 403: each made-up path is a miss. Source: "How CloudFront processes HTTP 4xx and
+# 5xx status codes from your origin".
+_UNCACHED_ERRORS = (
+    *(400, 403, 405),
+    *(404, 414, 500, 501, 502, 503, 504),
+)
 
 _READ = ["GET", "HEAD"]
 _READ_AND_ASK = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
@@ -95,6 +101,7 @@ class DistributionConfig:
     api: ApiOrigin
     api_cache_policy_id: str
     headers_policy_id: str
+    data_headers_policy_id: str
     page_fallback_arn: str
     strip_prefix_arn: str
     web_acl_arn: str | None
@@ -141,8 +148,9 @@ def add_distribution(
                 cached_methods=_READ,
                 compress=True,
                 cache_policy_id=_CACHING_OPTIMIZED,
+                # For preflight requests, which the bucket answers.
                 origin_request_policy_id=_CORS_S3_ORIGIN,
-                response_headers_policy_id=config.headers_policy_id,
+                response_headers_policy_id=config.data_headers_policy_id,
                 function_association=[
                     CloudfrontDistributionOrderedCacheBehaviorFunctionAssociation(
                         event_type="viewer-request", function_arn=config.strip_prefix_arn
@@ -150,7 +158,7 @@ def add_distribution(
                 ],
             ),
             CloudfrontDistributionOrderedCacheBehavior(
-                path_pattern="/api/*",
+                path_pattern=f"{API_PATH}*",
                 target_origin_id=api.id,
                 viewer_protocol_policy="https-only",
                 allowed_methods=_READ_AND_ASK,

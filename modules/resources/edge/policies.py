@@ -1,4 +1,4 @@
-"""The cache policy of the API, and the security headers of every response."""
+"""The cache policy of the API, and the headers that CloudFront adds to responses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from cdktf_cdktf_provider_aws.cloudfront_cache_policy import (
 )
 from cdktf_cdktf_provider_aws.cloudfront_response_headers_policy import (
     CloudfrontResponseHeadersPolicy,
+    CloudfrontResponseHeadersPolicyCorsConfig,
+    CloudfrontResponseHeadersPolicyCorsConfigAccessControlAllowHeaders,
+    CloudfrontResponseHeadersPolicyCorsConfigAccessControlAllowMethods,
+    CloudfrontResponseHeadersPolicyCorsConfigAccessControlAllowOrigins,
+    CloudfrontResponseHeadersPolicyCorsConfigAccessControlExposeHeaders,
     CloudfrontResponseHeadersPolicySecurityHeadersConfig,
     CloudfrontResponseHeadersPolicySecurityHeadersConfigContentSecurityPolicy,
     CloudfrontResponseHeadersPolicySecurityHeadersConfigContentTypeOptions,
@@ -22,6 +27,7 @@ from cdktf_cdktf_provider_aws.cloudfront_response_headers_policy import (
     CloudfrontResponseHeadersPolicySecurityHeadersConfigStrictTransportSecurity,
 )
 
+from modules.settings import BucketSettings
 from modules.stack import LayerStack
 
 _YEAR_SECONDS = 365 * 24 * 3600
@@ -39,10 +45,16 @@ class ApiCachePolicyConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecurityHeadersConfig:
-    """The value of the Content-Security-Policy header."""
+class ResponseHeadersConfig:
+    """The name of the policy, and the value of the Content-Security-Policy header.
 
+    ``cross_origin`` are the settings of the CORS headers.
+    """
+
+    name: str
+    comment: str
     content_security_policy: str
+    cross_origin: BucketSettings | None = None
 
 
 def add_api_cache_policy(
@@ -91,16 +103,32 @@ def _by_no_header() -> CloudfrontCachePolicyParametersInCacheKeyAndForwardedToOr
     )
 
 
-def add_security_headers(
-    stack: LayerStack, id_: str, config: SecurityHeadersConfig
+def add_response_headers(
+    stack: LayerStack, id_: str, config: ResponseHeadersConfig
 ) -> CloudfrontResponseHeadersPolicy:
-    """Add a response headers policy."""
-    headers = CloudfrontResponseHeadersPolicySecurityHeadersConfig(
+    """Add a policy with the security headers, and with CORS headers if there are settings for them.
+
+    CloudFront applies it to each response that it sends, cached or not.
+    """
+    return CloudfrontResponseHeadersPolicy(
+        stack,
+        id_,
+        name=stack.naming.edge(config.name),
+        comment=config.comment,
+        security_headers_config=_security(config.content_security_policy),
+        cors_config=_cors(config.cross_origin) if config.cross_origin else None,
+    )
+
+
+def _security(
+    content_security_policy: str,
+) -> CloudfrontResponseHeadersPolicySecurityHeadersConfig:
+    return CloudfrontResponseHeadersPolicySecurityHeadersConfig(
         strict_transport_security=CloudfrontResponseHeadersPolicySecurityHeadersConfigStrictTransportSecurity(
             access_control_max_age_sec=_YEAR_SECONDS, include_subdomains=True, override=True
         ),
         content_security_policy=CloudfrontResponseHeadersPolicySecurityHeadersConfigContentSecurityPolicy(
-            content_security_policy=config.content_security_policy, override=True
+            content_security_policy=content_security_policy, override=True
         ),
         content_type_options=CloudfrontResponseHeadersPolicySecurityHeadersConfigContentTypeOptions(
             override=True
@@ -112,10 +140,28 @@ def add_security_headers(
             referrer_policy="strict-origin-when-cross-origin", override=True
         ),
     )
-    return CloudfrontResponseHeadersPolicy(
-        stack,
-        id_,
-        name=stack.naming.edge("security-headers"),
-        comment="Security headers of every response",
-        security_headers_config=headers,
+
+
+def _cors(settings: BucketSettings) -> CloudfrontResponseHeadersPolicyCorsConfig:
+    exposed = settings.cors_exposed_headers
+    return CloudfrontResponseHeadersPolicyCorsConfig(
+        access_control_allow_credentials=False,
+        access_control_allow_origins=CloudfrontResponseHeadersPolicyCorsConfigAccessControlAllowOrigins(
+            items=list(settings.cors_origins)
+        ),
+        access_control_allow_methods=CloudfrontResponseHeadersPolicyCorsConfigAccessControlAllowMethods(
+            items=["GET", "HEAD"]
+        ),
+        # CloudFront requires one; every page may send Accept anyway.
+        access_control_allow_headers=CloudfrontResponseHeadersPolicyCorsConfigAccessControlAllowHeaders(
+            items=list(settings.cors_headers or ("Accept",))
+        ),
+        access_control_expose_headers=CloudfrontResponseHeadersPolicyCorsConfigAccessControlExposeHeaders(
+            items=list(exposed)
+        )
+        if exposed
+        else None,
+        access_control_max_age_sec=settings.cors_max_age_seconds,
+        # The cached response has the CORS headers of whoever asked first, or none.
+        origin_override=True,
     )
