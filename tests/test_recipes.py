@@ -272,9 +272,10 @@ def _alarm(checkout: Checkout) -> None:
         "modules/catalogue.py",
         "    Alarm(\n"
         '        id="table-system-errors",\n'
-        "        metrics=(SYSTEM_ERRORS,),\n"
+        "        metrics=tuple(SYSTEM_ERRORS.values()),\n"
         "        threshold=0,\n"
         '        description="DynamoDB answers with 5xx: follow the AWS Health Dashboard",\n'
+        '        runbook="the-table-is-slow",\n'
         "    ),\n",
         after="ALARMS = (",
     )
