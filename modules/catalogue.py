@@ -488,6 +488,7 @@ PARAMETER_MEMORY_SECONDS = 300
 Resource = Literal["table", "function", "bucket", "distribution"]
 
 FIVE_MINUTES = 300
+FIFTEEN_MINUTES = 900
 ONE_HOUR = 3600
 ONE_DAY = 86_400
 
@@ -519,6 +520,20 @@ class Metric:
     def at(self, statistic: str) -> Metric:
         """Return the metric with another statistic."""
         return dataclasses.replace(self, statistic=statistic)
+
+    def every(self, seconds: int) -> Metric:
+        """Return the metric with another period."""
+        return dataclasses.replace(self, period_seconds=seconds)
+
+    @property
+    def is_percentile(self) -> bool:
+        """Whether the statistic is a percentile, such as p99."""
+        return self.statistic.startswith("p")
+
+    @property
+    def needs_request_metrics(self) -> bool:
+        """Whether S3 measures it only with a request metrics configuration."""
+        return "FilterId" in self.dimensions
 
 
 def _table(name: str, unit: str, statistic: str = "Sum", **dimensions: str) -> Metric:
@@ -560,15 +575,14 @@ def _emitted(
     )
 
 
-def _requests(name: str, statistic: str) -> Metric:
+def _requests(name: str, unit: str) -> Metric:
     return Metric(
         topic="requests",
         resource="bucket",
         namespace="AWS/S3",
         name=name,
         dimensions={"BucketName": "{}", "FilterId": REQUEST_METRICS},
-        unit="errors",
-        statistic=statistic,
+        unit=unit,
     )
 
 
@@ -598,7 +612,8 @@ def _distribution(name: str, unit: str, statistic: str) -> Metric:
     )
 
 
-OPERATIONS = ("GetItem", "PutItem", "Query")
+# What the function calls. Operators also query, which nobody waits for.
+OPERATIONS = ("GetItem", "PutItem", "UpdateItem")
 
 HIT = _emitted("CacheHit")
 MISS = _emitted("CacheMiss")
@@ -630,17 +645,20 @@ LATENCY = {
     operation: _table("SuccessfulRequestLatency", "ms", "p99", Operation=operation)
     for operation in OPERATIONS
 }
-SYSTEM_ERRORS = _table("SystemErrors", "errors", Operation="GetItem")
-# Each request counts as 0 or 1, so the average is the share of refused requests.
-REQUESTS_REFUSED = _requests("4xxErrors", "Average")
-REQUESTS_FAILED = _requests("5xxErrors", "Sum")
+SYSTEM_ERRORS = {
+    operation: _table("SystemErrors", "errors", Operation=operation) for operation in OPERATIONS
+}
+REQUESTS = _requests("AllRequests", "requests")
+REQUESTS_REFUSED = _requests("4xxErrors", "errors")
+REQUESTS_FAILED = _requests("5xxErrors", "errors")
 BUCKET_SIZE = _stored_daily("BucketSizeBytes", "StandardStorage", "bytes")
 OBJECT_COUNT = _stored_daily("NumberOfObjects", "AllStorageTypes", "objects")
 SITE_REQUESTS = _distribution("Requests", "requests", "Sum")
 SITE_4XX = _distribution("4xxErrorRate", "percent", "Average")
 SITE_5XX = _distribution("5xxErrorRate", "percent", "Average")
 
-# Each valid question is exactly one of these.
+# Each valid question is exactly one of these. All but misses are answered from the cache, and their
+# share is the hit ratio.
 ANSWERS = (HIT, MISS, STALE, COALESCED)
 EMITTED = (
     *ANSWERS,
@@ -653,7 +671,7 @@ EMITTED = (
     TOKENS_THOUGHT,
     BUDGET_USED,
 )
-# All but the variants of an alarm; `ops metrics` shows them in this order, CloudFront's apart.
+# `ops metrics` shows them in this order, CloudFront's apart.
 METRICS = (
     *EMITTED,
     INVOCATIONS,
@@ -662,12 +680,16 @@ METRICS = (
     DURATION,
     READ_THROTTLES,
     WRITE_THROTTLES,
+    *INDEX_THROTTLES,
     READ_UNITS,
     WRITE_UNITS,
-    LATENCY["GetItem"],
-    SYSTEM_ERRORS,
+    *LATENCY.values(),
+    *SYSTEM_ERRORS.values(),
     BUCKET_SIZE,
     OBJECT_COUNT,
+    REQUESTS,
+    REQUESTS_REFUSED,
+    REQUESTS_FAILED,
     CONCURRENCY,
     SITE_REQUESTS,
     SITE_4XX,
@@ -680,23 +702,36 @@ METRICS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
-    """An alarm: the sum of ``metrics`` above ``threshold`` for ``periods`` periods in a row.
+    """An alarm: a value above ``threshold`` for ``periods`` periods in a row.
+
+    The value is the sum of ``metrics``, or what percentage of the sum of ``percent_of`` it is. A
+    percentage or a percentile of few samples is noise: below ``at_least`` samples the value is 0.
 
     ``id`` ends the alarm's name; ``{}`` in it stands for a bucket. ``threshold`` is an attribute of
-    ``[monitoring]`` or a number.
+    ``[monitoring]`` or a number. ``runbook`` is the anchor of its section in docs/runbook.md.
     """
 
     id: str
     metrics: tuple[Metric, ...]
     threshold: str | int
     description: str
+    runbook: str
+    percent_of: tuple[Metric, ...] = ()
+    at_least: int = 0
     periods: int = 1
 
     def __post_init__(self) -> None:
-        """Reject a row that would give an alarm without data or without a name of its own."""
-        kinds = {(metric.resource, metric.period_seconds) for metric in self.metrics}
+        """Reject a row that would give an alarm without data, or one on noise."""
+        kinds = {(one.resource, one.period_seconds) for one in (*self.metrics, *self.percent_of)}
         if len(kinds) != 1:
             raise ValueError(f"alarm {self.id}: its metrics need one resource and one period")
+        percentile = any(metric.is_percentile for metric in self.metrics)
+        if percentile and (len(self.metrics) > 1 or self.percent_of):
+            raise ValueError(f"alarm {self.id}: percentiles cannot be added up or divided")
+        if (percentile or bool(self.percent_of)) != bool(self.at_least):
+            raise ValueError(
+                f"alarm {self.id}: a percentile or a percentage needs at_least, a sum has none"
+            )
 
     @property
     def resource(self) -> Resource:
@@ -704,14 +739,25 @@ class Alarm:
         return self.metrics[0].resource
 
     @property
+    def samples(self) -> tuple[Metric, ...]:
+        """The metrics whose sum must reach ``at_least``; none for a sum."""
+        if not self.at_least:
+            return ()
+        return self.percent_of or (self.metrics[0].at("SampleCount"),)
+
+    @property
     def needs_request_metrics(self) -> bool:
         """Whether S3 must be configured to measure what the alarm watches."""
-        return any("FilterId" in metric.dimensions for metric in self.metrics)
+        return any(metric.needs_request_metrics for metric in self.metrics)
 
     def of(self, name: str, key: str = "") -> Alarm:
         """Return the alarm on the resource called ``name``; ``key`` is a bucket's."""
-        metrics = tuple(metric.of(name) for metric in self.metrics)
-        return dataclasses.replace(self, id=self.id.format(key), metrics=metrics)
+        return dataclasses.replace(
+            self,
+            id=self.id.format(key),
+            metrics=tuple(metric.of(name) for metric in self.metrics),
+            percent_of=tuple(metric.of(name) for metric in self.percent_of),
+        )
 
 
 ALARMS = (
@@ -720,58 +766,76 @@ ALARMS = (
         metrics=(READ_THROTTLES, WRITE_THROTTLES),
         threshold="throttled_requests",
         description="DynamoDB throttles requests to the cache table: raise its capacity",
+        runbook="the-table-throttles",
     ),
     Alarm(
         id="index-throttled",
         metrics=INDEX_THROTTLES,
         threshold="throttled_requests",
         description="DynamoDB throttles requests to the cache index: raise its capacity",
+        runbook="the-table-throttles",
     ),
     *(
         Alarm(
             id=f"table-slow-{operation.lower()}",
             metrics=(LATENCY[operation],),
+            at_least=20,
             threshold="slow_table_ms",
             description=f"p99 latency of {operation} on the table has been high for 15 minutes",
+            runbook="the-table-is-slow",
             periods=3,
         )
         for operation in OPERATIONS
     ),
+    # For a missing object S3 returns 403 or 404, so a crawler alone causes errors.
     Alarm(
         id="{}-refused",
         metrics=(REQUESTS_REFUSED,),
-        threshold="refused_share",
+        percent_of=(REQUESTS,),
+        at_least=50,
+        threshold="refused_percent",
         description="S3 answers with 4xx: objects are missing, or CloudFront lacks access",
+        runbook="s3-refuses-requests",
+        periods=3,
     ),
     Alarm(
         id="{}-failing",
         metrics=(REQUESTS_FAILED,),
         threshold=0,
         description="S3 answers with 5xx: follow the AWS Health Dashboard",
+        runbook="s3-fails",
     ),
+    # Behind CloudFront's cache, five minutes often have too few invocations.
     Alarm(
         id="function-errors",
-        metrics=(ERRORS,),
-        threshold="function_errors",
+        metrics=(ERRORS.every(FIFTEEN_MINUTES),),
+        percent_of=(INVOCATIONS.every(FIFTEEN_MINUTES),),
+        at_least=20,
+        threshold="function_error_percent",
         description="Invocations of the cache Lambda fail: read its log",
+        runbook="the-function-fails",
     ),
     Alarm(
         id="function-slow",
         metrics=(DURATION,),
+        at_least=20,
         threshold="slow_function_ms",
         description="p95 duration of the cache Lambda is close to its timeout: is Gemini slow?",
+        runbook="the-function-is-slow",
     ),
     Alarm(
         id="function-throttled",
         metrics=(THROTTLES,),
         threshold=0,
         description="Lambda throttles invocations: raise the reserved or the account's concurrency",
+        runbook="the-function-is-throttled",
     ),
     Alarm(
         id="gemini-failing",
         metrics=(UPSTREAM_ERROR,),
         threshold="upstream_errors",
         description="Calls to Gemini fail: check the API key, the quota and Google's status page",
+        runbook="gemini-fails",
     ),
     # The percentage is rounded down, and an alarm is on above its threshold.
     Alarm(
@@ -779,24 +843,39 @@ ALARMS = (
         metrics=(BUDGET_USED,),
         threshold=79,
         description="80 % of today's Gemini calls are used: check the traffic, or raise the budget",
+        runbook="geminis-budget-is-used-up",
     ),
     Alarm(
         id="gemini-budget-used-up",
         metrics=(BUDGET_USED,),
         threshold=99,
         description="Today's Gemini calls are used up: new questions get a 503 until midnight UTC",
+        runbook="geminis-budget-is-used-up",
     ),
     Alarm(
         id="cache-failing",
         metrics=(CACHE_READ_FAILURE, CACHE_WRITE_FAILURE),
         threshold="cache_failures",
         description=("Cache reads or writes fail: every question costs a call to Gemini"),
+        runbook="cache-reads-or-writes-fail",
+    ),
+    # The misses are watched, because an alarm is on above its threshold.
+    Alarm(
+        id="cache-hit-ratio-low",
+        metrics=(MISS.every(ONE_HOUR),),
+        percent_of=tuple(metric.every(ONE_HOUR) for metric in ANSWERS),
+        at_least=50,
+        threshold="high_miss_percent",
+        description="The hit ratio of the cache is low: many questions cost a call to Gemini",
+        runbook="the-hit-ratio-is-low",
+        periods=2,
     ),
     Alarm(
         id="site-failing",
         metrics=(SITE_5XX,),
         threshold="failing_site_percent",
         description="CloudFront answers with 5xx: check the API first",
+        runbook="the-site-fails",
         periods=2,
     ),
 )

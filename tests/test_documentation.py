@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modules.catalogue import ALARMS, Alarm
 from modules.packaging import ROOT
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
@@ -32,6 +33,15 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         assert target.exists(), path
         if anchor:
             assert anchor in set(_anchors(target)), f"{path}#{anchor}"
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.id)
+def test_every_alarm_has_a_section_of_the_runbook_that_names_it(alarm: Alarm) -> None:
+    runbook = ROOT / "docs" / "runbook.md"
+    sections = re.split(r"^#+ ", runbook.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    (section,) = (s for s, anchor in zip(sections, _anchors(runbook), strict=True)
+                  if anchor == alarm.runbook)  # fmt: skip
+    assert f"`{alarm.id.format('{bucket}')}`" in section
 
 
 def test_the_version_is_the_latest_in_the_changelog() -> None:

@@ -272,11 +272,17 @@ def _alarm(checkout: Checkout) -> None:
         "modules/catalogue.py",
         "    Alarm(\n"
         '        id="table-system-errors",\n'
-        "        metrics=(SYSTEM_ERRORS,),\n"
+        "        metrics=tuple(SYSTEM_ERRORS.values()),\n"
         "        threshold=0,\n"
         '        description="DynamoDB answers with 5xx: follow the AWS Health Dashboard",\n'
+        '        runbook="the-table-is-slow",\n'
         "    ),\n",
         after="ALARMS = (",
+    )
+    checkout.replace(
+        "docs/runbook.md",
+        "`table-slow-updateitem`:",
+        "`table-slow-updateitem`, `table-system-errors`:",
     )
     monitoring = checkout.synthesize("--env", "prod")["prod-monitoring"]
     alarm = monitoring.resource("aws_cloudwatch_metric_alarm.table_system_errors")
@@ -380,5 +386,5 @@ def test_the_recipes_need_nothing_but_the_generated_files(checkout: Checkout) ->
         recipe(checkout)
     checkout.run("-m", "ops", "reference")
     checkout.run("-m", "tests.inventories.regenerate")
-    tests = ("tests/modules", "tests/ops", "tests/lambda_src")
+    tests = ("tests/modules", "tests/ops", "tests/lambda_src", "tests/test_documentation.py")
     checkout.run("-m", "pytest", "-q", "-n", "2", "-m", "not integration and not slow", *tests)

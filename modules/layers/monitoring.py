@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from constructs import Construct
 
 from modules import catalogue
-from modules.catalogue import DATA_BUCKETS, LATENCY, Alarm, Layer, Metric
+from modules.catalogue import DATA_BUCKETS, LATENCY, SYSTEM_ERRORS, Alarm, Layer, Metric
 from modules.environments import Environment
 from modules.layers.compute import ComputeOutputs
 from modules.layers.frontend import FrontendOutputs
@@ -87,6 +87,7 @@ class MonitoringLayer(LayerStack):
                     if isinstance(alarm.threshold, str)
                     else alarm.threshold,
                     topic_arn=topic_arn,
+                    runbook_url=settings.runbook_url,
                 ),
             )
             for alarm in self._alarms(watched)
@@ -103,10 +104,10 @@ class MonitoringLayer(LayerStack):
                 self, "monthly_budget", BudgetConfig(monthly_usd=budget, topic_arn=topic_arn)
             )
         if settings.dashboard:
+            requests = self.settings.buckets.request_metrics
             arns = [health.arn, *(alarm.arn for alarm in alarms)]
-            add_dashboard(
-                self, "dashboard", DashboardConfig(alarm_arns=arns, rows=list(_rows(watched)))
-            )
+            config = DashboardConfig(alarm_arns=arns, rows=list(_rows(watched, requests=requests)))
+            add_dashboard(self, "dashboard", config)
         publish(self, topic_arn=topic_arn, health=health, dashboard_url=self._dashboard_url)
 
     @property
@@ -123,7 +124,8 @@ class MonitoringLayer(LayerStack):
                 yield alarm.of(watched.names[alarm.resource])
 
 
-def _rows(watched: Watched) -> Iterator[Row]:
+def _rows(watched: Watched, *, requests: bool) -> Iterator[Row]:
+    """Yield the dashboard; ``requests`` is whether S3 measures the requests to the buckets."""
     of = watched.of
     answers = {
         "Hit": of(catalogue.HIT),
@@ -131,6 +133,8 @@ def _rows(watched: Watched) -> Iterator[Row]:
         "Stale": of(catalogue.STALE),
         "Coalesced": of(catalogue.COALESCED),
     }
+    # Without data a metric is missing, not 0.
+    questions = " + ".join(f"FILL(m{position}, 0)" for position, _ in enumerate(answers, start=1))
     yield Row(
         heading="Questions and answers",
         charts=(
@@ -138,11 +142,7 @@ def _rows(watched: Watched) -> Iterator[Row]:
             Chart(
                 title="Hit ratio",
                 lines=answers,
-                # Without data a metric is missing, not 0.
-                formula=(
-                    "Hit ratio",
-                    "100 * FILL(m1, 0) / (FILL(m1, 0) + FILL(m2, 0) + FILL(m3, 0) + FILL(m4, 0))",
-                ),
+                formula=("Hit ratio", f"100 - 100 * FILL(m2, 0) / ({questions})"),
                 unit="%",
                 at_most=100,
             ),
@@ -177,8 +177,9 @@ def _rows(watched: Watched) -> Iterator[Row]:
             ),
         ),
     )
+    index_reads, index_writes = catalogue.INDEX_THROTTLES
     yield Row(
-        heading="Limits",
+        heading="Limits and errors of AWS",
         charts=(
             Chart(
                 title="Throttles",
@@ -186,9 +187,15 @@ def _rows(watched: Watched) -> Iterator[Row]:
                     "Function": of(catalogue.THROTTLES),
                     "Table reads": of(catalogue.READ_THROTTLES),
                     "Table writes": of(catalogue.WRITE_THROTTLES),
+                    "Index reads": of(index_reads),
+                    "Index writes": of(index_writes),
                 },
             ),
             Chart(title="Concurrent executions", lines={"Highest": of(catalogue.CONCURRENCY)}),
+            Chart(
+                title="System errors of DynamoDB",
+                lines={operation: of(one) for operation, one in SYSTEM_ERRORS.items()},
+            ),
         ),
     )
     if watched.frontend:
@@ -233,13 +240,39 @@ def _rows(watched: Watched) -> Iterator[Row]:
                 title="Function duration",
                 lines={"Milliseconds": of(catalogue.DURATION).at("Sum")},
             ),
-            Chart(
-                title="Bucket size",
-                lines={
-                    bucket.key: catalogue.BUCKET_SIZE.of(watched.storage.bucket_names[bucket.id])
-                    for bucket in DATA_BUCKETS
-                },
-                unit="bytes",
-            ),
         ),
     )
+    yield _buckets(watched, requests=requests)
+
+
+def _buckets(watched: Watched, *, requests: bool) -> Row:
+    names = {bucket.key: watched.storage.bucket_names[bucket.id] for bucket in DATA_BUCKETS}
+    measured = [bucket.key for bucket in DATA_BUCKETS if bucket.measured and requests]
+    charts = [
+        Chart(
+            title="Size",
+            lines={key: catalogue.BUCKET_SIZE.of(name) for key, name in names.items()},
+            unit="bytes",
+        ),
+        Chart(
+            title="Objects",
+            lines={key: catalogue.OBJECT_COUNT.of(name) for key, name in names.items()},
+        ),
+    ]
+    if measured:
+        errors = {"4xx": catalogue.REQUESTS_REFUSED, "5xx": catalogue.REQUESTS_FAILED}
+        charts += [
+            Chart(
+                title="Requests to S3",
+                lines={key: catalogue.REQUESTS.of(names[key]) for key in measured},
+            ),
+            Chart(
+                title="Errors of S3",
+                lines={
+                    f"{key} {label}": metric.of(names[key])
+                    for key in measured
+                    for label, metric in errors.items()
+                },
+            ),
+        ]
+    return Row(heading="Buckets", charts=charts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cdktf_cdktf_provider_aws.cloudwatch_composite_alarm import CloudwatchCompositeAlarm
@@ -15,16 +15,18 @@ from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import (
 from modules.catalogue import Alarm, Metric
 from modules.stack import LayerStack
 
-_PLAIN_STATISTICS = {"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
-
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmConfig:
-    """An alarm of the catalogue with its threshold, and the topic that it publishes to."""
+    """An alarm of the catalogue with its threshold, and the topic that it publishes to.
+
+    With ``runbook_url`` its description ends with a link to its section of that page.
+    """
 
     alarm: Alarm
-    threshold: float
+    threshold: int
     topic_arn: str
+    runbook_url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +40,12 @@ class CompositeAlarmConfig:
 def add_alarm(stack: LayerStack, id_: str, config: AlarmConfig) -> CloudwatchMetricAlarm:
     """Add an alarm that publishes both its ALARM and its OK state."""
     alarm = config.alarm
-    single = alarm.metrics[0] if len(alarm.metrics) == 1 else None
-    percentile = single is not None and single.statistic not in _PLAIN_STATISTICS
+    plain = alarm.metrics[0] if len(alarm.metrics) == 1 and not alarm.at_least else None
     return CloudwatchMetricAlarm(
         stack,
         id_,
         alarm_name=stack.naming.alarm(alarm.id),
-        alarm_description=alarm.description,
+        alarm_description=_description(config),
         comparison_operator="GreaterThanThreshold",
         threshold=config.threshold,
         evaluation_periods=alarm.periods,
@@ -52,23 +53,51 @@ def add_alarm(stack: LayerStack, id_: str, config: AlarmConfig) -> CloudwatchMet
         treat_missing_data="notBreaching",
         alarm_actions=[config.topic_arn],
         ok_actions=[config.topic_arn],
-        namespace=single.namespace if single else None,
-        metric_name=single.name if single else None,
-        dimensions=single.dimensions if single else None,
-        period=single.period_seconds if single else None,
-        statistic=single.statistic if single and not percentile else None,
-        extended_statistic=single.statistic if single and percentile else None,
-        # A percentile of few samples is noise.
-        evaluate_low_sample_count_percentiles="ignore" if percentile else None,
-        metric_query=None if single else _sum_of(alarm.metrics),
+        namespace=plain.namespace if plain else None,
+        metric_name=plain.name if plain else None,
+        dimensions=plain.dimensions if plain else None,
+        period=plain.period_seconds if plain else None,
+        statistic=plain.statistic if plain else None,
+        metric_query=None if plain else [*_queries(alarm)],
     )
 
 
-def _sum_of(metrics: Sequence[Metric]) -> list[CloudwatchMetricAlarmMetricQuery]:
-    """Add metrics up. Missing data counts as 0: else a sum with a missing part would be missing."""
-    parts = [
-        CloudwatchMetricAlarmMetricQuery(
-            id=f"m{position}",
+def _description(config: AlarmConfig) -> str:
+    text = config.alarm.description
+    if config.runbook_url is None:
+        return text
+    return f"{text}. Runbook: {config.runbook_url}#{config.alarm.runbook}"
+
+
+def _queries(alarm: Alarm) -> Iterator[CloudwatchMetricAlarmMetricQuery]:
+    """Yield metric math, first what the alarm compares with its threshold, then its metrics.
+
+    An alarm that ignores percentiles of few samples would keep its state until there are 1,000 (at
+    p99), so few samples give 0 instead.
+    """
+    metrics: list[Metric] = []
+    for metric in (*alarm.metrics, *alarm.samples):
+        if metric not in metrics:
+            metrics.append(metric)
+    ids = [f"m{position}" for position in range(1, len(metrics) + 1)]
+
+    def add_up(some: Sequence[Metric]) -> str:
+        # Missing data counts as 0: else a sum with a missing part would be missing.
+        return " + ".join(f"FILL({ids[metrics.index(metric)]}, 0)" for metric in some)
+
+    if alarm.percent_of:
+        value = f"IF(samples >= {alarm.at_least}, 100 * total / samples, 0)"
+        yield _expression("percent", value, label="Percent")
+        yield _expression("total", add_up(alarm.metrics))
+        yield _expression("samples", add_up(alarm.samples))
+    elif alarm.at_least:
+        value = f"IF(m2 >= {alarm.at_least}, m1, 0)"
+        yield _expression("percentile", value, label=metrics[0].statistic)
+    else:
+        yield _expression("total", add_up(alarm.metrics), label="Total")
+    for id_, metric in zip(ids, metrics, strict=True):
+        yield CloudwatchMetricAlarmMetricQuery(
+            id=id_,
             metric=CloudwatchMetricAlarmMetricQueryMetric(
                 namespace=metric.namespace,
                 metric_name=metric.name,
@@ -77,15 +106,15 @@ def _sum_of(metrics: Sequence[Metric]) -> list[CloudwatchMetricAlarmMetricQuery]
                 period=metric.period_seconds,
             ),
         )
-        for position, metric in enumerate(metrics, start=1)
-    ]
-    total = CloudwatchMetricAlarmMetricQuery(
-        id="total",
-        label="Total",
-        expression=" + ".join(f"FILL({part.id}, 0)" for part in parts),
-        return_data=True,
+
+
+def _expression(
+    id_: str, expression: str, *, label: str | None = None
+) -> CloudwatchMetricAlarmMetricQuery:
+    """Return an expression; the one with a label is the alarm's value."""
+    return CloudwatchMetricAlarmMetricQuery(
+        id=id_, label=label, expression=expression, return_data=True if label else None
     )
-    return [total, *parts]
 
 
 def add_composite_alarm(

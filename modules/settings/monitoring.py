@@ -10,12 +10,21 @@ from modules.problems import Problem
 from modules.schema.constraints import Between, Matches
 from modules.schema.setting_docs import Doc
 
+# The characters of a URL without fragment; no "$", which would begin a Terraform expression.
+_PAGE = Matches(
+    r"https://[A-Za-z0-9.:-]{1,255}(/[A-Za-z0-9._~/?@!&'()*+,;=:%-]{0,500})?",
+    "an https URL without a fragment",
+    "https://wiki.example.org/runbook",
+)
 _EMAIL = Matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address", "operators@example.org")
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringSettings:
-    """Alarm thresholds and recipients. Counts are over five minutes; an alarm costs $0.10."""
+    """Alarm thresholds and recipients. Counts are over five minutes.
+
+    Each metric that an alarm reads costs $0.10.
+    """
 
     emails: Annotated[
         tuple[str, ...],
@@ -25,6 +34,14 @@ class MonitoringSettings:
     dashboard: Annotated[
         bool, Doc("Creates a dashboard of traffic, hits, latency, errors and costs.", cost="$3")
     ] = True
+    runbook_url: Annotated[
+        str | None,
+        _PAGE,
+        Doc(
+            "Address of the page [docs/runbook.md](runbook.md) as your operators read it; alarms "
+            "then link to its sections."
+        ),
+    ] = None
     monthly_budget_usd: Annotated[
         int | None,
         Between(1, 1_000_000, "US dollars"),
@@ -46,12 +63,15 @@ class MonitoringSettings:
     refused_percent: Annotated[
         int,
         Between(1, 100, "percent"),
-        Doc("Alarm when S3 returns more 4xx errors; requires `buckets.request_metrics`."),
+        Doc(
+            "Alarm when S3 refuses a larger share of the requests for 15 minutes; requires "
+            "`buckets.request_metrics`."
+        ),
     ] = 5
-    function_errors: Annotated[
+    function_error_percent: Annotated[
         int,
-        Between(0, 1_000_000, "invocations"),
-        Doc("Alarm when more invocations of the function fail."),
+        Between(0, 100, "percent"),
+        Doc("Alarm when a larger share of the function's invocations fails in 15 minutes."),
     ] = 5
     slow_function_seconds: Annotated[
         int,
@@ -68,6 +88,14 @@ class MonitoringSettings:
         Between(0, 1_000_000, "requests"),
         Doc("Alarm when more reads and writes of the cache fail."),
     ] = 5
+    low_hit_percent: Annotated[
+        int,
+        Between(0, 100, "percent"),
+        Doc(
+            "Alarm when the hit ratio, the share of questions that are no misses, is lower for two "
+            "hours."
+        ),
+    ] = 50
     failing_site_percent: Annotated[
         int,
         Between(1, 100, "percent"),
@@ -78,9 +106,9 @@ class MonitoringSettings:
     ] = 5
 
     @property
-    def refused_share(self) -> float:
-        """``refused_percent`` as S3 averages its errors: from 0 to 1."""
-        return self.refused_percent / 100
+    def high_miss_percent(self) -> int:
+        """The share of misses that ``low_hit_percent`` allows."""
+        return 100 - self.low_hit_percent
 
     @property
     def slow_function_ms(self) -> int:

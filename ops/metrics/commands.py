@@ -20,6 +20,8 @@ from ops.metrics.reading import Series, read
 app = command_group()
 
 _POINTS = 40
+# The dimensions that tell metrics of the same name apart.
+_SHOWN = ("Operation", "GlobalSecondaryIndexName", "BucketName")
 _TOPICS = list(dict.fromkeys(metric.topic for metric in METRICS))
 
 
@@ -34,13 +36,15 @@ def metrics(
     """Chart the metrics of an environment.
 
     Sums are over the whole time span; other figures are the latest. S3 reports the size of a
-    bucket once a day, so it needs --last 3d or more.
+    bucket once a day, so it needs --last 3d or more. It measures requests only where
+    buckets.request_metrics is set.
     """
     unknown = sorted(set(topics or ()) - set(_TOPICS))
     if unknown:
         raise BadInputError(
             f"there is no topic {unknown[0]!r}", remedy=f"choose from {', '.join(_TOPICS)}"
         )
+    measured = ops.target.settings.buckets.request_metrics
     # The id of the distribution is known to Terraform only.
     names: dict[str, list[str]] = {
         "table": [ops.table],
@@ -54,6 +58,7 @@ def metrics(
             metric.of(name)
             for metric in METRICS
             if metric.topic in (topics or _TOPICS)
+            and (topics or measured or not metric.needs_request_metrics)
             for name in names.get(metric.resource, [])
         ],
         begin=times.parse_time(last, end),
@@ -82,7 +87,7 @@ def _lines(series: list[Series]) -> list[str]:
         (
             one.metric.topic,
             one.metric.name,
-            one.metric.dimensions.get("Operation") or one.metric.dimensions.get("BucketName", ""),
+            next((one.metric.dimensions[n] for n in _SHOWN if n in one.metric.dimensions), ""),
             one.metric.statistic,
             _figure(one),
             one.metric.unit,

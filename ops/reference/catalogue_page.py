@@ -41,11 +41,11 @@ alarms, and so on.
 
 
 _ALARMS = f"""\
-An alarm is in ALARM if the sum of its metrics exceeds the threshold for the stated time; missing
-data is not breaching. Thresholds "by default" are settings of
-[`[monitoring]`](settings.md#monitoring). Alarms on buckets require `buckets.request_metrics`; the
-alarm on the distribution requires the Region us-east-1. `{_NAMING.alarm("health")}` is a composite
-alarm: ALARM while any other is.
+An alarm is in ALARM if its value exceeds the threshold for the stated time; missing data is not
+breaching. A percentage or a percentile of fewer samples than stated, in one period, counts as 0.
+Thresholds "by default" are settings of [`[monitoring]`](settings.md#monitoring). Alarms on buckets
+require `buckets.request_metrics`; the alarm on the distribution requires the Region us-east-1.
+`{_NAMING.alarm("health")}` is a composite alarm: ALARM while any other is.
 """
 
 
@@ -154,7 +154,6 @@ def _outputs() -> str:
 
 
 def _metrics() -> str:
-    alarmed = (metric for alarm in ALARMS for metric in alarm.metrics if metric not in METRICS)
     rows = (
         [
             _code(one.name),
@@ -164,7 +163,7 @@ def _metrics() -> str:
             one.unit,
             _minutes(one.period_seconds),
         ]
-        for one in (*METRICS, *alarmed)
+        for one in METRICS
     )
     return table(["Metric", "Namespace", "Dimensions", "Statistic", "Unit", "Period"], rows)
 
@@ -173,17 +172,31 @@ def _alarms() -> str:
     rows = (
         [
             _code(_NAMING.alarm(alarm.id.format(key))),
-            " + ".join(_code(metric.name) for metric in alarm.metrics),
+            _value(alarm),
             alarm.metrics[0].statistic,
             _threshold(alarm),
-            _minutes(alarm.periods * alarm.metrics[0].period_seconds),
-            alarm.description,
+            _duration(alarm),
+            str(alarm.at_least or ""),
+            f"[{alarm.description}](runbook.md#{alarm.runbook})",
         ]
         for alarm in ALARMS
         for key in _measured(alarm)
     )
-    header = ["Alarm", "Metric", "Statistic", "Above", "For", "Meaning"]
+    header = ["Alarm", "Metric", "Statistic", "Above", "For", "Samples", "Meaning"]
     return f"{_ALARMS}\n{table(header, rows)}"
+
+
+def _value(alarm: Alarm) -> str:
+    value, whole = (
+        " + ".join(_code(metric.name) for metric in metrics)
+        for metrics in (alarm.metrics, alarm.percent_of)
+    )
+    return f"{value} in percent of {whole}" if whole else value
+
+
+def _duration(alarm: Alarm) -> str:
+    period = _minutes(alarm.metrics[0].period_seconds)
+    return period if alarm.periods == 1 else f"{alarm.periods} x {period}"
 
 
 def _measured(alarm: Alarm) -> Sequence[str]:

@@ -142,6 +142,18 @@ def test_the_operators_are_subscribed_to_the_topic(account: Account) -> None:
     assert [one["Endpoint"] for one in subscriptions] == ["operators@example.org"]
 
 
+def test_alarms_are_created_with_links_to_the_runbook(account: Account) -> None:
+    alarms = account.emulator.client("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm"])
+    links = {
+        alarm["AlarmName"].removeprefix("co2-analysis-full-"): alarm["AlarmDescription"].split()[-1]
+        for alarm in alarms["MetricAlarms"]
+    }
+    page = "https://wiki.example.org/co2/runbook#"
+    # A percentile, a quotient, and a quotient of a sum.
+    for name in ("table-slow-updateitem", "function-errors", "cache-hit-ratio-low"):
+        assert links[name].startswith(page)
+
+
 def _function_url(account: Account) -> str:
     return f"{account.full['compute'].outputs()['function_url']}api/reasoning?{QUESTION}"
 

@@ -142,6 +142,12 @@ def test_items_have_the_keys_of_table_and_index_and_the_ttl(observed: Observed) 
     assert lease["ExpressionAttributeNames"] == {"#ttl": catalogue.TTL_ATTRIBUTE}
 
 
+def test_the_watched_operations_are_those_that_a_miss_needs(observed: Observed) -> None:
+    of_table = {name for name, body in observed.requests.items() if "TableName" in body}
+
+    assert of_table == set(catalogue.OPERATIONS)
+
+
 def test_the_budget_has_the_key_that_operators_leave_alone(observed: Observed) -> None:
     key = observed.budget["Key"]
     assert isinstance(key, dict)

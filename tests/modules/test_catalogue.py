@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,10 @@ from modules.catalogue import (
     ALARMS,
     BUCKET_SIZE,
     BUCKETS,
+    DURATION,
+    ERRORS,
     INVOCATIONS,
+    METRICS,
     OUTPUTS,
     PARAMETERS,
     READ_UNITS,
@@ -57,7 +61,40 @@ def test_a_threshold_is_a_number_or_a_setting(alarm: Alarm) -> None:
 )
 def test_an_alarm_has_one_resource_and_one_period(metrics: tuple) -> None:  # type: ignore[type-arg]
     with pytest.raises(ValueError, match="one resource and one period"):
-        Alarm(id="mixed", metrics=metrics, threshold=0, description="")
+        _alarm(metrics=metrics)
+    with pytest.raises(ValueError, match="one resource and one period"):
+        _alarm(metrics=metrics[:1], percent_of=metrics[1:], at_least=1)
+
+
+def _alarm(**columns: Any) -> Alarm:
+    return Alarm(**{"id": "one", "threshold": 0, "description": "", "runbook": "", **columns})
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"metrics": (DURATION,)}, "needs at_least"),
+        ({"metrics": (ERRORS,), "percent_of": (INVOCATIONS,)}, "needs at_least"),
+        ({"metrics": (ERRORS,), "at_least": 5}, "a sum has none"),
+        ({"metrics": (DURATION, DURATION), "at_least": 5}, "cannot be added up"),
+        (
+            {"metrics": (DURATION,), "percent_of": (INVOCATIONS,), "at_least": 5},
+            "cannot be added up",
+        ),
+    ],
+)
+def test_a_value_of_few_samples_needs_their_least_number(
+    columns: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        _alarm(**columns)
+
+
+def test_every_metric_of_an_alarm_is_documented() -> None:
+    known = [metric.every(0).at("") for metric in METRICS]
+    for alarm in ALARMS:
+        for metric in (*alarm.metrics, *alarm.percent_of):
+            assert metric.every(0).at("") in known, alarm.id
 
 
 def test_a_bucket_that_no_layer_builds_is_rejected() -> None:

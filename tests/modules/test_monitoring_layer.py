@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from modules.catalogue import PROJECT
+from modules.catalogue import DATA_BUCKETS, PROJECT
 from tests.modules.terraform_json import Json, Stack, mapping, sequence
 
 Synthesized = Callable[..., dict[str, Stack]]
@@ -94,6 +94,108 @@ def test_every_alarm_has_dimensions_that_the_service_publishes(shipped: dict[str
             assert dimensions in known[str(metric["namespace"])], name
 
 
+def _expressions(alarm: dict[str, Json]) -> dict[str, str]:
+    """Return the metric math of an alarm by id, its value as "" too."""
+    queries = [q for q in map(mapping, sequence(alarm["metric_query"])) if "expression" in q]
+    (watched,) = (q for q in queries if q.get("return_data"))
+    return {str(q["id"]): str(q["expression"]) for q in (*queries, {**watched, "id": ""})}
+
+
+def _inputs(alarm: dict[str, Json]) -> dict[str, dict[str, Json]]:
+    queries = map(mapping, sequence(alarm["metric_query"]))
+    return {str(query["id"]): mapping(query["metric"]) for query in queries if "metric" in query}
+
+
+def _names(expression: str, inputs: dict[str, dict[str, Json]]) -> list[object]:
+    """Return the metrics that a sum with missing data as 0 adds up."""
+    ids = re.findall(r"FILL\((m\d), 0\)", expression)
+    assert expression == " + ".join(f"FILL({id_}, 0)" for id_ in ids)
+    assert {inputs[id_]["stat"] for id_ in ids} == {"Sum"}
+    return [inputs[id_]["metric_name"] for id_ in ids]
+
+
+@pytest.mark.parametrize(
+    ("name", "statistic", "least"),
+    [
+        ("table_slow_getitem", "p99", 20),
+        ("table_slow_putitem", "p99", 20),
+        ("table_slow_updateitem", "p99", 20),
+        ("function_slow", "p95", 20),
+    ],
+)
+def test_a_percentile_of_few_samples_is_0(
+    name: str, statistic: str, least: int, shipped: dict[str, Stack]
+) -> None:
+    """Ignoring such percentiles would keep the alarm's state for as long as traffic is low."""
+    alarm = _alarms(shipped["prod-monitoring"])[name]
+    assert "evaluate_low_sample_count_percentiles" not in alarm
+    inputs = _inputs(alarm)
+    found = re.fullmatch(r"IF\((\w+) >= (\d+), (\w+), 0\)", _expressions(alarm)[""])
+    assert found
+    samples, value = inputs[found[1]], inputs[found[3]]
+    assert int(found[2]) == least
+    assert value["stat"] == statistic
+    assert samples == {**value, "stat": "SampleCount"}, "the samples of the very same metric"
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "whole", "numbers"),
+    [
+        ("geojson_refused", "4xxErrors", ["AllRequests"], (50, 300, 3)),
+        ("static_website_refused", "4xxErrors", ["AllRequests"], (50, 300, 3)),
+        ("function_errors", "Errors", ["Invocations"], (20, 900, 1)),
+        (
+            "cache_hit_ratio_low",
+            "CacheMiss",
+            ["CacheHit", "CacheMiss", "CacheStale", "CacheCoalesced"],
+            (50, 3600, 2),
+        ),
+    ],
+)
+def test_a_percentage_of_few_samples_is_0(
+    name: str,
+    part: str,
+    whole: list[str],
+    numbers: tuple[int, int, int],
+    shipped: dict[str, Stack],
+) -> None:
+    least, seconds, periods = numbers
+    alarm = _alarms(shipped["prod-monitoring"])[name]
+    inputs, expressions = _inputs(alarm), _expressions(alarm)
+    found = re.fullmatch(r"IF\((\w+) >= (\d+), 100 \* (\w+) / (\w+), 0\)", expressions[""])
+    assert found
+    assert found[1] == found[4], "the percentage is of what is counted"
+    assert int(found[2]) == least
+    assert _names(expressions[found[3]], inputs) == [part]
+    assert _names(expressions[found[1]], inputs) == whole
+    assert {metric["period"] for metric in inputs.values()} == {seconds}
+    assert (alarm["evaluation_periods"], alarm["datapoints_to_alarm"]) == (periods, periods)
+    assert len({str(mapping(metric["dimensions"])) for metric in inputs.values()}) == 1
+
+
+def test_a_low_hit_ratio_is_a_high_share_of_misses(everything: dict[str, Stack]) -> None:
+    # The setting is 60.
+    alarm = _alarms(everything["monitoring"])["cache_hit_ratio_low"]
+    assert (alarm["comparison_operator"], alarm["threshold"]) == ("GreaterThanThreshold", 40)
+
+
+def test_alarms_link_to_the_runbook_that_the_settings_name(
+    shipped: dict[str, Stack], everything: dict[str, Stack]
+) -> None:
+    described = {
+        name: str(alarm["alarm_description"])
+        for name, alarm in _alarms(everything["monitoring"]).items()
+    }
+    links = {name: text.rpartition(" ")[2] for name, text in described.items()}
+    page = "https://wiki.example.org/co2/runbook#"
+    assert {link.startswith(page) for link in links.values()} == {True}
+    assert links["table_throttled"] == f"{page}the-table-throttles"
+    assert max(map(len, described.values())) < 1024 - 500, "AWS allows 1,024, the setting 500 more"
+    assert "http" not in str(
+        [alarm["alarm_description"] for alarm in _alarms(shipped["prod-monitoring"]).values()]
+    )
+
+
 def test_each_table_operation_has_its_latency_alarm(shipped: dict[str, Stack]) -> None:
     watched = {
         str(mapping(metric["dimensions"])["Operation"])
@@ -101,16 +203,13 @@ def test_each_table_operation_has_its_latency_alarm(shipped: dict[str, Stack]) -
         for metric in _metrics(alarm)
         if metric["metric_name"] == "SuccessfulRequestLatency"
     }
-    assert watched == {"GetItem", "PutItem", "Query"}
+    assert watched == {"GetItem", "PutItem", "UpdateItem"}
 
 
 def test_a_latency_alarm_needs_three_breaching_periods(shipped: dict[str, Stack]) -> None:
-    alarm = _alarms(shipped["prod-monitoring"])["table_slow_query"]
-    assert (alarm["evaluation_periods"], alarm["datapoints_to_alarm"], alarm["period"]) == (
-        3,
-        3,
-        300,
-    )
+    alarm = _alarms(shipped["prod-monitoring"])["table_slow_updateitem"]
+    assert (alarm["evaluation_periods"], alarm["datapoints_to_alarm"]) == (3, 3)
+    assert {metric["period"] for metric in _metrics(alarm)} == {300}
 
 
 def test_bucket_alarms_require_request_metrics(shipped: dict[str, Stack]) -> None:
@@ -134,10 +233,10 @@ def test_thresholds_come_from_the_settings(everything: dict[str, Stack]) -> None
         "index_throttled": 20,
         "table_slow_getitem": 50,
         "table_slow_putitem": 50,
-        "table_slow_query": 50,
-        "static_website_refused": 0.02,
+        "table_slow_updateitem": 50,
+        "static_website_refused": 2,
         "static_website_failing": 0,
-        "geojson_refused": 0.02,
+        "geojson_refused": 2,
         "geojson_failing": 0,
         "function_errors": 10,
         "function_slow": 20_000,
@@ -222,6 +321,13 @@ def _widgets(stack: Stack) -> list[dict[str, Json]]:
     return [mapping(widget) for widget in json.loads(str(body))["widgets"]]
 
 
+def _lines(widget: dict[str, Json], metric: str) -> Iterator[list[Json]]:
+    """Yield the lines of a chart that show a metric."""
+    for line in sequence(mapping(widget["properties"]).get("metrics", [])):
+        if isinstance(line, list) and line[1:2] == [metric]:
+            yield line
+
+
 def test_widgets_fit_the_dashboard_without_overlapping(shipped: dict[str, Stack]) -> None:
     taken: set[tuple[int, int]] = set()
     for widget in _widgets(shipped["prod-monitoring"]):
@@ -270,6 +376,75 @@ def test_the_dashboard_shows_the_main_metrics_and_all_alarms(shipped: dict[str, 
     assert alarms["type"] == "alarm"
     shown = sequence(mapping(alarms["properties"])["alarms"])
     assert len(shown) == len(_alarms(shipped["prod-monitoring"])) + 1
+
+
+def test_the_dashboard_shows_the_system_errors_of_each_operation(
+    shipped: dict[str, Stack],
+) -> None:
+    (chart,) = (
+        lines
+        for widget in _widgets(shipped["prod-monitoring"])
+        if (lines := list(_lines(widget, "SystemErrors")))
+    )
+    operations = [line[line.index("Operation") + 1] for line in chart]
+    assert operations == ["GetItem", "PutItem", "UpdateItem"]
+
+
+@pytest.mark.parametrize("metric", ["AllRequests", "4xxErrors", "5xxErrors"])
+def test_the_dashboard_shows_requests_to_s3_where_they_are_measured(
+    metric: str, shipped: dict[str, Stack]
+) -> None:
+    shown = {
+        environment: [
+            str(line[line.index("BucketName") + 1])
+            for widget in _widgets(shipped[f"{environment}-monitoring"])
+            for line in _lines(widget, metric)
+        ]
+        for environment in ("prod", "staging")
+    }
+    assert len(shown["prod"]) == len([bucket for bucket in DATA_BUCKETS if bucket.measured])
+    assert shown["staging"] == []
+
+
+def test_the_hit_ratio_is_the_share_of_questions_that_are_no_misses(
+    shipped: dict[str, Stack],
+) -> None:
+    (chart,) = (
+        sequence(mapping(widget["properties"])["metrics"])
+        for widget in _widgets(shipped["prod-monitoring"])
+        if mapping(widget["properties"]).get("title") == "Hit ratio"
+    )
+    *lines, [formula] = map(sequence, chart)
+    ids = {str(mapping(line[-1])["id"]): str(line[1]) for line in lines}
+    expression = str(mapping(formula)["expression"])
+    for id_, metric in ids.items():
+        expression = expression.replace(id_, metric)
+    assert expression == (
+        "100 - 100 * FILL(CacheMiss, 0) / (FILL(CacheHit, 0) + FILL(CacheMiss, 0)"
+        " + FILL(CacheStale, 0) + FILL(CacheCoalesced, 0))"
+    )
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["NumberOfObjects", "BucketSizeBytes", "TokensThought", "GeminiBudgetUsed", "CacheStale"],
+)
+def test_every_dashboard_shows_what_needs_no_setting(
+    metric: str, shipped: dict[str, Stack]
+) -> None:
+    widgets = _widgets(shipped["staging-monitoring"])
+    assert [line for widget in widgets for line in _lines(widget, metric)]
+
+
+def test_the_dashboard_shows_throttling_of_table_and_index(shipped: dict[str, Stack]) -> None:
+    lines = [
+        line
+        for widget in _widgets(shipped["prod-monitoring"])
+        for metric in ("ReadThrottleEvents", "WriteThrottleEvents")
+        for line in _lines(widget, metric)
+    ]
+    assert len(lines) == 4
+    assert ["GlobalSecondaryIndexName" in line for line in lines].count(True) == 2
 
 
 def test_the_dashboard_can_be_disabled(synthesized: Synthesized) -> None:

@@ -76,7 +76,12 @@ class TestBuckets:
         metric = shipped["prod-storage"].resource("aws_s3_bucket_metric.geojson_request_metrics")
         alarms = shipped["prod-monitoring"].resources()
         alarm = alarms["aws_cloudwatch_metric_alarm.geojson_refused"]
-        assert mapping(alarm["dimensions"])["FilterId"] == metric["name"]
+        filters = {
+            mapping(mapping(query["metric"])["dimensions"])["FilterId"]
+            for query in map(mapping, sequence(alarm["metric_query"]))
+            if "metric" in query
+        }
+        assert filters == {metric["name"]}
 
     def test_analytics_reports_are_delivered_to_the_log_bucket(
         self, shipped: dict[str, Stack]

@@ -138,6 +138,10 @@ INVALID: list[Row] = [
     ("buckets.cors_headers", ["X Y"], "buckets.cors_headers[0]", "header"),
     ("function.alias", "12", "function.alias", "not only digits"),
     ("monitoring.emails", ["operators"], "monitoring.emails[0]", "e-mail"),
+    ("monitoring.runbook_url", "http://wiki.example.org", "monitoring.runbook_url", "https"),
+    ("monitoring.runbook_url", "https://w.example.org/#x", "monitoring.runbook_url", "fragment"),
+    ("monitoring.runbook_url", "https://w.example.org/${x}", "monitoring.runbook_url", "https"),
+    ("monitoring.function_errors", 5, "monitoring.function_errors", "function_error_percent"),
     ("adopt.geojson_bucket", ["polcy"], "adopt.geojson_bucket[0]", '"policy"'),
 ]  # fmt: skip
 

@@ -72,7 +72,7 @@ def test_throttling_is_measured_by_throttle_events() -> None:
 
 
 def test_storage_metrics_are_read_by_the_day(cloudwatch: Any) -> None:
-    buckets = [metric for metric in METRICS if metric.namespace == "AWS/S3"]
+    buckets = [metric for metric in METRICS if metric.topic == "data"]
     read(cloudwatch, buckets, begin=BEGIN, end=BEGIN + HOUR, points=4)
     queries = cloudwatch.asked["MetricDataQueries"]
     assert {query["MetricStat"]["Period"] for query in queries} == {86_400}

@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 
+from modules.catalogue import INDEX
 from testing.storage import NOW, Storage
 from tests.ops.conftest import Run
 
@@ -27,12 +28,16 @@ def test_metrics(box: Run, storage: Storage) -> None:
         ],
     )
     found = box("metrics", "table", "--last", "6h", "--json").json()
-    (throttled,) = [one for one in found if one["metric"] == "WriteThrottleEvents"]
+    throttled, of_index = [one for one in found if one["metric"] == "WriteThrottleEvents"]
+    assert of_index["dimensions"]["GlobalSecondaryIndexName"] == INDEX
     assert [value for value in throttled["values"] if value is not None] == [3.0, 3.0]
     assert {one["topic"] for one in found} == {"table"}
     drawn = box("metrics", "--last", "6h")
-    (line,) = [line for line in drawn.out.splitlines() if "WriteThrottleEvents" in line]
+    line, line_of_index = [x for x in drawn.out.splitlines() if "WriteThrottleEvents" in x]
+    assert INDEX in line_of_index
     assert " 6 " in line
     assert "█" in line
+    assert "AllRequests" not in drawn.out, "this environment has no request metrics"
+    assert "AllRequests" in box("metrics", "requests").out
     wrong = box("metrics", "weather")
     assert (wrong.code, "there is no topic 'weather'" in wrong.err) == (2, True)
