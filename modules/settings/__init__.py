@@ -17,7 +17,7 @@ from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
 from modules.settings.adopt import AdoptSettings
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
-from modules.settings.forms import REGION
+from modules.settings.forms import REGION, TAGS
 from modules.settings.frontend import Countries, Domain, Firewall, FrontendSettings
 from modules.settings.function import CacheSettings, FunctionSettings, GeminiSettings
 from modules.settings.local_aws import LocalAws
@@ -85,6 +85,14 @@ class Settings:
     origin_identity: Annotated[
         bool, Doc("`false` deletes the identity once nothing uses it; requires `oac`.")
     ] = True
+    tags: Annotated[
+        dict[str, str],
+        TAGS,
+        Doc(
+            "Further tags of everything that can be tagged, such as `Owner`, `CostCenter` and "
+            "`DataClassification`."
+        ),
+    ] = field(default_factory=dict)
     buckets: Annotated[BucketSettings, Doc("The static website and GeoJSON buckets.")] = field(
         default_factory=BucketSettings
     )

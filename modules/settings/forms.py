@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modules.problems import Problem
-from modules.schema.constraints import Matches
+from modules.schema.constraints import Entries, Matches
 
 REGION = Matches(r"[a-z]{2,4}(-[a-z]+)+-\d", "an AWS Region code", "eu-central-1")
+# What every service accepts in a tag: AWS Tagging Best Practices.
+_TAG_CHARACTER = "[A-Za-z0-9 _.:/=+@-]"
+TAGS = Entries(
+    keys=Matches(
+        f"(?![Aa][Ww][Ss]:){_TAG_CHARACTER}{{1,128}}",
+        "1 to 128 letters, digits, spaces and _.:/=+@-, not starting with aws:",
+        "CostCenter",
+    ),
+    values=Matches(
+        f"{_TAG_CHARACTER}{{1,256}}", "1 to 256 letters, digits, spaces and _.:/=+@-", "4711"
+    ),
+)
 
 
 def star_beside_origins(at: str, origins: Sequence[str]) -> Iterator[Problem]:

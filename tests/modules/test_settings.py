@@ -135,6 +135,13 @@ INVALID: list[Row] = [
     ("function.alias", "12", "function.alias", "not only digits"),
     ("monitoring.emails", ["operators"], "monitoring.emails[0]", "e-mail"),
     ("adopt.geojson_bucket", ["polcy"], "adopt.geojson_bucket[0]", '"policy"'),
+    ("tags", "Owner", "tags", "table of strings"),
+    ("tags", {"Owner": 5}, "tags", "table of strings"),
+    ("tags.aws:owner", "me", "tags.aws:owner", "aws:"),
+    ("tags.Owner?", "me", "tags.Owner?", "letters"),
+    ("tags.Owner", "a;b", "tags.Owner", "letters"),
+    ("tags.Owner", "", "tags.Owner", "1 to 256"),
+    ("tags", {"k" * 129: "v"}, f"tags.{'k' * 129}", "1 to 128"),
 ]  # fmt: skip
 
 # Settings that are valid alone and contradict each other: beyond what JSON Schema expresses.
@@ -186,6 +193,8 @@ VALID: list[tuple[str, object]] = [
     ("table.replicas", ["eu-west-1"]),
     ("gemini", {"endpoint": "https://Gemini.example.org:8443", "hosts": ["gemini.example.org"]}),
     ("function", {"reserved_concurrency": 901, "account_concurrency": 1001}),
+    ("tags", {"Cost Center": "a b_.:/=+@-9"}),
+    ("tags", {"k" * 128: "v" * 256}),
 ]
 
 
