@@ -83,6 +83,11 @@ class Naming:
         return self._name("gemini-api-key")
 
     @property
+    def data_key(self) -> str:
+        """Alias of the environment's own KMS key."""
+        return f"alias/{self._name('data')}"
+
+    @property
     def origin_access_control(self) -> str:
         """Origin access control of the buckets."""
         return self._name("s3")

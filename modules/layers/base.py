@@ -12,12 +12,18 @@ from modules.catalogue import ACCESS_LOGS, BUCKETS, EDGE_REGION, PARAMETERS, Lay
 from modules.environments import Environment
 from modules.policy import Condition, Statement, service
 from modules.resources.bucket_lifecycle import log_rules
+from modules.resources.encryption_key import (
+    EncryptionKeyConfig,
+    add_encryption_key,
+    data_statements,
+)
 from modules.resources.parameter import ParameterConfig, add_parameter
 from modules.resources.private_bucket import (
     PrivateBucket,
     PrivateBucketConfig,
     add_private_bucket,
 )
+from modules.settings.encryption import OWN
 from modules.stack import LayerStack
 
 _SECRET_RECOVERY_DAYS = 30
@@ -29,9 +35,14 @@ EDGE_LOGS = "distribution"
 
 @dataclass(frozen=True, kw_only=True)
 class BaseOutputs:
-    """The access log bucket, where the settings ask for one."""
+    """The access log bucket and the ARN of the KMS key, where the settings ask for them."""
 
     access_logs: PrivateBucket | None
+    own_key_arn: str | None
+
+    def key(self, choice: str | None) -> str | None:
+        """Return the ARN of the key that a setting of ``[encryption]`` chooses, if any."""
+        return self.own_key_arn if choice == OWN else choice
 
 
 class BaseLayer(LayerStack):
@@ -40,11 +51,12 @@ class BaseLayer(LayerStack):
     def __init__(self, scope: Construct, environment: Environment) -> None:
         super().__init__(scope, environment, Layer.BASE)
         self._add_configuration()
-        self._add_secret()
         keep_days = self.settings.buckets.access_logs_days
         self.outputs = BaseOutputs(
-            access_logs=self._access_log_bucket(keep_days) if keep_days else None
+            access_logs=self._access_log_bucket(keep_days) if keep_days else None,
+            own_key_arn=self._own_key() if self.settings.encryption.own_key else None,
         )
+        self._add_secret(self.outputs.key(self.settings.encryption.secret))
 
     def _add_configuration(self) -> None:
         for row in PARAMETERS:
@@ -58,7 +70,20 @@ class BaseLayer(LayerStack):
                 )
                 add_parameter(self, row.id, config)
 
-    def _add_secret(self) -> None:
+    def _own_key(self) -> str:
+        key = add_encryption_key(
+            self,
+            "data_key",
+            EncryptionKeyConfig(
+                alias=self.naming.data_key,
+                description="Encrypts the data of the CO2 analysis",
+                statements=data_statements(self),
+                retain=self.settings.retain,
+            ),
+        )
+        return key.arn
+
+    def _add_secret(self, key_arn: str | None) -> None:
         """Add the container only: the value is set outside Terraform, so no state ever holds it."""
         SecretsmanagerSecret(
             self,
@@ -67,6 +92,7 @@ class BaseLayer(LayerStack):
             description="Gemini API key; set the value with `aws secretsmanager put-secret-value`",
             # A deleted secret blocks its name during the recovery window.
             recovery_window_in_days=_SECRET_RECOVERY_DAYS if self.settings.retain else 0,
+            kms_key_id=key_arn,
         )
 
     def _access_log_bucket(self, keep_days: int) -> PrivateBucket:

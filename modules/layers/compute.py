@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cdktf import TerraformOutput
@@ -9,9 +10,11 @@ from constructs import Construct
 
 from modules.catalogue import Layer
 from modules.environments import Environment
+from modules.layers.base import BaseOutputs
 from modules.layers.storage import StorageOutputs
 from modules.packaging import Package
 from modules.policy import Statement
+from modules.resources.encryption_key import use_key
 from modules.resources.function import (
     SignedFunction,
     SignedFunctionConfig,
@@ -31,9 +34,15 @@ class ComputeLayer(LayerStack):
     """The compute layer of one environment."""
 
     def __init__(
-        self, scope: Construct, environment: Environment, storage: StorageOutputs, package: Package
+        self,
+        scope: Construct,
+        environment: Environment,
+        base: BaseOutputs,
+        storage: StorageOutputs,
+        package: Package,
     ) -> None:
         super().__init__(scope, environment, Layer.COMPUTE)
+        encryption = self.settings.encryption
         function = add_signed_function(
             self,
             "reasoning",
@@ -48,13 +57,24 @@ class ComputeLayer(LayerStack):
                     *storage.cache_table.grant_write(),
                     self._read_configuration(),
                     self._read_secret(),
+                    *self._decrypt("CachedAnswers", base.key(encryption.table), "dynamodb"),
+                    *self._decrypt("GeminiKey", base.key(encryption.secret), "secretsmanager"),
                 ],
+                log_key_arn=base.key(encryption.logs),
+                variables_key_arn=base.key(encryption.function),
             ),
         )
         self.outputs = ComputeOutputs(function=function)
         TerraformOutput(self, "function_name", value=function.name)
         TerraformOutput(self, "function_arn", value=function.arn)
         TerraformOutput(self, "function_url", value=function.url)
+
+    def _decrypt(self, what: str, key_arn: str | None, through: str) -> Iterator[Statement]:
+        """Yield the right to use the key; DynamoDB needs no other, even for writing."""
+        if key_arn:
+            yield use_key(
+                f"Decrypt{what}", key_arn, "kms:Decrypt", through=through, region=self.region
+            )
 
     def _read_configuration(self) -> Statement:
         return Statement(

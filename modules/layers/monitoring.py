@@ -64,7 +64,13 @@ class MonitoringLayer(LayerStack):
         super().__init__(scope, environment, Layer.MONITORING)
         budget = settings.monthly_budget_usd
         topic = add_alarm_topic(
-            self, "alarms", AlarmTopicConfig(emails=settings.emails, budget=budget is not None)
+            self,
+            "alarms",
+            AlarmTopicConfig(
+                emails=settings.emails,
+                budget=budget is not None,
+                key_arn=self.settings.encryption.topic,
+            ),
         )
         topic_arn = topic.arn  # read once: each read is a message to the kernel
         alarms = [

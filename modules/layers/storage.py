@@ -49,7 +49,10 @@ class StorageLayer(LayerStack):
             self,
             "cache",
             CacheTableConfig(
-                name=self.naming.cache_table, retain=settings.retain, settings=settings.table
+                name=self.naming.cache_table,
+                retain=settings.retain,
+                settings=settings.table,
+                key_arn=base.key(settings.encryption.table),
             ),
         )
         access = add_origin_access(
@@ -64,7 +67,9 @@ class StorageLayer(LayerStack):
             add_bucket_replication(
                 self,
                 "replication",
-                BucketReplicationConfig(sources=sources, region=replication.region),
+                BucketReplicationConfig(
+                    sources=sources, region=replication.region, key_arn=replication.key_arn
+                ),
             )
         self.outputs = StorageOutputs(cache_table=table, buckets=buckets, origin_access=access)
         self._publish(self.outputs)
@@ -78,6 +83,7 @@ class StorageLayer(LayerStack):
         return PrivateBucketConfig(
             name=name,
             retain=self.settings.retain,
+            key_arn=base.key(self.settings.encryption.buckets),
             statements=read_statements(self, access, name) if bucket.read_by_cloudfront else (),
             versioning=versioning,
             lifecycle=data_rules(settings.lifecycle, versioning=versioning)

@@ -23,10 +23,14 @@ _BUDGETS = "budgets.amazonaws.com"
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmTopicConfig:
-    """The subscribers, and whether AWS Budgets publishes to the topic, too."""
+    """The subscribers, and whether AWS Budgets publishes to the topic, too.
+
+    ``key_arn`` is an existing key to use instead of one of the topic's own.
+    """
 
     emails: Sequence[str]
     budget: bool
+    key_arn: str | None = None
 
 
 def add_alarm_topic(stack: LayerStack, id_: str, config: AlarmTopicConfig) -> SnsTopic:
@@ -40,7 +44,7 @@ def add_alarm_topic(stack: LayerStack, id_: str, config: AlarmTopicConfig) -> Sn
         stack,
         id_,
         name=stack.naming.alarm_topic,
-        kms_master_key_id=_add_key(stack, f"{id_}_key", publishers),
+        kms_master_key_id=config.key_arn or _add_key(stack, f"{id_}_key", publishers),
     )
     SnsTopicPolicy(
         stack,

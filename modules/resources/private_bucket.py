@@ -72,11 +72,12 @@ class PrivateBucketConfig:
     ``retain`` protects the bucket from deletion; without it a destroy empties the bucket first.
     ``statements`` are added to the bucket policy. ``provider`` is for a Region other than the
     stack's. ``access_logs`` names a bucket, ``analytics`` an ARN. ``cross_origin`` are the settings
-    of its CORS rule.
+    of its CORS rule. ``key_arn`` is the KMS key of new objects, None S3's own.
     """
 
     name: str
     retain: bool
+    key_arn: str | None = None
     statements: Sequence[Statement] = ()
     versioning: bool = False
     lifecycle: Sequence[S3BucketLifecycleConfigurationRule] = ()
@@ -142,7 +143,7 @@ def add_private_bucket(stack: LayerStack, id_: str, config: PrivateBucketConfig)
         **common(),
     )
     last = S3BucketServerSideEncryptionConfigurationA(
-        stack, f"{id_}_encryption", rule=[_encryption()], **common()
+        stack, f"{id_}_encryption", rule=[_encryption(config.key_arn)], **common()
     )
     if config.versioning:
         last = S3BucketVersioningA(
@@ -196,13 +197,15 @@ def add_private_bucket(stack: LayerStack, id_: str, config: PrivateBucketConfig)
     )
 
 
-def _encryption() -> S3BucketServerSideEncryptionConfigurationRuleA:
+def _encryption(key_arn: str | None) -> S3BucketServerSideEncryptionConfigurationRuleA:
     return S3BucketServerSideEncryptionConfigurationRuleA(
         apply_server_side_encryption_by_default=(
             S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
-                sse_algorithm="AES256"
+                sse_algorithm="aws:kms" if key_arn else "AES256", kms_master_key_id=key_arn
             )
-        )
+        ),
+        # One request to KMS for many objects.
+        bucket_key_enabled=True if key_arn else None,
     )
 
 

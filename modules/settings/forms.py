@@ -8,6 +8,12 @@ from modules.problems import Problem
 from modules.schema.constraints import Entries, Matches
 
 REGION = Matches(r"[a-z]{2,4}(-[a-z]+)+-\d", "an AWS Region code", "eu-central-1")
+# Not an alias: services store the key that it stands for, and the next plan would differ.
+KEY_ARN = Matches(
+    r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f-]{36})",
+    "the ARN of a KMS key",
+    "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+)
 # What every service accepts in a tag: AWS Tagging Best Practices.
 _TAG_CHARACTER = "[A-Za-z0-9 _.:/=+@-]"
 TAGS = Entries(
