@@ -57,7 +57,7 @@ def build(app: App, environment: Environment, package: Package) -> dict[Layer, L
     """Build the layers of one environment; each gets the outputs of those before it."""
     base = BaseLayer(app, environment)
     storage = StorageLayer(app, environment, base.outputs)
-    compute = ComputeLayer(app, environment, storage.outputs, package)
+    compute = ComputeLayer(app, environment, base.outputs, storage.outputs, package)
     # Not every use is a Terraform reference: the function reads the configuration by name.
     storage.add_dependency(base)
     compute.add_dependency(base)

@@ -378,6 +378,13 @@ OUTPUTS = (
         value="{secret.arn}",
         description="ARN of the secret that holds the Gemini API key",
     ),
+    Output(
+        layer=Layer.BASE,
+        name="data_key_arn",
+        value="{own_key}",
+        description="ARN of the environment's own KMS key",
+        needs="encryption.own_key",
+    ),
     *(
         Output(
             layer=Layer.BASE,

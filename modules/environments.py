@@ -90,7 +90,9 @@ def _read(path: Path, local_port: int | None) -> tuple[Environment, list[Problem
         document["local_aws"] = {**document["local_aws"], "port": local_port}
     settings, problems = structure(Settings, document)
     settings = _with_stand_in(settings)
-    naming = Naming(environment=path.stem, bucket_suffix=settings.buckets.suffix)
+    naming = Naming(
+        environment=path.stem, bucket_suffix=settings.buckets.suffix, extra_tags=settings.tags
+    )
     if not any(problem.field == "buckets.suffix" for problem in problems):
         problems += _distinct(naming.problems())
     if not any(problem.field.startswith("adopt") for problem in problems):

@@ -6,8 +6,8 @@ The names are a contract with everything that finds the resources by name: docs/
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from modules.catalogue import BUCKETS, PROJECT, Bucket, Layer, Parameter
@@ -17,6 +17,8 @@ APPLICATION = "CO2 Anomaly Analysis"
 
 _LONGEST_BUCKET = 63
 _LONGEST_ROLE_OR_FUNCTION = 64
+# AWS allows 50 tags of a resource; some are left to systems that add tags themselves.
+_MOST_TAGS = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,7 @@ class Naming:
 
     environment: str
     bucket_suffix: str | None = None
+    extra_tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cache_table(self) -> str:
@@ -78,6 +81,11 @@ class Naming:
     def gemini_secret(self) -> str:
         """Secret that holds the Gemini API key."""
         return self._name("gemini-api-key")
+
+    @property
+    def data_key(self) -> str:
+        """Alias of the environment's own KMS key."""
+        return f"alias/{self._name('data')}"
 
     @property
     def origin_access_control(self) -> str:
@@ -178,6 +186,7 @@ class Naming:
             "Application": APPLICATION,
             "ManagedBy": "terraform",
             "Layer": layer.tag,
+            **self.extra_tags,
         }
 
     def problems(self) -> Iterator[Problem]:
@@ -202,12 +211,34 @@ class Naming:
                     reason=f'"{name}" would be over {_LONGEST_ROLE_OR_FUNCTION} characters',
                     remedy="shorten the file's name",
                 )
+        yield from self._tag_problems()
         if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", self.environment):
             yield Problem(
                 field="the environment's name",
                 value=self.environment,
                 reason="it is part of bucket names: lower-case letters, digits and single hyphens",
                 remedy='rename the file, for example to "dev.toml"',
+            )
+
+    def _tag_problems(self) -> Iterator[Problem]:
+        tags = replace(self, extra_tags={}).tags(Layer.BASE)
+        # IAM ignores the case of tag keys, so two that differ by it are one.
+        taken = {key.lower(): key for key in tags}
+        for key, value in self.extra_tags.items():
+            other = taken.setdefault(key.lower(), key)
+            if other != key or other in tags:
+                yield Problem(
+                    field=f"tags.{key}",
+                    value=value,
+                    reason=f'there is a tag "{other}" already, and case makes no difference',
+                    remedy="choose another key",
+                )
+        if len(taken) > _MOST_TAGS:
+            yield Problem(
+                field="tags",
+                value=f"{len(self.extra_tags)} tags",
+                reason=f"with the {len(tags)} of this project there are {len(taken)} tags",
+                remedy=f"set at most {_MOST_TAGS - len(tags)}",
             )
 
     def _name(self, resource: str) -> str:

@@ -44,6 +44,9 @@ def _placeholders(value: object, at: str) -> Iterator[Problem]:
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
             yield from _placeholders(item, f"{at}[{index}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _placeholders(item, f"{at}.{key}")
     elif isinstance(value, str) and (match := _PLACEHOLDER.search(value)):
         yield Problem(
             field=at,

@@ -12,11 +12,17 @@ from modules.environments import Environment
 from modules.layers.publishing import publish
 from modules.policy import Condition, Statement, service
 from modules.resources.bucket_lifecycle import log_rules
+from modules.resources.encryption_key import (
+    EncryptionKeyConfig,
+    add_encryption_key,
+    data_statements,
+)
 from modules.resources.private_bucket import (
     PrivateBucket,
     PrivateBucketConfig,
     add_private_bucket,
 )
+from modules.settings.encryption import OWN
 from modules.stack import LayerOutputs, LayerStack
 
 _SECRET_RECOVERY_DAYS = 30
@@ -36,9 +42,14 @@ class AccessLogBucket:
 
 @dataclass(frozen=True, kw_only=True)
 class BaseOutputs(LayerOutputs):
-    """The access log bucket, where the settings ask for one."""
+    """The access log bucket and the ARN of the KMS key, where the settings ask for them."""
 
     access_logs: AccessLogBucket | None
+    own_key_arn: str | None
+
+    def key(self, choice: str | None, reader: LayerStack) -> str | None:
+        """Return the ARN of the key that a setting of ``[encryption]`` chooses, if any."""
+        return reader.read(self).own_key_arn if choice == OWN else choice
 
 
 class BaseLayer(LayerStack):
@@ -46,10 +57,14 @@ class BaseLayer(LayerStack):
 
     def __init__(self, scope: Construct, environment: Environment) -> None:
         super().__init__(scope, environment, Layer.BASE)
-        secret = self._add_secret()
+        encryption = self.settings.encryption
+        own_key = self._own_key() if encryption.own_key else None
+        secret = self._add_secret(own_key if encryption.secret == OWN else encryption.secret)
         keep_days = self.settings.buckets.access_logs_days
         logs = self._access_log_bucket(keep_days) if keep_days else None
-        published = publish(self, **vars(self.settings), secret=secret, access_logs=logs)
+        published = publish(
+            self, **vars(self.settings), secret=secret, access_logs=logs, own_key=own_key
+        )
         self.outputs = BaseOutputs(
             stack=self,
             access_logs=AccessLogBucket(
@@ -57,9 +72,23 @@ class BaseLayer(LayerStack):
             )
             if logs
             else None,
+            own_key_arn=published.get("data_key_arn"),
         )
 
-    def _add_secret(self) -> SecretsmanagerSecret:
+    def _own_key(self) -> str:
+        key = add_encryption_key(
+            self,
+            "data_key",
+            EncryptionKeyConfig(
+                alias=self.naming.data_key,
+                description="Encrypts the data of the CO2 analysis",
+                statements=data_statements(self),
+                retain=self.settings.retain,
+            ),
+        )
+        return key.arn
+
+    def _add_secret(self, key_arn: str | None) -> SecretsmanagerSecret:
         """Add the container only: the value is set outside Terraform, so no state ever holds it."""
         return SecretsmanagerSecret(
             self,
@@ -68,6 +97,7 @@ class BaseLayer(LayerStack):
             description="Gemini API key; set the value with `aws secretsmanager put-secret-value`",
             # A deleted secret blocks its name during the recovery window.
             recovery_window_in_days=_SECRET_RECOVERY_DAYS if self.settings.retain else 0,
+            kms_key_id=key_arn,
         )
 
     def _access_log_bucket(self, keep_days: int) -> PrivateBucket:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from constructs import Construct
 
 from modules.catalogue import Layer
 from modules.environments import Environment
+from modules.layers.base import BaseOutputs
 from modules.layers.publishing import publish
 from modules.layers.storage import StorageOutputs
 from modules.packaging import Package
 from modules.policy import Statement
+from modules.resources.encryption_key import use_key
 from modules.resources.function import (
     SignedFunction,
     SignedFunctionConfig,
@@ -31,10 +34,17 @@ class ComputeLayer(LayerStack):
     """The compute layer of one environment."""
 
     def __init__(
-        self, scope: Construct, environment: Environment, storage: StorageOutputs, package: Package
+        self,
+        scope: Construct,
+        environment: Environment,
+        base: BaseOutputs,
+        storage: StorageOutputs,
+        package: Package,
     ) -> None:
         super().__init__(scope, environment, Layer.COMPUTE)
         cache_table = self.read(storage).cache_table
+        encryption = self.settings.encryption
+        secret_key = base.key(encryption.secret, self)
         function = add_signed_function(
             self,
             "reasoning",
@@ -49,7 +59,11 @@ class ComputeLayer(LayerStack):
                     *cache_table.grant_write(),
                     self._read_configuration(),
                     self._read_secret(),
+                    *self._decrypt("CachedAnswers", base.key(encryption.table, self), "dynamodb"),
+                    *self._decrypt("GeminiKey", secret_key, "secretsmanager"),
                 ],
+                log_key_arn=base.key(encryption.logs, self),
+                variables_key_arn=base.key(encryption.function, self),
             ),
         )
         published = publish(self, function=function)
@@ -63,6 +77,13 @@ class ComputeLayer(LayerStack):
                 url_id=published["function_url_id"],
             ),
         )
+
+    def _decrypt(self, what: str, key_arn: str | None, through: str) -> Iterator[Statement]:
+        """Yield the right to use the key; DynamoDB needs no other, even for writing."""
+        if key_arn:
+            yield use_key(
+                f"Decrypt{what}", key_arn, "kms:Decrypt", through=through, region=self.region
+            )
 
     def _read_configuration(self) -> Statement:
         return Statement(

@@ -74,7 +74,13 @@ class MonitoringLayer(LayerStack):
             self.read(outputs)
         budget = settings.monthly_budget_usd
         topic = add_alarm_topic(
-            self, "alarms", AlarmTopicConfig(emails=settings.emails, budget=budget is not None)
+            self,
+            "alarms",
+            AlarmTopicConfig(
+                emails=settings.emails,
+                budget=budget is not None,
+                key_arn=self.settings.encryption.topic,
+            ),
         )
         topic_arn = topic.arn  # read once: each read is a message to the kernel
         alarms = [

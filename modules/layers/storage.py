@@ -49,7 +49,10 @@ class StorageLayer(LayerStack):
             self,
             "cache",
             CacheTableConfig(
-                name=self.naming.cache_table, retain=settings.retain, settings=settings.table
+                name=self.naming.cache_table,
+                retain=settings.retain,
+                settings=settings.table,
+                key_arn=base.key(settings.encryption.table, self),
             ),
         )
         access = add_origin_access(
@@ -64,7 +67,9 @@ class StorageLayer(LayerStack):
             add_bucket_replication(
                 self,
                 "replication",
-                BucketReplicationConfig(sources=sources, region=replication.region),
+                BucketReplicationConfig(
+                    sources=sources, region=replication.region, key_arn=replication.key_arn
+                ),
             )
         published = publish(self, cache_table=table, buckets=buckets, origin_access=access)
         self.outputs = StorageOutputs(
@@ -91,6 +96,7 @@ class StorageLayer(LayerStack):
         return PrivateBucketConfig(
             name=name,
             retain=self.settings.retain,
+            key_arn=base.key(self.settings.encryption.buckets, self),
             statements=read_statements(self, access, name) if bucket.read_by_cloudfront else (),
             # The first plan does not know the ARN of the identity yet.
             readable=bucket.read_by_cloudfront and access.identity is not None,

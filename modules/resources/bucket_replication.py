@@ -13,9 +13,17 @@ from cdktf_cdktf_provider_aws.s3_bucket_replication_configuration import (
     S3BucketReplicationConfigurationRuleDeleteMarkerReplication,
     S3BucketReplicationConfigurationRuleDestination,
     S3BucketReplicationConfigurationRuleFilter,
+    S3BucketReplicationConfigurationRuleSourceSelectionCriteria,
+)
+from cdktf_cdktf_provider_aws.s3_bucket_replication_configuration import (
+    S3BucketReplicationConfigurationRuleDestinationEncryptionConfiguration as _CopyEncryption,
+)
+from cdktf_cdktf_provider_aws.s3_bucket_replication_configuration import (
+    S3BucketReplicationConfigurationRuleSourceSelectionCriteriaSseKmsEncryptedObjects as _EncryptedObjects,  # noqa: E501 - the bindings' name
 )
 
 from modules.policy import Statement, policy, service
+from modules.resources.encryption_key import use_key
 from modules.resources.private_bucket import (
     PrivateBucket,
     PrivateBucketConfig,
@@ -26,10 +34,14 @@ from modules.stack import LayerStack
 
 @dataclass(frozen=True, kw_only=True)
 class BucketReplicationConfig:
-    """The buckets to copy and the Region of the copies."""
+    """The buckets to copy, and the Region of the copies.
+
+    ``key_arn`` is their KMS key in that Region, which they need where the sources have one.
+    """
 
     sources: Sequence[PrivateBucket]
     region: str
+    key_arn: str | None = None
 
 
 def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicationConfig) -> None:
@@ -40,7 +52,7 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
     """
     sources = config.sources
     copies = [
-        add_private_bucket(stack, f"{source.id}_replica", _copy(stack, source, config.region))
+        add_private_bucket(stack, f"{source.id}_replica", _copy(stack, source, config))
         for source in sources
     ]
     role = IamRole(
@@ -62,7 +74,7 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
         f"{id_}_rights",
         name=stack.naming.replication_policy,
         role=role.name,
-        policy=policy(*_rights(sources, copies)),
+        policy=policy(*_rights(sources, copies), *_key_rights(stack, config)),
     )
     for source, copy in zip(sources, copies, strict=True):
         S3BucketReplicationConfigurationA(
@@ -76,7 +88,9 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
         )
 
 
-def _copy(stack: LayerStack, source: PrivateBucket, region: str) -> PrivateBucketConfig:
+def _copy(
+    stack: LayerStack, source: PrivateBucket, config: BucketReplicationConfig
+) -> PrivateBucketConfig:
     return PrivateBucketConfig(
         name=stack.naming.replica(source.config.name),
         retain=source.config.retain,
@@ -84,11 +98,13 @@ def _copy(stack: LayerStack, source: PrivateBucket, region: str) -> PrivateBucke
         lifecycle=source.config.lifecycle,
         # S3 replicates a bucket with Object Lock only into another one.
         object_lock=source.config.object_lock,
-        provider=stack.provider_for(region),
+        provider=stack.provider_for(config.region),
+        key_arn=config.key_arn,
     )
 
 
 def _everything(copy: PrivateBucket) -> S3BucketReplicationConfigurationRule:
+    key_arn = copy.config.key_arn
     return S3BucketReplicationConfigurationRule(
         id="everything",
         status="Enabled",
@@ -97,7 +113,18 @@ def _everything(copy: PrivateBucket) -> S3BucketReplicationConfigurationRule:
         delete_marker_replication=S3BucketReplicationConfigurationRuleDeleteMarkerReplication(
             status="Enabled"
         ),
-        destination=S3BucketReplicationConfigurationRuleDestination(bucket=copy.arn),
+        # Without both, S3 does not replicate objects that a KMS key encrypts.
+        source_selection_criteria=S3BucketReplicationConfigurationRuleSourceSelectionCriteria(
+            sse_kms_encrypted_objects=_EncryptedObjects(status="Enabled")
+        )
+        if key_arn
+        else None,
+        destination=S3BucketReplicationConfigurationRuleDestination(
+            bucket=copy.arn,
+            encryption_configuration=_CopyEncryption(replica_kms_key_id=key_arn)
+            if key_arn
+            else None,
+        ),
     )
 
 
@@ -124,5 +151,22 @@ def _rights(sources: Sequence[PrivateBucket], copies: Sequence[PrivateBucket]) -
             sid="WriteCopies",
             actions=("s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"),
             resources=tuple(f"{copy.arn}/*" for copy in copies),
+        ),
+    ]
+
+
+def _key_rights(stack: LayerStack, config: BucketReplicationConfig) -> list[Statement]:
+    source_key = config.sources[0].config.key_arn  # all of them have the same
+    if not source_key or not config.key_arn:
+        return []
+    return [
+        use_key("DecryptSources", source_key, "kms:Decrypt", through="s3", region=stack.region),
+        use_key(
+            "EncryptCopies",
+            config.key_arn,
+            "kms:Encrypt",
+            "kms:GenerateDataKey",
+            through="s3",
+            region=config.region,
         ),
     ]

@@ -38,11 +38,15 @@ _REPLICATED = ("replica",)
 
 @dataclass(frozen=True, kw_only=True)
 class CacheTableConfig:
-    """The table's name and settings; ``retain`` protects it from deletion."""
+    """The table's name and settings; ``retain`` protects it from deletion.
+
+    ``key_arn`` is the KMS key, None the one that AWS manages.
+    """
 
     name: str
     retain: bool
     settings: TableSettings
+    key_arn: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +124,9 @@ def add_cache_table(stack: LayerStack, id_: str, config: CacheTableConfig) -> Ca
         ttl=DynamodbTableTtl(attribute_name=TTL_ATTRIBUTE, enabled=True),
         stream_enabled=True,
         stream_view_type=STREAM_VIEW,
-        server_side_encryption=DynamodbTableServerSideEncryption(enabled=True),
+        server_side_encryption=DynamodbTableServerSideEncryption(
+            enabled=True, kms_key_arn=config.key_arn
+        ),
         point_in_time_recovery=DynamodbTablePointInTimeRecovery(
             enabled=settings.point_in_time_recovery
         ),

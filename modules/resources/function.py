@@ -29,7 +29,12 @@ from modules.stack import LayerStack
 
 @dataclass(frozen=True, kw_only=True)
 class SignedFunctionConfig:
-    """A Python function. ``statements`` are all that it may do, apart from writing its own log."""
+    """A Python function. ``statements`` are all that it may do, apart from writing its own log.
+
+    ``log_key_arn`` and ``variables_key_arn`` are KMS keys of its log group and its environment
+    variables; its role needs no right on either, because CloudWatch Logs uses the one itself, and
+    Lambda grants the role the use of the other.
+    """
 
     package: Package
     handler: str
@@ -37,6 +42,8 @@ class SignedFunctionConfig:
     settings: FunctionSettings
     environment: Mapping[str, str]
     statements: Sequence[Statement]
+    log_key_arn: str | None = None
+    variables_key_arn: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +68,7 @@ def add_signed_function(
         f"{id_}_log",
         name=naming.log_group,
         retention_in_days=settings.log_retention_days,
+        kms_key_id=config.log_key_arn,
     )
     role = IamRole(
         stack,
@@ -107,6 +115,7 @@ def add_signed_function(
         memory_size=settings.memory_mb,
         timeout=settings.timeout_seconds,
         environment=LambdaFunctionEnvironment(variables=config.environment),
+        kms_key_arn=config.variables_key_arn,
         logging_config=LambdaFunctionLoggingConfig(log_format="Text", log_group=log_group.name),
         tracing_config=LambdaFunctionTracingConfig(
             mode="Active" if settings.tracing else "PassThrough"

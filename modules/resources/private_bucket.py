@@ -71,14 +71,15 @@ class PrivateBucketConfig:
     """A bucket and its sub-resources.
 
     ``retain`` protects the bucket from deletion; without it a destroy empties the bucket first.
-    ``statements`` are added to the bucket policy; with ``readable`` a plan shows all that it knows
-    of them. ``provider`` is for a Region other than the
-    stack's. ``access_logs`` names a bucket, ``analytics`` an ARN. ``cross_origin`` are the settings
-    of its CORS rule.
+    ``key_arn`` is the KMS key of new objects, None S3's own. ``statements`` are added to the bucket
+    policy; with ``readable`` a plan shows all that it knows of them. ``provider`` is for a Region
+    other than the stack's. ``access_logs`` names a bucket, ``analytics`` an ARN. ``cross_origin``
+    are the settings of its CORS rule.
     """
 
     name: str
     retain: bool
+    key_arn: str | None = None
     statements: Sequence[Statement] = ()
     readable: bool = False
     versioning: bool = False
@@ -148,7 +149,7 @@ def add_private_bucket(stack: LayerStack, id_: str, config: PrivateBucketConfig)
     document = _policy(stack, f"{id_}_policy_document", config)
     last = S3BucketPolicy(stack, f"{id_}_policy", policy=document, **common())
     last = S3BucketServerSideEncryptionConfigurationA(
-        stack, f"{id_}_encryption", rule=[_encryption()], **common()
+        stack, f"{id_}_encryption", rule=[_encryption(config.key_arn)], **common()
     )
     if config.versioning:
         last = S3BucketVersioningA(
@@ -205,13 +206,15 @@ def _policy(stack: LayerStack, id_: str, config: PrivateBucketConfig) -> str:
     return policy(*statements)
 
 
-def _encryption() -> S3BucketServerSideEncryptionConfigurationRuleA:
+def _encryption(key_arn: str | None) -> S3BucketServerSideEncryptionConfigurationRuleA:
     return S3BucketServerSideEncryptionConfigurationRuleA(
         apply_server_side_encryption_by_default=(
             S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
-                sse_algorithm="AES256"
+                sse_algorithm="aws:kms" if key_arn else "AES256", kms_master_key_id=key_arn
             )
-        )
+        ),
+        # One request to KMS for many objects.
+        bucket_key_enabled=True if key_arn else None,
     )
 
 

@@ -20,7 +20,7 @@ class Violation:
 
 
 class Constraint(ABC):
-    """Validates one value that already has the right type; of a list, each item."""
+    """Validates one value that already has the right type; of a list or table, each item."""
 
     unit: str = ""
 
@@ -131,6 +131,35 @@ class Matches(Constraint):
     def sentence(self) -> str:
         """Return the form and the example."""
         return f"Write {self.form}, like `{self.example}`."
+
+
+@dataclass(frozen=True)
+class Entries(Constraint):
+    """A table of strings: ``keys`` matches each key, ``values`` each value."""
+
+    keys: Matches
+    values: Matches
+
+    def violation(self, value: object, /) -> Violation | None:
+        """Return why an entry, given as a key and its value, is rejected, or None."""
+        assert isinstance(value, tuple)  # noqa: S101 - the reader passes entries
+        key, text = value
+        return self.keys.violation(key) or self.values.violation(text)
+
+    def json_schema(self) -> dict[str, object]:
+        """Return both patterns; anything else is rejected."""
+        (key,) = self.keys.json_schema().values()
+        return {
+            "patternProperties": {str(key): {"type": "string"} | self.values.json_schema()},
+            "additionalProperties": False,
+        }
+
+    def sentence(self) -> str:
+        """Return the forms and an example."""
+        return (
+            f"Keys: {self.keys.form}. Values: {self.values.form}. "
+            f'For example `{self.keys.example} = "{self.values.example}"`.'
+        )
 
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"

@@ -10,15 +10,21 @@ from typing import Literal, Union, get_args, get_origin, get_type_hints
 from modules.schema.constraints import Constraint, OneOf
 from modules.schema.setting_docs import Doc
 
-_SUMMARIES = {bool: "`true`, `false`", int: "integer", str: "string", tuple: "list of strings"}
+_SUMMARIES = {
+    bool: "`true`, `false`",
+    int: "integer",
+    str: "string",
+    tuple: "list of strings",
+    dict: "table of strings",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
     """One setting, or a section of them.
 
-    ``kind`` is bool, int, str, tuple (a list of strings) or the section's dataclass. ``default``
-    is None where the setting is required.
+    ``kind`` is bool, int, str, tuple (a list of strings), dict (a table of strings) or the
+    section's dataclass. ``default`` is None where the setting is required.
     """
 
     name: str

@@ -14,7 +14,7 @@ from __future__ import annotations
 from modules.schema.fields import Field, fields
 from modules.schema.setting_docs import PRICES_DATE, PRICES_REGION
 
-_TYPES = {bool: "boolean", int: "integer", str: "string"}
+_TYPES = {bool: "boolean", int: "integer", str: "string", dict: "object"}
 
 
 def json_schema(kind: type) -> dict[str, object]:

@@ -23,6 +23,7 @@ _EXPECTED: Mapping[type, str] = {
     int: "an integer",
     str: 'a string in "quotes"',
     tuple: 'a list of strings, like ["one", "two"]',
+    dict: 'a table of strings, like { key = "value" }',
 }
 
 
@@ -74,7 +75,7 @@ class _Reader:
         for position, item in _items(raw, path):
             violation = field.constraint and field.constraint.violation(item)
             if violation:
-                self._report(position, item, violation)
+                self._report(position, item[1] if isinstance(item, tuple) else item, violation)
         return tuple(raw) if isinstance(raw, list) else raw
 
     def _unknown(self, key: str, value: object, known: list[str], at: str) -> None:
@@ -100,6 +101,8 @@ def _wrong_type(field: Field, raw: object, path: str) -> Violation | None:
             return Violation("it must not be empty", "list at least one")
     else:
         valid = type(raw) is field.kind  # not isinstance: in Python a bool is an int
+        if isinstance(raw, dict):
+            valid = valid and all(isinstance(item, str) for item in raw.values())
     expected = _EXPECTED[field.kind]
     return None if valid else Violation(f"it is not {expected}", f"write {expected}")
 
@@ -131,6 +134,8 @@ def _cross_field(section: object, at: str) -> Iterator[Problem]:
 def _items(value: object, path: str) -> list[tuple[str, object]]:
     if isinstance(value, list):
         return [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    if isinstance(value, dict):
+        return [(f"{path}.{key}", (key, item)) for key, item in value.items()]
     return [(path, value)]
 
 

@@ -28,7 +28,8 @@ from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
 from modules.settings.adopt import AdoptSettings
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
-from modules.settings.forms import REGION
+from modules.settings.encryption import EncryptionSettings
+from modules.settings.forms import REGION, TAGS
 from modules.settings.frontend import Countries, Domain, Firewall, FrontendSettings
 from modules.settings.function import CacheSettings, FunctionSettings, GeminiSettings
 from modules.settings.local_aws import LocalAws
@@ -44,6 +45,7 @@ __all__ = [
     "Capacity",
     "Countries",
     "Domain",
+    "EncryptionSettings",
     "Firewall",
     "FrontendSettings",
     "FunctionSettings",
@@ -96,6 +98,18 @@ class Settings:
     origin_identity: Annotated[
         bool, Doc("`false` deletes the identity once nothing uses it; requires `oac`.")
     ] = True
+    encryption: Annotated[
+        EncryptionSettings,
+        Doc("Keys of your own; see [encryption](encryption.md) for what their policies allow."),
+    ] = field(default_factory=EncryptionSettings)
+    tags: Annotated[
+        dict[str, str],
+        TAGS,
+        Doc(
+            "Further tags of everything that can be tagged, such as `Owner`, `CostCenter` and "
+            "`DataClassification`."
+        ),
+    ] = field(default_factory=dict)
     buckets: Annotated[BucketSettings, Doc("The static website and GeoJSON buckets.")] = field(
         default_factory=BucketSettings
     )
@@ -227,6 +241,12 @@ class Settings:
                 remedy="make it at least one second shorter",
                 involves=("function.timeout_seconds",),
             )
+        yield from self.encryption.contradictions(
+            region=self.region,
+            origin_access=self.origin_access,
+            table=self.table,
+            replication=self.buckets.replication,
+        )
         yield from self.adopt.contradictions(
             self.buckets, identity=self.origin_identity, alias=self.function.alias
         )

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from modules.problems import Problem
 from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
-from modules.settings.forms import REGION, star_beside_origins
+from modules.settings.forms import KEY_ARN, REGION, star_beside_origins
 
 _HEADER = Matches(r"\*|[A-Za-z0-9-]{1,100}", 'a header name, or "*"', "Range")
 
@@ -82,6 +82,14 @@ class Replication:
             cost="$0.023 per GB again, and $0.02 per GB of transfer",
         ),
     ]
+    key_arn: Annotated[
+        str | None,
+        KEY_ARN,
+        Doc(
+            "KMS key of the replicas, in their Region; required by `encryption.buckets`.",
+            cost="$0.03 per 10,000 requests",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modules.problems import Problem
-from modules.schema.constraints import Matches, OneOf
+from modules.schema.constraints import Entries, Matches, OneOf
 
 REGION = Matches(r"[a-z]{2,4}(-[a-z]+)+-\d", "an AWS Region code", "eu-central-1")
 LOG_RETENTION = OneOf(
@@ -13,6 +13,24 @@ LOG_RETENTION = OneOf(
      3288, 3653),
     "CloudWatch Logs",
 )  # fmt: skip
+# Not an alias: services store the key that it stands for, and the next plan would differ.
+KEY_ARN = Matches(
+    r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f-]{36})",
+    "the ARN of a KMS key",
+    "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+)
+# What every service accepts in a tag: AWS Tagging Best Practices.
+_TAG_CHARACTER = "[A-Za-z0-9 _.:/=+@-]"
+TAGS = Entries(
+    keys=Matches(
+        f"(?![Aa][Ww][Ss]:){_TAG_CHARACTER}{{1,128}}",
+        "1 to 128 letters, digits, spaces and _.:/=+@-, not starting with aws:",
+        "CostCenter",
+    ),
+    values=Matches(
+        f"{_TAG_CHARACTER}{{1,256}}", "1 to 256 letters, digits, spaces and _.:/=+@-", "4711"
+    ),
+)
 
 
 def star_beside_origins(at: str, origins: Sequence[str]) -> Iterator[Problem]:

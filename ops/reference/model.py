@@ -84,4 +84,6 @@ def _plain(value: object) -> Value | None:
     """Return ``value`` as JSON and a table can show it; of a section, that it is there."""
     if value is None or isinstance(value, bool | int | str):
         return value
+    if isinstance(value, dict):
+        return [f"{key} = {item}" for key, item in value.items()]
     return [str(item) for item in value] if isinstance(value, tuple) else True

@@ -128,7 +128,7 @@ def restore_table(
     ops.out.lines(["plan:", *(f"  {line}" for line in plan.lines())])
     differences: list[str] = []
     if ops.confirmed(consent, f"restore into {plan.into}"):
-        tables.begin(dynamodb, plan, table)
+        tables.begin(dynamodb, ops.target, plan, table)
         with ops.out.progress("seconds waited") as progress:
 
             def pause() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from modules.catalogue import SCALING, STREAM_VIEW, TTL_ATTRIBUTE, Layer
 from modules.settings import Autoscaling
+from modules.settings.encryption import OWN
 from ops.common.aws_errors import error_code, if_exists
 from ops.common.errors import BadInputError, MissingError, OperatorError
 from ops.common.target import Target
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 5.0
 _NOT_READY = frozenset({"ContinuousBackupsUnavailableException", "ResourceInUseException"})
 _ATTEMPTS = 120
-_KMS: SSESpecificationTypeDef = {"Enabled": True, "SSEType": "KMS"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,21 +135,29 @@ def plan_deleted(dynamodb: DynamoDBClient, target: Target) -> TablePlan:
     )
 
 
-def begin(dynamodb: DynamoDBClient, plan: TablePlan, table: str) -> None:
-    """Start the restore, unless it has begun."""
+def begin(dynamodb: DynamoDBClient, target: Target, plan: TablePlan, table: str) -> None:
+    """Start the restore, unless it has begun; the table gets the key of the settings."""
     if plan.begun:
         return
+    encryption = _encryption(target)
     if plan.at is not None:
         dynamodb.restore_table_to_point_in_time(
             SourceTableName=table,
             RestoreDateTime=plan.at,
             TargetTableName=plan.into,
-            SSESpecificationOverride=_KMS,
+            SSESpecificationOverride=encryption,
         )
     else:
         dynamodb.restore_table_from_backup(
-            BackupArn=plan.backup, TargetTableName=plan.into, SSESpecificationOverride=_KMS
+            BackupArn=plan.backup, TargetTableName=plan.into, SSESpecificationOverride=encryption
         )
+
+
+def _encryption(target: Target) -> SSESpecificationTypeDef:
+    choice = target.settings.encryption.table
+    key = target.naming.data_key if choice == OWN else choice
+    specification: SSESpecificationTypeDef = {"Enabled": True, "SSEType": "KMS"}
+    return {**specification, "KMSMasterKeyId": key} if key else specification
 
 
 def wait(

@@ -73,9 +73,10 @@ def account(
             output=home / "cdktf.out",
             port=emulator.ports.emulator,
         )
-        # Of the other environment, only the layer that differs is applied.
+        # Of the other environment, only the layers that differ are applied.
         full = _layers(stacks, "full")
-        tidy = {"storage": _layers(stacks, "tidy")["storage"]}
+        others = _layers(stacks, "tidy")
+        tidy = {layer: others[layer] for layer in ("base", "storage")}
         with (
             installation.applying(full, emulator) as on_full,
             installation.applying(tidy, emulator) as on_tidy,

@@ -38,9 +38,20 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
 
 
 @pytest.fixture(scope="session")
-def every(shipped: dict[str, Stack], everything: dict[str, Stack]) -> dict[str, Stack]:
-    """Return the stacks of both fixtures above, by name."""
-    return shipped | {stack.name: stack for stack in everything.values()}
+def hardened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
+    """Return the stacks of an environment as a regulated owner has it, by layer."""
+    output = tmp_path_factory.mktemp("hardened") / "out"
+    names = synthesize(environments.load(["hardened"], folder=VARIANTS), output=output)
+    return {name.partition("-")[2]: Stack.read(output, name) for name in names}
+
+
+@pytest.fixture(scope="session")
+def every(
+    shipped: dict[str, Stack], everything: dict[str, Stack], hardened: dict[str, Stack]
+) -> dict[str, Stack]:
+    """Return the stacks of the fixtures above, by name."""
+    variants = (*everything.values(), *hardened.values())
+    return shipped | {stack.name: stack for stack in variants}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from modules.environments import FOLDER
-from modules.schema.constraints import Between, Constraint, Matches, OneOf, https_origin
+from modules.schema.constraints import Between, Constraint, Entries, Matches, OneOf, https_origin
 from modules.schema.fields import Field, fields
 from modules.schema.json_schema import json_schema
 from modules.schema.reader import structure
@@ -105,6 +105,9 @@ def _near(constraint: Constraint | None) -> st.SearchStrategy[object]:
         case Matches(pattern=pattern):
             fitting = st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)
             return fitting | st.builds(str.__add__, fitting, st.text(max_size=1))
+        case Entries(values=values):
+            key = st.sampled_from(["Owner", "aws:a", "AWS:a", "a b", "a?", "k" * 128, "k" * 129])
+            return st.dictionaries(key, _near(values) | st.integers(), max_size=2)
         case _:
             return st.nothing()
 
@@ -121,7 +124,11 @@ _TOML: st.SearchStrategy[object] = (
 @pytest.mark.parametrize("field", KINDS.values(), ids=lambda field: field.name)
 def test_reader_and_schema_agree_on_each_kind_of_setting(field: Field) -> None:
     hint = Annotated[field.kind, field.constraint, DOC]  # type: ignore[name-defined]
-    default = dataclasses.field() if field.required else dataclasses.field(default=field.default)
+    default = (
+        dataclasses.field()
+        if field.required
+        else dataclasses.field(default_factory=lambda: field.default)
+    )
     one = dataclasses.make_dataclass("One", [(field.name, hint, default)])
     schema = json_schema(one)
     near = _near(field.constraint)

@@ -16,6 +16,9 @@ STAR_RESOURCES = {
     "AdministerThisKey": "in a key's own policy, every resource is that key",
     "EncryptAlarms": "in a key's own policy, every resource is that key",
     "EncryptBudgets": "in a key's own policy, every resource is that key",
+    "UseThroughServices": "in a key's own policy, every resource is that key",
+    "EncryptLogs": "in a key's own policy, every resource is that key",
+    "ServeObjects": "in a key's own policy, every resource is that key",
 }
 
 

@@ -31,6 +31,28 @@ def test_a_suffix_changes_bucket_names_only() -> None:
     assert suffixed.cache_table == PROD.cache_table
 
 
+def _tag_problems(**tags: str) -> list[str]:
+    naming = Naming(environment="prod", extra_tags=tags)
+    return [problem.field for problem in naming.problems()]
+
+
+def test_extra_tags_follow_ours_in_every_layer() -> None:
+    naming = Naming(environment="prod", extra_tags={"Owner": "us"})
+    for layer in Layer:
+        assert naming.tags(layer) == {**PROD.tags(layer), "Owner": "us"}
+
+
+def test_extra_tags_collide_neither_with_ours_nor_with_each_other() -> None:
+    assert _tag_problems(Owner="us", CostCenter="1") == []
+    assert _tag_problems(Layer="x", environment="x") == ["tags.Layer", "tags.environment"]
+    assert _tag_problems(Owner="us", OWNER="them") == ["tags.OWNER"]
+
+
+def test_extra_tags_leave_room_within_the_limit_of_aws() -> None:
+    assert _tag_problems(**{f"k{number}": "v" for number in range(35)}) == []
+    assert _tag_problems(**{f"k{number}": "v" for number in range(36)}) == ["tags"]
+
+
 @given(
     environment=st.from_regex(r"[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,6}){0,6}", fullmatch=True),
     suffix=st.none() | st.from_regex(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?", fullmatch=True),

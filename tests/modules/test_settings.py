@@ -37,12 +37,20 @@ GOOD: Mapping[str, object] = tomllib.loads(
 ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/1234abcd-12ab-34cd-56ef-1234567890ab"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
 OTHER_REGION = CERTIFICATE.replace("us-east-1", "eu-west-1")
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+COPY_KEY = KEY.replace("us-east-1", "eu-west-1")
+TABLE = {"billing": "on-demand", "point_in_time_recovery": True}
 
 
 def changed(path: str, value: object) -> dict[str, object]:
-    """Return GOOD with one value replaced, or removed if ``value`` is None."""
+    """Return GOOD with one value replaced, or removed if ``value`` is None.
+
+    Without a path, ``value`` is a mapping of several.
+    """
     document = deepcopy(dict(GOOD))
     section: dict[str, object] = document
+    if isinstance(value, dict) and not path:
+        return document | value
     *parents, last = path.split(".")
     for parent in parents:
         section = section.setdefault(parent, {})  # type: ignore[assignment]
@@ -143,6 +151,16 @@ INVALID: list[Row] = [
     ("monitoring.runbook_url", "https://w.example.org/${x}", "monitoring.runbook_url", "https"),
     ("monitoring.function_errors", 5, "monitoring.function_errors", "function_error_percent"),
     ("adopt.geojson_bucket", ["polcy"], "adopt.geojson_bucket[0]", '"policy"'),
+    ("encryption.table", "create", "encryption.table", "ARN of a KMS key"),
+    ("encryption.table", KEY.replace(":key/", ":alias/"), "encryption.table", "ARN of a KMS key"),
+    ("encryption.topic", "own", "encryption.topic", "ARN of a KMS key"),
+    ("tags", "Owner", "tags", "table of strings"),
+    ("tags", {"Owner": 5}, "tags", "table of strings"),
+    ("tags.aws:owner", "me", "tags.aws:owner", "aws:"),
+    ("tags.Owner?", "me", "tags.Owner?", "letters"),
+    ("tags.Owner", "a;b", "tags.Owner", "letters"),
+    ("tags.Owner", "", "tags.Owner", "1 to 256"),
+    ("tags", {"k" * 129: "v"}, f"tags.{'k' * 129}", "1 to 128"),
 ]  # fmt: skip
 
 # Settings that are valid alone and contradict each other: beyond what JSON Schema expresses.
@@ -187,6 +205,19 @@ CONTRADICTIONS: list[Row] = [
     ("monitoring.monthly_budget_usd", 10, "monitoring.monthly_budget_usd", "emails"),
     ("monitoring.slow_function_seconds", 28, "monitoring.slow_function_seconds", "shorter"),
     ("adopt.access_log_bucket", ["bucket"], "adopt.access_log_bucket", "access_logs_days"),
+    ("encryption.secret", "own", "encryption.secret", "own_key = true"),
+    ("encryption.logs", COPY_KEY, "encryption.logs", "us-east-1"),
+    ("encryption.buckets", KEY, "encryption.buckets", "oac"),
+    ("", {"encryption": {"table": KEY}, "table": {**TABLE, "replicas": ["eu-west-1"]}},
+     "encryption.table", "table.replicas"),
+    ("", {"origin_access": "oac", "encryption": {"buckets": KEY},
+          "buckets": {"versioning": True, "replication": {"region": "eu-west-1"}}},
+     "buckets.replication.key_arn", "both"),
+    ("buckets.replication", {"region": "eu-west-1", "key_arn": COPY_KEY},
+     "buckets.replication.key_arn", "neither"),
+    ("", {"origin_access": "oac", "encryption": {"buckets": KEY},
+          "buckets": {"versioning": True, "replication": {"region": "eu-west-1", "key_arn": KEY}}},
+     "buckets.replication.key_arn", "eu-west-1"),
 ]  # fmt: skip
 
 # At a limit, on its right side.
@@ -196,6 +227,9 @@ VALID: list[tuple[str, object]] = [
     ("table.replicas", ["eu-west-1"]),
     ("gemini", {"endpoint": "https://Gemini.example.org:8443", "hosts": ["gemini.example.org"]}),
     ("function", {"reserved_concurrency": 901, "account_concurrency": 1001}),
+    ("encryption", {"table": KEY, "topic": f"{KEY.partition('/')[0]}/mrk-{'0a' * 16}"}),
+    ("tags", {"Cost Center": "a b_.:/=+@-9"}),
+    ("tags", {"k" * 128: "v" * 256}),
 ]
 
 

@@ -166,3 +166,19 @@ def test_arns_lie_in_the_regions_partition(
     text = json.dumps(stacks["storage"].document) + json.dumps(stacks["compute"].document)
     found = {part.split(":")[0] for part in text.split("arn:")[1:]}
     assert found == {partition}
+
+
+def test_extra_tags_are_on_every_provider(hardened: dict[str, Stack]) -> None:
+    wanted = {
+        "Owner": "data-platform@example.com",
+        "CostCenter": "4711",
+        "DataClassification": "internal",
+        "Environment": "hardened",
+    }
+    providers = [
+        mapping(one) for stack in hardened.values() for one in sequence(stack.at("provider", "aws"))
+    ]
+    assert any("alias" in one for one in providers)
+    for provider in providers:
+        (tags,) = map(mapping, sequence(provider["default_tags"]))
+        assert wanted.items() <= mapping(tags["tags"]).items()

@@ -27,10 +27,9 @@ def test_the_variants_use_every_setting() -> None:
 
 def _chosen(document: Mapping[str, Any], at: str = "") -> Iterator[str]:
     for key, value in document.items():
+        yield f"{at}{key}"
         if isinstance(value, dict):
             yield from _chosen(value, f"{at}{key}.")
-        else:
-            yield f"{at}{key}"
 
 
 def _paths(section: type, at: str = "") -> Iterator[str]:

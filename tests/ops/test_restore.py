@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modules.settings import EncryptionSettings
 from ops.common.errors import OperatorError
 from ops.common.target import find
 from ops.doctor import alarms
-from ops.restore.tables import configure, remaining
+from ops.restore.tables import TablePlan, begin, configure, remaining
 from ops.restore.versions import RestoreMode, Step, Version, step
 from ops.table.table_status import TableStatus
 
@@ -204,3 +206,30 @@ def test_a_missing_alarm_is_reported() -> None:
     assert first in reported
     complete: Any = _Alarms(first, *others)
     assert alarms.missing(complete, PROD, "table") == []
+
+
+class _Restoring:
+    def __init__(self) -> None:
+        self.encryption: Any = None
+
+    def restore_table_from_backup(self, **parameters: Any) -> None:
+        self.encryption = parameters["SSESpecificationOverride"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "key"),
+    [
+        (None, {}),
+        ("own", {"KMSMasterKeyId": "alias/co2-analysis-prod-data"}),
+        ("arn:aws:kms:a", {"KMSMasterKeyId": "arn:aws:kms:a"}),
+    ],
+)
+def test_a_restored_table_has_the_key_of_the_settings(
+    choice: str | None, key: dict[str, str]
+) -> None:
+    encryption = EncryptionSettings(own_key=True, table=choice)
+    target = replace(PROD, settings=replace(PROD.settings, encryption=encryption))
+    plan = TablePlan(source="t", into="t", begun=False, backup="arn")
+    dynamodb: Any = _Restoring()
+    begin(dynamodb, target, plan, "t")
+    assert dynamodb.encryption == {"Enabled": True, "SSEType": "KMS", **key}
