@@ -127,7 +127,12 @@ class FrontendLayer(LayerStack):
             return settings.web_acl_arn
         arn = add_firewall(self, "firewall", FirewallConfig(settings=firewall)).arn
         if firewall.log_retention_days:
-            log = FirewallLogConfig(web_acl_arn=arn, keep_days=firewall.log_retention_days)
+            log = FirewallLogConfig(
+                web_acl_arn=arn,
+                keep_days=firewall.log_retention_days,
+                key_arn=firewall.log_key_arn,
+                retain=self.settings.retain,
+            )
             add_firewall_log(self, "firewall_log", log)
         return arn
 

@@ -10,7 +10,7 @@ from modules.problems import Problem
 from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
 from modules.settings.buckets import Replication
-from modules.settings.forms import KEY_ARN
+from modules.settings.forms import KEY_ARN, key_elsewhere
 from modules.settings.table import TableSettings
 
 # Stands for the key that `own_key` creates.
@@ -86,8 +86,8 @@ class EncryptionSettings:
     ) -> Iterator[Problem]:
         """Yield contradictions with the environment's other settings."""
         for name, key in self._keys():
-            if key != OWN and _region(key) != region:
-                yield _elsewhere(f"encryption.{name}", key, region, involves="region")
+            if key != OWN:
+                yield from key_elsewhere(f"encryption.{name}", key, region, "region")
         if self.buckets and origin_access == "oai":
             yield Problem(
                 field="encryption.buckets",
@@ -117,25 +117,11 @@ class EncryptionSettings:
                 remedy=f"set both {field} and encryption.buckets, or neither",
                 involves=("encryption.buckets",),
             )
-        if key and _region(key) != replication.region:
-            yield _elsewhere(field, key, replication.region, involves="buckets.replication.region")
+        if key:
+            yield from key_elsewhere(field, key, replication.region, "buckets.replication.region")
 
     def _keys(self) -> Iterator[tuple[str, str]]:
         for name in ("table", "buckets", "logs", "secret", "function", "topic"):
             key = getattr(self, name)
             if key:
                 yield name, key
-
-
-def _region(arn: str) -> str:
-    return arn.split(":")[3] if arn.count(":") > 3 else ""  # noqa: PLR2004 - may be invalid
-
-
-def _elsewhere(field: str, key: str, region: str, *, involves: str) -> Problem:
-    return Problem(
-        field=field,
-        value=key,
-        reason=f"the key must be in {region}, the Region of what it encrypts",
-        remedy="write the ARN of a key in that Region",
-        involves=(involves,),
-    )

@@ -13,6 +13,7 @@ LOG_RETENTION = OneOf(
      3288, 3653),
     "CloudWatch Logs",
 )  # fmt: skip
+_ARN_COLONS = 5
 # Not an alias: services store the key that it stands for, and the next plan would differ.
 KEY_ARN = Matches(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f-]{36})",
@@ -41,4 +42,17 @@ def star_beside_origins(at: str, origins: Sequence[str]) -> Iterator[Problem]:
             value=list(origins),
             reason='"*" already allows every origin, so the others have no effect',
             remedy='keep only "*", or only the origins',
+        )
+
+
+def key_elsewhere(at: str, key: str, region: str, *involves: str) -> Iterator[Problem]:
+    """Yield a problem if the KMS key of an ARN is not in ``region``."""
+    # An ARN that is no ARN is a problem of its own.
+    if key.count(":") < _ARN_COLONS or key.split(":")[3] != region:
+        yield Problem(
+            field=at,
+            value=key,
+            reason=f"the key must be in {region}, the Region of what it encrypts",
+            remedy="write the ARN of a key in that Region",
+            involves=involves,
         )

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from modules.catalogue import EDGE_REGION
 from modules.problems import Problem
 from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
-from modules.settings.forms import LOG_RETENTION
+from modules.settings.forms import KEY_ARN, LOG_RETENTION, key_elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,26 @@ class Firewall:
             cost="$0.50 per GB of them for ingestion, and $0.03 per GB stored",
         ),
     ] = None
+    log_key_arn: Annotated[
+        str | None,
+        KEY_ARN,
+        Doc("KMS key of that log, in us-east-1; unset, CloudWatch's own."),
+    ] = None
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield a problem if the log's key is without a log, or in another Region."""
+        if self.log_key_arn is None:
+            return
+        field = f"{at}.log_key_arn"
+        yield from key_elsewhere(field, self.log_key_arn, EDGE_REGION)
+        if self.log_retention_days is None:
+            yield Problem(
+                field=field,
+                value=self.log_key_arn,
+                reason="there is no log",
+                remedy=f"set {at}.log_retention_days, or remove the key",
+                involves=(f"{at}.log_retention_days",),
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -296,6 +296,7 @@ class TestSite:
         group = frontend.resource("aws_cloudwatch_log_group.firewall_log")
         assert str(group["name"]).startswith("aws-waf-logs-"), "AWS WAF requires it"
         assert (group["provider"], group["retention_in_days"]) == ("aws.us_east_1", 90)
+        assert group["skip_destroy"], "the environment is retained"
 
         logging = frontend.resource(
             "aws_wafv2_web_acl_logging_configuration.firewall_log_configuration"

@@ -54,10 +54,15 @@ class FirewallConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class FirewallLogConfig:
-    """The web ACL, and the days that its log is kept."""
+    """The web ACL, the days that its log is kept, and the KMS key if it is not CloudWatch's own.
+
+    With ``retain`` a destroy leaves the log group.
+    """
 
     web_acl_arn: str
     keep_days: int
+    key_arn: str | None
+    retain: bool
 
 
 def add_firewall(stack: LayerStack, id_: str, config: FirewallConfig) -> Wafv2WebAcl:
@@ -102,6 +107,8 @@ def add_firewall_log(stack: LayerStack, id_: str, config: FirewallLogConfig) -> 
         provider=provider,
         name=stack.naming.firewall_log,
         retention_in_days=config.keep_days,
+        kms_key_id=config.key_arn,
+        skip_destroy=True if config.retain else None,
     )
     kept = Wafv2WebAclLoggingConfigurationLoggingFilterFilter(
         behavior="KEEP",
