@@ -133,7 +133,7 @@ def test_reader_and_schema_agree_on_each_kind_of_setting(field: Field) -> None:
     schema = json_schema(one)
     near = _near(field.constraint)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(value=_TOML | near | st.lists(near | _TOML, max_size=2))
     def agree(value: object) -> None:
         document = {field.name: value}
@@ -182,7 +182,6 @@ _DOCUMENTS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(document=_DOCUMENTS)
 def test_reader_and_schema_agree_on_whole_documents(document: dict[str, object]) -> None:
     assert _accepts(json_schema(Sample), document) == (not structure(Sample, document)[1])

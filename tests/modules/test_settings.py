@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.problems import Problem
@@ -300,7 +300,6 @@ _PATHS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(path=_PATHS, value=_VALUES)
 def test_no_document_crashes_the_reader(path: str, value: object) -> None:
     document = deepcopy(dict(GOOD))

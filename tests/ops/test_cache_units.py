@@ -210,7 +210,7 @@ VALUE = st.one_of(
 ITEM = st.dictionaries(TEXT, VALUE, max_size=4).map(lambda rest: {**rest, "cache_key": {"S": "k"}})
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(items=st.lists(ITEM, max_size=5), suffix=st.sampled_from(["", ".gz"]))
 def test_what_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, items: list[dict[str, Any]], suffix: str
@@ -222,7 +222,7 @@ def test_what_is_written_is_read_again(
     assert list(jsonlines.read(path)) == items
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(content=st.binary(max_size=200))
 def test_any_file_is_items_or_bad_input(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

@@ -103,7 +103,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(geometry=JSON, kind=st.sampled_from(["Point", "Polygon", "MultiPolygon", "LineString"]))
 def test_any_geometry_gets_a_verdict(
     tmp_path_factory: pytest.TempPathFactory, geometry: Any, kind: str
