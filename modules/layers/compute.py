@@ -49,6 +49,7 @@ class ComputeLayer(LayerStack):
                     self._read_configuration(),
                     self._read_secret(),
                 ],
+                retain=self.settings.retain,
             ),
         )
         self.outputs = ComputeOutputs(function=function)

@@ -29,7 +29,10 @@ from modules.stack import LayerStack
 
 @dataclass(frozen=True, kw_only=True)
 class SignedFunctionConfig:
-    """A Python function. ``statements`` are all that it may do, apart from writing its own log."""
+    """A Python function. ``statements`` are all that it may do, apart from writing its own log.
+
+    ``retain`` keeps its log group when the stack is destroyed.
+    """
 
     package: Package
     handler: str
@@ -37,6 +40,7 @@ class SignedFunctionConfig:
     settings: FunctionSettings
     environment: Mapping[str, str]
     statements: Sequence[Statement]
+    retain: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,7 @@ def add_signed_function(
         f"{id_}_log",
         name=naming.log_group,
         retention_in_days=settings.log_retention_days,
+        skip_destroy=config.retain or None,
     )
     role = IamRole(
         stack,

@@ -65,7 +65,8 @@ class Settings:
         bool,
         Doc(
             "Protects the data from a destroy: AWS and Terraform refuse to delete the table and "
-            "the buckets, and a deleted secret can be restored for 30 days."
+            "the buckets, the function's log group outlives its stack, and a deleted secret can be "
+            "restored for 30 days."
         ),
     ]
     state: Annotated[StateSettings, Doc("Backend of the Terraform state: exactly one of three.")]

@@ -200,7 +200,15 @@ class TestGlobalTable:
 
 
 class TestFunction:
-    """Alias and provisioned concurrency."""
+    """Log group, alias and provisioned concurrency."""
+
+    def test_the_log_group_of_retained_data_outlives_its_stack(
+        self, shipped: dict[str, Stack]
+    ) -> None:
+        kept = shipped["prod-compute"].resource("aws_cloudwatch_log_group.reasoning_log")
+        assert kept["skip_destroy"] is True
+        deleted = shipped["dev-compute"].resource("aws_cloudwatch_log_group.reasoning_log")
+        assert "skip_destroy" not in deleted
 
     def test_the_url_and_cloudfront_call_the_alias(self, everything: dict[str, Stack]) -> None:
         compute = everything["compute"]
