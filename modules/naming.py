@@ -177,7 +177,7 @@ class Naming:
 
     def problems(self) -> Iterator[Problem]:
         """Yield a problem for each name that AWS would reject."""
-        copies = (self.replica(self.bucket(one)) for one in BUCKETS if one.replicated)
+        copies = map(self.replica, self.buckets.values())
         for bucket in (*self.buckets.values(), self.state_bucket, *copies):
             if len(bucket) > _LONGEST_BUCKET:
                 yield Problem(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cdktf import TerraformOutput
 from constructs import Construct
 
-from modules.catalogue import DATA_BUCKETS, PARAMETERS, Bucket, Layer
+from modules.catalogue import ACCESS_LOGS, DATA_BUCKETS, PARAMETERS, Bucket, Layer
 from modules.environments import Environment
 from modules.layers.base import ANALYTICS, BaseOutputs
+from modules.resources.access_log_bucket import AccessLogBucketConfig
 from modules.resources.bucket_lifecycle import data_rules
 from modules.resources.bucket_replication import BucketReplicationConfig, add_bucket_replication
 from modules.resources.cache_table import CacheTable, CacheTableConfig, add_cache_table
@@ -27,6 +28,7 @@ from modules.resources.private_bucket import (
     PrivateBucketConfig,
     add_private_bucket,
 )
+from modules.settings import Replication
 from modules.stack import LayerStack
 
 
@@ -64,7 +66,11 @@ class StorageLayer(LayerStack):
             add_bucket_replication(
                 self,
                 "replication",
-                BucketReplicationConfig(sources=sources, region=replication.region),
+                BucketReplicationConfig(
+                    sources=sources,
+                    region=replication.region,
+                    access_logs=self._replica_logs(replication, sources),
+                ),
             )
         self.outputs = StorageOutputs(cache_table=table, buckets=buckets, origin_access=access)
         self._publish(self.outputs)
@@ -90,6 +96,20 @@ class StorageLayer(LayerStack):
             request_metrics=settings.request_metrics and bucket.measured,
             cross_origin=settings if settings.cors_origins and bucket.cross_origin else None,
             object_lock=settings.object_lock if bucket.object_lock else None,
+        )
+
+    def _replica_logs(
+        self, replication: Replication, sources: Sequence[PrivateBucket]
+    ) -> AccessLogBucketConfig | None:
+        if replication.access_logs_days is None:
+            return None
+        return AccessLogBucketConfig(
+            name=self.naming.replica(self.naming.bucket(ACCESS_LOGS)),
+            logged=[self.naming.replica(source.config.name) for source in sources],
+            keep_days=replication.access_logs_days,
+            retain=self.settings.retain,
+            versioning=self.settings.buckets.access_logs_versioning,
+            provider=self.provider_for(replication.region),
         )
 
     def _publish(self, outputs: StorageOutputs) -> None:

@@ -16,7 +16,9 @@ from cdktf_cdktf_provider_aws.s3_bucket_replication_configuration import (
 )
 
 from modules.policy import Statement, policy, service
+from modules.resources.access_log_bucket import AccessLogBucketConfig, add_access_log_bucket
 from modules.resources.private_bucket import (
+    Delivery,
     PrivateBucket,
     PrivateBucketConfig,
     add_private_bucket,
@@ -26,10 +28,14 @@ from modules.stack import LayerStack
 
 @dataclass(frozen=True, kw_only=True)
 class BucketReplicationConfig:
-    """The buckets to copy and the Region of the copies."""
+    """The buckets to copy and the Region of the copies.
+
+    ``access_logs`` is the bucket for the access logs of the copies, to be added in their Region.
+    """
 
     sources: Sequence[PrivateBucket]
     region: str
+    access_logs: AccessLogBucketConfig | None
 
 
 def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicationConfig) -> None:
@@ -39,8 +45,13 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
     Object Lock of its source; only S3 and its owner can read or write it.
     """
     sources = config.sources
+    logs = (
+        add_access_log_bucket(stack, f"{id_}_access_logs", config.access_logs)
+        if config.access_logs
+        else None
+    )
     copies = [
-        add_private_bucket(stack, f"{source.id}_replica", _copy(stack, source, config.region))
+        add_private_bucket(stack, f"{source.id}_replica", _copy(stack, source, config.region, logs))
         for source in sources
     ]
     role = IamRole(
@@ -76,7 +87,9 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
         )
 
 
-def _copy(stack: LayerStack, source: PrivateBucket, region: str) -> PrivateBucketConfig:
+def _copy(
+    stack: LayerStack, source: PrivateBucket, region: str, logs: PrivateBucket | None
+) -> PrivateBucketConfig:
     return PrivateBucketConfig(
         name=stack.naming.replica(source.config.name),
         retain=source.config.retain,
@@ -84,6 +97,7 @@ def _copy(stack: LayerStack, source: PrivateBucket, region: str) -> PrivateBucke
         lifecycle=source.config.lifecycle,
         # S3 replicates a bucket with Object Lock only into another one.
         object_lock=source.config.object_lock,
+        access_logs=Delivery(bucket=logs.name, prefix=f"{source.id}/") if logs else None,
         provider=stack.provider_for(region),
     )
 

@@ -84,6 +84,18 @@ class TestBuckets:
         assert "access_logs" in str(mapping(target)["bucket_arn"])
         assert mapping(target)["prefix"] == "analytics/geojson/"
 
+    def test_versions_of_access_logs_expire(
+        self, everything: dict[str, Stack], shipped: dict[str, Stack]
+    ) -> None:
+        for layer, bucket in (("base", "access_logs"), ("storage", "replication_access_logs")):
+            versioning = everything[layer].resource(f"aws_s3_bucket_versioning.{bucket}_versioning")
+            assert versioning["versioning_configuration"] == {"status": "Enabled"}
+            rule = _rules(everything[layer], bucket)["expire-replaced-logs"]
+            assert rule["noncurrent_version_expiration"] == [{"noncurrent_days": 30}]
+            # An expired log becomes a delete marker, which S3 keeps for ever unless told otherwise.
+            assert rule["expiration"] == [{"expired_object_delete_marker": True}]
+        assert "aws_s3_bucket_versioning" not in shipped["prod-base"].counts()
+
     def test_object_lock_never_replaces_the_bucket(self, everything: dict[str, Stack]) -> None:
         storage = everything["storage"]
         for bucket in ("geojson", "static_website", "geojson_replica"):
@@ -119,6 +131,33 @@ class TestReplication:
         assert f"aws_s3_bucket_public_access_block.{bucket}_replica_public_access_block" in parts
         for address, arguments in parts.items():
             assert arguments["provider"] == "aws.eu_west_1", address
+
+    def test_replicas_log_to_a_bucket_of_their_region(self, everything: dict[str, Stack]) -> None:
+        storage = everything["storage"]
+        logs = storage.resource("aws_s3_bucket.replication_access_logs")
+        assert logs["provider"] == "aws.eu_west_1", "S3 delivers logs within a Region only"
+        assert logs["bucket"] == "co2-analysis-everything-access-logs-123456789012-replica"
+        block = storage.resource(
+            "aws_s3_bucket_public_access_block.replication_access_logs_public_access_block"
+        )
+        assert block["restrict_public_buckets"] is True
+        rule = _rules(storage, "replication_access_logs")["expire-logs"]
+        assert rule["expiration"] == [{"days": 60}]
+        for bucket in ("static_website", "geojson"):
+            logging = storage.resource(f"aws_s3_bucket_logging.{bucket}_replica_logging")
+            assert logging["target_bucket"] == "${aws_s3_bucket.replication_access_logs.bucket}"
+        statements = dict(storage.policies())[
+            "aws_s3_bucket_policy.replication_access_logs_policy.policy"
+        ]
+        (deliver,) = (s for s in statements if s["Effect"] == "Allow")
+        assert deliver["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+        assert deliver["Resource"] == [f"arn:aws:s3:::{logs['bucket']}/*"]
+        condition = mapping(deliver["Condition"])
+        assert mapping(condition["ArnLike"])["aws:SourceArn"] == [
+            f"arn:aws:s3:::{storage.resource(f'aws_s3_bucket.{bucket}_replica')['bucket']}"
+            for bucket in ("static_website", "geojson")
+        ]
+        assert "aws:SourceAccount" in mapping(condition["StringEquals"])
 
     @pytest.mark.parametrize("bucket", ["static_website", "geojson"])
     def test_delete_markers_are_replicated(self, bucket: str, everything: dict[str, Stack]) -> None:

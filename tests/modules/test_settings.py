@@ -165,6 +165,7 @@ CONTRADICTIONS: list[Row] = [
     ("buckets", {"object_lock": {"mode": "governance", "days": 1}, "versioning": False},
      ("buckets.versioning", "buckets.object_lock"), "versioning = true"),
     ("buckets.analytics", True, "buckets.analytics", "access_logs_days"),
+    ("buckets.access_logs_versioning", True, "buckets.access_logs_versioning", "access_logs_days"),
     ("table.replicas", ["us-east-1"], "table.replicas", "once"),
     ("table.replicas", ["eu-west-1", "eu-west-1"], "table.replicas", "once"),
     ("table", {"billing": "provisioned", "capacity": {"read": 5, "write": 5},
@@ -186,7 +187,9 @@ VALID: list[tuple[str, object]] = [
     ("table.replicas", ["eu-west-1"]),
     ("gemini", {"endpoint": "https://Gemini.example.org:8443", "hosts": ["gemini.example.org"]}),
     ("function", {"reserved_concurrency": 901, "account_concurrency": 1001}),
-]
+    ("buckets", {"versioning": True, "access_logs_versioning": True,
+                 "replication": {"region": "eu-west-1", "access_logs_days": 1}}),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "value", "field", "says"), INVALID + CONTRADICTIONS)
