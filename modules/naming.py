@@ -131,6 +131,21 @@ class Naming:
         return f"{bucket}-replica"
 
     @property
+    def backup(self) -> str:
+        """Vault, plan and selection of the backups; a vault's name has 50 characters at most."""
+        return self._name("backup")
+
+    @property
+    def backup_role(self) -> str:
+        """Role of AWS Backup."""
+        return self._name("backup-role")
+
+    @property
+    def backup_policy(self) -> str:
+        """Inline policy of that role."""
+        return self._name("backup-policy")
+
+    @property
     def replication_role(self) -> str:
         """Role of S3 replication."""
         return self._name("s3-replication-role")

@@ -139,6 +139,7 @@ def _endpoints(local: LocalAws) -> AwsProviderEndpoints:
     at = local.endpoint
     return AwsProviderEndpoints(
         appautoscaling=at,
+        backup=at,
         budgets=at,
         cloudfront=at,
         cloudwatch=at,

@@ -50,6 +50,7 @@ class ComputeLayer(LayerStack):
                     self._read_secret(),
                 ],
                 retain=self.settings.retain,
+                permissions_boundary=self.settings.permissions_boundary,
             ),
         )
         self.outputs = ComputeOutputs(function=function)

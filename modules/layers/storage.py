@@ -12,6 +12,7 @@ from modules.catalogue import ACCESS_LOGS, DATA_BUCKETS, PARAMETERS, Bucket, Lay
 from modules.environments import Environment
 from modules.layers.base import ANALYTICS, BaseOutputs
 from modules.resources.access_log_bucket import AccessLogBucketConfig
+from modules.resources.backup import BackupConfig, add_backup
 from modules.resources.bucket_lifecycle import data_rules
 from modules.resources.bucket_replication import BucketReplicationConfig, add_bucket_replication
 from modules.resources.cache_table import CacheTable, CacheTableConfig, add_cache_table
@@ -70,6 +71,19 @@ class StorageLayer(LayerStack):
                     sources=sources,
                     region=replication.region,
                     access_logs=self._replica_logs(replication, sources),
+                    permissions_boundary=settings.permissions_boundary,
+                ),
+            )
+        if settings.backup:
+            add_backup(
+                self,
+                "backup",
+                BackupConfig(
+                    table_arn=table.arn,
+                    bucket_arns=[buckets[row.id].arn for row in DATA_BUCKETS if row.versioned],
+                    retain=settings.retain,
+                    settings=settings.backup,
+                    permissions_boundary=settings.permissions_boundary,
                 ),
             )
         self.outputs = StorageOutputs(cache_table=table, buckets=buckets, origin_access=access)

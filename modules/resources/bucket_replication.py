@@ -36,6 +36,7 @@ class BucketReplicationConfig:
     sources: Sequence[PrivateBucket]
     region: str
     access_logs: AccessLogBucketConfig | None
+    permissions_boundary: str | None
 
 
 def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicationConfig) -> None:
@@ -59,6 +60,7 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
         f"{id_}_role",
         name=stack.naming.replication_role,
         description="S3 replicates objects to another Region",
+        permissions_boundary=config.permissions_boundary,
         assume_role_policy=policy(
             Statement(
                 sid="AllowS3",

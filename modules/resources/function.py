@@ -41,6 +41,7 @@ class SignedFunctionConfig:
     environment: Mapping[str, str]
     statements: Sequence[Statement]
     retain: bool
+    permissions_boundary: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,7 @@ def add_signed_function(
         f"{id_}_role",
         name=naming.execution_role,
         description="Execution role of the cache Lambda",
+        permissions_boundary=config.permissions_boundary,
         assume_role_policy=policy(
             Statement(
                 sid="AllowLambda",

@@ -16,8 +16,9 @@ from modules.problems import Problem
 from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
 from modules.settings.adopt import AdoptSettings
+from modules.settings.backup import BackupSettings, VaultLock
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
-from modules.settings.forms import REGION
+from modules.settings.forms import REGION, region_and_account
 from modules.settings.frontend import Countries, Domain, Firewall, FrontendSettings
 from modules.settings.function import CacheSettings, FunctionSettings, GeminiSettings
 from modules.settings.local_aws import LocalAws
@@ -28,6 +29,7 @@ from modules.settings.table import Autoscaling, Capacity, OnDemandLimit, TableSe
 __all__ = [
     "AdoptSettings",
     "Autoscaling",
+    "BackupSettings",
     "BucketSettings",
     "CacheSettings",
     "Capacity",
@@ -49,6 +51,7 @@ __all__ = [
     "Settings",
     "StateSettings",
     "TableSettings",
+    "VaultLock",
 ]
 
 
@@ -76,6 +79,18 @@ class Settings:
         Matches(r"\d{12}", "12 digits", "123456789012"),
         Doc("The only account that Terraform accepts; unset, it accepts any credentials."),
     ] = None
+    permissions_boundary: Annotated[
+        str | None,
+        Matches(
+            r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}",
+            "the ARN of a managed policy",
+            "arn:aws:iam::123456789012:policy/workload-boundary",
+        ),
+        Doc(
+            "Permissions boundary of every role that the stacks create: what this existing policy "
+            "does not allow, no role may do."
+        ),
+    ] = None
     origin_access: Annotated[
         Literal["oai", "oac"],
         Doc(
@@ -98,6 +113,14 @@ class Settings:
     function: Annotated[FunctionSettings, Doc("The cache Lambda function.")] = field(
         default_factory=FunctionSettings
     )
+    backup: Annotated[
+        BackupSettings | None,
+        Doc(
+            "Scheduled backups of the table and the data buckets, kept in a vault of AWS Backup. "
+            "The account must have opted in to DynamoDB, with advanced features, and to S3: `aws "
+            "backup describe-region-settings` prints it."
+        ),
+    ] = None
     frontend: Annotated[
         FrontendSettings | None,
         Doc("The CloudFront distribution; without this section there is no frontend layer."),
@@ -164,7 +187,9 @@ class Settings:
                 remedy="set retain = true, or remove the table [buckets.object_lock]",
                 involves=("retain",),
             )
+        yield from self._backups()
         yield from self._replicas()
+        yield from self._foreign_arns()
         if self.frontend and partition(self.region) != "aws":
             yield Problem(
                 field="frontend",
@@ -210,6 +235,46 @@ class Settings:
         yield from self.adopt.contradictions(
             self.buckets, identity=self.origin_identity, alias=self.function.alias
         )
+
+    def _backups(self) -> Iterator[Problem]:
+        """Yield a problem for backups that AWS would refuse to make or to delete."""
+        if self.backup and not self.buckets.versioning:
+            yield Problem(
+                field="backup",
+                value="on",
+                reason="AWS Backup backs up versioned buckets only",
+                remedy="set buckets.versioning = true, or remove the table [backup]",
+                involves=("buckets.versioning",),
+            )
+        if self.backup and self.backup.lock and not self.retain:
+            yield Problem(
+                field="backup.lock",
+                value=self.backup.lock.minimum_days,
+                reason="retain = false deletes the backups with the stack, which a lock prevents",
+                remedy="set retain = true, or remove the table [backup.lock]",
+                involves=("retain",),
+            )
+
+    def _foreign_arns(self) -> Iterator[Problem]:
+        """Yield a problem for a policy or key of another Region or account."""
+        key = self.backup.kms_key_arn if self.backup else None
+        named = (
+            ("permissions_boundary", self.permissions_boundary, ""),
+            ("backup.kms_key_arn", key, self.region),
+        )
+        for name, arn, region in named:
+            if arn is None:
+                continue
+            found, account = region_and_account(arn)
+            if found != region or account not in {self.account_id or account, "aws"}:
+                yield Problem(
+                    field=name,
+                    value=arn,
+                    reason="AWS accepts only one of the environment's own account and Region",
+                    remedy=f"name one of {self.account_id or 'its account'}"
+                    + (f" in {region}" if region else ""),
+                    involves=("account_id", "region"),
+                )
 
     def _replicas(self) -> Iterator[Problem]:
         """Yield a problem for a replica in the environment's own Region, or twice in one."""

@@ -10,6 +10,12 @@ from modules.schema.constraints import Matches
 REGION = Matches(r"[a-z]{2,4}(-[a-z]+)+-\d", "an AWS Region code", "eu-central-1")
 
 
+def region_and_account(arn: str) -> tuple[str, str]:
+    """Return the fourth and fifth part of an ARN, empty if it is invalid."""
+    _, _, _, region, account, *_ = (*arn.split(":"), *("",) * 5)
+    return region, account
+
+
 def star_beside_origins(at: str, origins: Sequence[str]) -> Iterator[Problem]:
     """Yield a problem if "*" is listed together with origins."""
     if "*" in origins and len(origins) > 1:

@@ -42,5 +42,6 @@ def test_accepted_names_are_valid_in_aws(environment: str, suffix: str | None) -
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
     assert len(naming.function) <= 64
     assert len(naming.execution_role) <= 64
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{2,50}", naming.backup)
     for layer in Layer:
         assert re.fullmatch(r"[a-z0-9-]+", naming.stack(layer))

@@ -1,4 +1,4 @@
-"""Optional features: bucket options, replication, global table, alias, web ACL, access logs.
+"""Optional features: bucket options, replication, backups, alias, web ACL, access logs.
 
 The emulator supports few of them, so these tests assert on the Terraform JSON;
 tests/integration/test_validate.py validates it with the real provider.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from modules.catalogue import BUCKETS
+from modules.catalogue import BUCKETS, DATA_BUCKETS
 from tests.modules.terraform_json import Json, Stack, mapping, sequence
 
 Synthesized = Callable[..., dict[str, Stack]]
@@ -236,6 +236,59 @@ class TestGlobalTable:
         )
         assert replica["deletion_protection_enabled"] is True
         assert replica["point_in_time_recovery"] is True
+
+
+class TestBackup:
+    """Scheduled backups by AWS Backup."""
+
+    def test_the_table_and_every_data_bucket_are_backed_up(
+        self, everything: dict[str, Stack]
+    ) -> None:
+        selection = everything["storage"].resource("aws_backup_selection.backup_selection")
+        assert selection["resources"] == [
+            "${aws_dynamodb_table.cache.arn}",
+            *(f"${{aws_s3_bucket.{bucket.id}.arn}}" for bucket in DATA_BUCKETS if bucket.versioned),
+        ]
+        assert selection["depends_on"] == ["aws_iam_role_policy.backup_rights"]
+
+    def test_backups_and_copies_expire(self, everything: dict[str, Stack]) -> None:
+        plan = everything["storage"].resource("aws_backup_plan.backup_plan")
+        (rule,) = map(mapping, sequence(plan["rule"]))
+        assert rule["schedule"] == "cron(30 1 ? * SUN *)"
+        assert rule["target_vault_name"] == "${aws_backup_vault.backup_vault.name}"
+        (copy,) = map(mapping, sequence(rule["copy_action"]))
+        assert str(copy["destination_vault_arn"]).endswith(":backup-vault:copies")
+        assert rule["lifecycle"] == copy["lifecycle"] == {"delete_after": 400}
+
+    def test_the_vault_is_protected_and_locked(self, everything: dict[str, Stack]) -> None:
+        storage = everything["storage"]
+        vault = storage.resource("aws_backup_vault.backup_vault")
+        assert vault["lifecycle"] == {"prevent_destroy": True}
+        assert vault["force_destroy"] is False
+        assert "key/" in str(vault["kms_key_arn"])
+        lock = storage.resource("aws_backup_vault_lock_configuration.backup_lock")
+        assert (lock["min_retention_days"], lock["changeable_for_days"]) == (90, 30)
+
+    def test_the_role_reads_these_data_only(self, everything: dict[str, Stack]) -> None:
+        policies = dict(everything["storage"].policies())
+        (assume,) = policies["aws_iam_role.backup_role.assume_role_policy"]
+        assert assume["Principal"] == {"Service": "backup.amazonaws.com"}
+        assert "aws:SourceAccount" in str(assume["Condition"])
+        rights = {str(s["Sid"]): s for s in policies["aws_iam_role_policy.backup_rights.policy"]}
+        table = "${aws_dynamodb_table.cache.arn}"
+        buckets = [f"${{aws_s3_bucket.{bucket.id}.arn}}" for bucket in DATA_BUCKETS]
+        assert rights["BackUpTable"]["Resource"] == [table]
+        assert rights["ExpireTableBackups"]["Resource"] == [f"{table}/backup/*"]
+        assert rights["BackUpBuckets"]["Resource"] == buckets
+        assert rights["ReadObjects"]["Resource"] == [f"{bucket}/*" for bucket in buckets]
+        for statement in rights.values():
+            for action in map(str, sequence(statement["Action"])):
+                assert not action.startswith(("s3:Delete", "s3:PutObject", "dynamodb:Put")), (
+                    "a backup reads"
+                )
+
+    def test_there_are_no_backups_by_default(self, shipped: dict[str, Stack]) -> None:
+        assert not any("backup" in kind for kind in shipped["prod-storage"].counts())
 
 
 class TestFunction:
