@@ -150,6 +150,7 @@ def _endpoints(local: LocalAws) -> AwsProviderEndpoints:
         logs=at,
         s3=at,
         secretsmanager=at,
+        signer=at,
         sns=at,
         ssm=at,
         sts=at,

@@ -111,7 +111,7 @@ def _rights(stack: LayerStack, config: BackupConfig) -> Iterator[Statement]:
     """Yield what AWS's managed policies grant for tables and buckets, for these alone.
 
     Their statements are listed by service in "Managed policies for AWS Backup", section "Customer
-    managed policies".
+    managed policies": docs/decisions/0024-estate.md.
     """
     account, partition = stack.account_id, stack.partition
     copy_to = config.settings.copy_to_vault_arn

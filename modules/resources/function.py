@@ -23,6 +23,7 @@ from cdktf_cdktf_provider_aws.lambda_provisioned_concurrency_config import (
 
 from modules.packaging import Package
 from modules.policy import Statement, policy, service
+from modules.resources.code_signing import SignedPackageConfig, add_signed_package
 from modules.settings import FunctionSettings
 from modules.stack import LayerStack
 
@@ -100,6 +101,18 @@ def add_signed_function(
     package = TerraformAsset(
         stack, f"{id_}_package", path=str(config.package.path), type=AssetType.FILE
     )
+    signed = None
+    if settings.code_signing:
+        signed = add_signed_package(
+            stack,
+            f"{id_}_package",
+            SignedPackageConfig(
+                path=package.path,
+                sha256=config.package.sha256,
+                folder=naming.function,
+                settings=settings.code_signing,
+            ),
+        )
     function = LambdaFunction(
         stack,
         id_,
@@ -109,8 +122,12 @@ def add_signed_function(
         runtime="python3.13",
         architectures=["arm64"],
         handler=config.handler,
-        filename=package.path,
-        source_code_hash=config.package.sha256,
+        filename=None if signed else package.path,
+        # Lambda reports the hash of the signed package, which is not known in advance.
+        source_code_hash=None if signed else config.package.sha256,
+        s3_bucket=signed.bucket if signed else None,
+        s3_key=signed.key if signed else None,
+        code_signing_config_arn=signed.config_arn if signed else None,
         memory_size=settings.memory_mb,
         timeout=settings.timeout_seconds,
         environment=LambdaFunctionEnvironment(variables=config.environment),

@@ -20,7 +20,12 @@ from modules.settings.backup import BackupSettings, VaultLock
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
 from modules.settings.forms import REGION, region_and_account
 from modules.settings.frontend import Countries, Domain, Firewall, FrontendSettings
-from modules.settings.function import CacheSettings, FunctionSettings, GeminiSettings
+from modules.settings.function import (
+    CacheSettings,
+    CodeSigning,
+    FunctionSettings,
+    GeminiSettings,
+)
 from modules.settings.local_aws import LocalAws
 from modules.settings.monitoring import MonitoringSettings
 from modules.settings.state import HcpState, LocalState, S3State, StateSettings
@@ -33,6 +38,7 @@ __all__ = [
     "BucketSettings",
     "CacheSettings",
     "Capacity",
+    "CodeSigning",
     "Countries",
     "Domain",
     "Firewall",
@@ -256,10 +262,13 @@ class Settings:
             )
 
     def _foreign_arns(self) -> Iterator[Problem]:
-        """Yield a problem for a policy or key of another Region or account."""
-        key = self.backup.kms_key_arn if self.backup else None
+        """Yield a problem for a policy, profile or key of another Region or account."""
+        signing, backup = self.function.code_signing, self.backup
+        profile = signing.profile_version_arn if signing else None
+        key = backup.kms_key_arn if backup else None
         named = (
             ("permissions_boundary", self.permissions_boundary, ""),
+            ("function.code_signing.profile_version_arn", profile, self.region),
             ("backup.kms_key_arn", key, self.region),
         )
         for name, arn, region in named:

@@ -8,6 +8,11 @@ from modules.problems import Problem
 from modules.schema.constraints import Matches
 
 REGION = Matches(r"[a-z]{2,4}(-[a-z]+)+-\d", "an AWS Region code", "eu-central-1")
+BUCKET = Matches(
+    r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
+    "3 to 63 lower-case letters, digits and hyphens, with a letter or digit at each end",
+    "my-team-bucket",
+)
 
 
 def region_and_account(arn: str) -> tuple[str, str]:

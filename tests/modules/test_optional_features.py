@@ -1,4 +1,4 @@
-"""Optional features: bucket options, replication, backups, alias, web ACL, access logs.
+"""Optional features: bucket options, replication, backups, alias, code signing, web ACL, logs.
 
 The emulator supports few of them, so these tests assert on the Terraform JSON;
 tests/integration/test_validate.py validates it with the real provider.
@@ -292,7 +292,52 @@ class TestBackup:
 
 
 class TestFunction:
-    """Log group, alias and provisioned concurrency."""
+    """Alias, provisioned concurrency and code signing."""
+
+    def test_the_function_runs_the_signed_package(self, everything: dict[str, Stack]) -> None:
+        compute = everything["compute"]
+        function = compute.resource("aws_lambda_function.reasoning")
+        job = "aws_signer_signing_job.reasoning_package_signing"
+        assert function["s3_bucket"] == f"${{{job}.signed_object[0].s3[0].bucket}}"
+        assert function["s3_key"] == f"${{{job}.signed_object[0].s3[0].key}}"
+        # Lambda reports the hash of the signed package, so this would be a change in every plan.
+        assert "source_code_hash" not in function
+        assert "filename" not in function
+
+    def test_every_package_is_signed(self, everything: dict[str, Stack]) -> None:
+        compute = everything["compute"]
+        unsigned = compute.resource("aws_s3_object.reasoning_package_unsigned")
+        assert (compute.folder / str(unsigned["source"])).is_file()
+        assert unsigned["source_hash"], "without it a changed package would not be uploaded"
+        job = compute.resource("aws_signer_signing_job.reasoning_package_signing")
+        assert job["profile_name"] == "co2_analysis"
+        assert mapping(mapping(job["source"])["s3"]) == {
+            "bucket": "our-signed-packages",
+            "key": "${aws_s3_object.reasoning_package_unsigned.key}",
+            "version": "${aws_s3_object.reasoning_package_unsigned.version_id}",
+        }
+
+    def test_lambda_refuses_packages_of_other_publishers(
+        self, everything: dict[str, Stack]
+    ) -> None:
+        compute = everything["compute"]
+        trust = compute.resource("aws_lambda_code_signing_config.reasoning_package_trust")
+        assert trust["policies"] == {"untrusted_artifact_on_deployment": "Enforce"}
+        (publisher,) = sequence(
+            mapping(trust["allowed_publishers"])["signing_profile_version_arns"]
+        )
+        assert str(publisher).endswith("/signing-profiles/co2_analysis/a1B2c3D4e5")
+        function = compute.resource("aws_lambda_function.reasoning")
+        assert function["code_signing_config_arn"] == (
+            "${aws_lambda_code_signing_config.reasoning_package_trust.arn}"
+        )
+
+    def test_without_code_signing_the_package_is_uploaded_directly(
+        self, shipped: dict[str, Stack]
+    ) -> None:
+        function = shipped["prod-compute"].resource("aws_lambda_function.reasoning")
+        assert {"filename", "source_code_hash"} <= set(function)
+        assert not {"s3_bucket", "s3_key", "code_signing_config_arn"} & set(function)
 
     def test_the_log_group_of_retained_data_outlives_its_stack(
         self, shipped: dict[str, Stack]

@@ -38,6 +38,7 @@ ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/1234abcd-12ab-34c
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
 BOUNDARY = "arn:aws:iam::123456789012:policy/team/boundary"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+PROFILE = "arn:aws:signer:us-east-1:123456789012:/signing-profiles/co2_analysis/a1B2c3D4e5"
 OTHER_REGION = CERTIFICATE.replace("us-east-1", "eu-west-1")
 
 
@@ -111,6 +112,10 @@ INVALID: list[Row] = [
     ("backup", {"copy_to_vault_arn": "copies"}, "backup.copy_to_vault_arn", "vault"),
     ("backup", {"lock": {"minimum_days": 7, "compliance_after_days": 2}},
      "backup.lock.compliance_after_days", "3 to 36500"),
+    ("function.code_signing", {"profile_version_arn": PROFILE.rpartition("/")[0], "bucket": "abc"},
+     "function.code_signing.profile_version_arn", "version of a signing profile"),
+    ("function.code_signing", {"profile_version_arn": PROFILE, "bucket": "A"},
+     "function.code_signing.bucket", "lower-case"),
     ("function.log_retention_days", 8, "function.log_retention_days", "write one of"),
     ("function.timeout_seconds", 30, "function.timeout_seconds", "2 to 29"),
     ("gemini.endpoint", "http://gemini.example.org", "gemini.endpoint", "origin URL"),
@@ -180,6 +185,9 @@ CONTRADICTIONS: list[Row] = [
     ("backup", {"keep_days": 6, "lock": {"minimum_days": 7}}, "backup.keep_days", "7 days"),
     ("backup", {"kms_key_arn": KEY.replace("us-east-1", "eu-west-1")}, "backup.kms_key_arn",
      "in us-east-1"),
+    ("function.code_signing",
+     {"profile_version_arn": PROFILE.replace("us-east-1", "eu-west-1"), "bucket": "packages"},
+     "function.code_signing.profile_version_arn", "in us-east-1"),
     ("table.replicas", ["us-east-1"], "table.replicas", "once"),
     ("table.replicas", ["eu-west-1", "eu-west-1"], "table.replicas", "once"),
     ("table", {"billing": "provisioned", "capacity": {"read": 5, "write": 5},
@@ -205,6 +213,7 @@ VALID: list[tuple[str, object]] = [
     ("permissions_boundary", "arn:aws:iam::aws:policy/PowerUserAccess"),
     ("backup", {"keep_days": 7, "lock": {"minimum_days": 7, "compliance_after_days": 3}}),
     ("backup", {"kms_key_arn": KEY}),
+    ("function.code_signing", {"profile_version_arn": PROFILE, "bucket": "packages"}),
     ("buckets", {"versioning": True, "access_logs_versioning": True,
                  "replication": {"region": "eu-west-1", "access_logs_days": 1}}),
 ]  # fmt: skip

@@ -83,6 +83,7 @@ def test_local_endpoints_cover_every_service_in_use(every: dict[str, Stack]) -> 
         "aws_lambda": "lambda",
         "aws_s3": "s3",
         "aws_secretsmanager": "secretsmanager",
+        "aws_signer": "signer",
         "aws_sns": "sns",
         "aws_ssm": "ssm",
         "aws_wafv2": "wafv2",
