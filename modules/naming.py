@@ -144,6 +144,21 @@ class Naming:
         return f"{bucket}-replica"
 
     @property
+    def backup(self) -> str:
+        """Vault, plan and selection of the backups; a vault's name has 50 characters at most."""
+        return self._name("backup")
+
+    @property
+    def backup_role(self) -> str:
+        """Role of AWS Backup."""
+        return self._name("backup-role")
+
+    @property
+    def backup_policy(self) -> str:
+        """Inline policy of that role."""
+        return self._name("backup-policy")
+
+    @property
     def replication_role(self) -> str:
         """Role of S3 replication."""
         return self._name("s3-replication-role")
@@ -191,7 +206,7 @@ class Naming:
 
     def problems(self) -> Iterator[Problem]:
         """Yield a problem for each name that AWS would reject."""
-        copies = (self.replica(self.bucket(one)) for one in BUCKETS if one.replicated)
+        copies = map(self.replica, self.buckets.values())
         for bucket in (*self.buckets.values(), self.state_bucket, *copies):
             if len(bucket) > _LONGEST_BUCKET:
                 yield Problem(

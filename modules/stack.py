@@ -165,6 +165,7 @@ def _endpoints(local: LocalAws) -> AwsProviderEndpoints:
     at = local.endpoint
     return AwsProviderEndpoints(
         appautoscaling=at,
+        backup=at,
         budgets=at,
         cloudfront=at,
         cloudwatch=at,
@@ -175,6 +176,7 @@ def _endpoints(local: LocalAws) -> AwsProviderEndpoints:
         logs=at,
         s3=at,
         secretsmanager=at,
+        signer=at,
         sns=at,
         ssm=at,
         sts=at,

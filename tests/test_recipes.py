@@ -174,29 +174,29 @@ def _choice(checkout: Checkout) -> None:
 def _setting(checkout: Checkout) -> None:
     checkout.insert(
         "modules/settings/function.py",
-        '    keep_log: Annotated[bool, Doc("Keeps the log group when it is destroyed.")] = False\n',
+        '    rare_log: Annotated[bool, Doc("Stores the log for infrequent access.")] = False\n',
         before="    tracing: Annotated[",
     )
     checkout.insert(
         "modules/resources/function.py",
-        "        skip_destroy=settings.keep_log or None,\n",
+        '        log_group_class="INFREQUENT_ACCESS" if settings.rare_log else None,\n',
         before="retention_in_days=settings.log_retention_days",
     )
     checkout.insert(
         "tests/integration/environments/everything.toml",
-        "keep_log = true\n",
+        "rare_log = true\n",
         before="tracing = true",
     )
     checkout.run("-m", "ops", "reference")
     page = (checkout.folder / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert "Keeps the log group when it is destroyed." in page
+    assert "Stores the log for infrequent access." in page
     dev = checkout.folder / "environments" / "dev.toml"
     text = dev.read_text(encoding="utf-8")
-    dev.write_text(text.replace("[function]", "[function]\nkeep_log = true"), encoding="utf-8")
+    dev.write_text(text.replace("[function]", "[function]\nrare_log = true"), encoding="utf-8")
     group = checkout.synthesize("--env", "dev")["dev-compute"].resource(
         "aws_cloudwatch_log_group.reasoning_log"
     )
-    assert group["skip_destroy"] is True
+    assert group["log_group_class"] == "INFREQUENT_ACCESS"
 
 
 @_recipe("add a bucket")

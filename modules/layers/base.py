@@ -10,18 +10,17 @@ from constructs import Construct
 from modules.catalogue import ACCESS_LOGS, BUCKETS, EDGE_REGION, Layer
 from modules.environments import Environment
 from modules.layers.publishing import publish
-from modules.policy import Condition, Statement, service
-from modules.resources.bucket_lifecycle import log_rules
+from modules.resources.access_log_bucket import (
+    AccessLogBucketConfig,
+    add_access_log_bucket,
+    allow_delivery,
+)
 from modules.resources.encryption_key import (
     EncryptionKeyConfig,
     add_encryption_key,
     data_statements,
 )
-from modules.resources.private_bucket import (
-    PrivateBucket,
-    PrivateBucketConfig,
-    add_private_bucket,
-)
+from modules.resources.private_bucket import PrivateBucket
 from modules.settings.encryption import OWN
 from modules.stack import LayerOutputs, LayerStack
 
@@ -101,60 +100,48 @@ class BaseLayer(LayerStack):
         )
 
     def _access_log_bucket(self, keep_days: int) -> PrivateBucket:
-        buckets = {
-            "aws:SourceArn": [
-                self.bucket_arn(self.naming.bucket(bucket)) for bucket in BUCKETS if bucket.logged
-            ]
+        name = self.naming.bucket(ACCESS_LOGS)
+        logged = [self.naming.bucket(bucket) for bucket in BUCKETS if bucket.logged]
+        owned = {
+            "aws:SourceAccount": self.account_id,
+            "s3:x-amz-acl": "bucket-owner-full-control",
         }
-        account = {"aws:SourceAccount": self.account_id}
-        owned = {**account, "s3:x-amz-acl": "bucket-owner-full-control"}
-        statements = [
-            self._deliver(
-                "AllowLogDelivery",
-                "logging.s3.amazonaws.com",
-                {"ArnLike": buckets, "StringEquals": account},
-            )
-        ]
+        statements = []
         if self.settings.frontend:
             # CloudFront's logs are delivered by CloudWatch Logs, in us-east-1.
             source = f"delivery-source:{self.naming.distribution_logs}"
             arn = f"arn:{self.partition}:logs:{EDGE_REGION}:{self.account_id}:{source}"
             statements.append(
-                self._deliver(
-                    "AllowEdgeLogDelivery",
-                    "delivery.logs.amazonaws.com",
-                    {"StringEquals": owned, "ArnLike": {"aws:SourceArn": arn}},
+                allow_delivery(
+                    self,
+                    name,
+                    sid="AllowEdgeLogDelivery",
+                    publisher="delivery.logs.amazonaws.com",
+                    conditions={"StringEquals": owned, "ArnLike": {"aws:SourceArn": arn}},
                     folder=f"{EDGE_LOGS}/",
                 )
             )
         if self.settings.buckets.analytics:
+            arns = [self.bucket_arn(bucket) for bucket in logged]
             statements.append(
-                self._deliver(
-                    "AllowAnalyticsReports",
-                    "s3.amazonaws.com",
-                    {"ArnLike": buckets, "StringEquals": owned},
+                allow_delivery(
+                    self,
+                    name,
+                    sid="AllowAnalyticsReports",
+                    publisher="s3.amazonaws.com",
+                    conditions={"ArnLike": {"aws:SourceArn": arns}, "StringEquals": owned},
                     folder=f"{ANALYTICS}/",
                 )
             )
-        return add_private_bucket(
+        return add_access_log_bucket(
             self,
             ACCESS_LOGS.id,
-            PrivateBucketConfig(
-                name=self.naming.bucket(ACCESS_LOGS),
+            AccessLogBucketConfig(
+                name=name,
+                logged=logged,
+                keep_days=keep_days,
                 retain=self.settings.retain,
+                versioning=self.settings.buckets.access_logs_versioning,
                 statements=statements,
-                lifecycle=log_rules(keep_days=keep_days),
             ),
-        )
-
-    def _deliver(
-        self, sid: str, publisher: str, conditions: Condition, *, folder: str = ""
-    ) -> Statement:
-        """Let an AWS service write objects below ``folder`` of the access log bucket."""
-        return Statement(
-            sid=sid,
-            principals=service(publisher),
-            actions=("s3:PutObject",),
-            resources=(f"{self.bucket_arn(self.naming.bucket(ACCESS_LOGS))}/{folder}*",),
-            conditions=conditions,
         )

@@ -64,6 +64,8 @@ class ComputeLayer(LayerStack):
                 ],
                 log_key_arn=base.key(encryption.logs, self),
                 variables_key_arn=base.key(encryption.function, self),
+                retain=self.settings.retain,
+                permissions_boundary=self.settings.permissions_boundary,
             ),
         )
         published = publish(self, function=function)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from constructs import Construct
 
-from modules.catalogue import DATA_BUCKETS, Bucket, Layer
+from modules.catalogue import ACCESS_LOGS, DATA_BUCKETS, Bucket, Layer
 from modules.environments import Environment
 from modules.layers.base import ANALYTICS, BaseOutputs
 from modules.layers.publishing import publish
+from modules.resources.access_log_bucket import AccessLogBucketConfig
+from modules.resources.backup import BackupConfig, add_backup
 from modules.resources.bucket_lifecycle import data_rules
 from modules.resources.bucket_replication import BucketReplicationConfig, add_bucket_replication
 from modules.resources.cache_table import CacheTable, CacheTableConfig, add_cache_table
@@ -22,9 +24,11 @@ from modules.resources.origin_access import (
 )
 from modules.resources.private_bucket import (
     Delivery,
+    PrivateBucket,
     PrivateBucketConfig,
     add_private_bucket,
 )
+from modules.settings import Replication
 from modules.stack import LayerOutputs, LayerStack
 
 
@@ -68,7 +72,23 @@ class StorageLayer(LayerStack):
                 self,
                 "replication",
                 BucketReplicationConfig(
-                    sources=sources, region=replication.region, key_arn=replication.key_arn
+                    sources=sources,
+                    region=replication.region,
+                    key_arn=replication.key_arn,
+                    access_logs=self._replica_logs(replication, sources),
+                    permissions_boundary=settings.permissions_boundary,
+                ),
+            )
+        if settings.backup:
+            add_backup(
+                self,
+                "backup",
+                BackupConfig(
+                    table_arn=table.arn,
+                    bucket_arns=[buckets[row.id].arn for row in DATA_BUCKETS if row.versioned],
+                    retain=settings.retain,
+                    settings=settings.backup,
+                    permissions_boundary=settings.permissions_boundary,
                 ),
             )
         published = publish(self, cache_table=table, buckets=buckets, origin_access=access)
@@ -111,4 +131,18 @@ class StorageLayer(LayerStack):
             request_metrics=settings.request_metrics and bucket.measured,
             cross_origin=settings if settings.cors_origins and bucket.cross_origin else None,
             object_lock=settings.object_lock if bucket.object_lock else None,
+        )
+
+    def _replica_logs(
+        self, replication: Replication, sources: Sequence[PrivateBucket]
+    ) -> AccessLogBucketConfig | None:
+        if replication.access_logs_days is None:
+            return None
+        return AccessLogBucketConfig(
+            name=self.naming.replica(self.naming.bucket(ACCESS_LOGS)),
+            logged=[self.naming.replica(source.config.name) for source in sources],
+            keep_days=replication.access_logs_days,
+            retain=self.settings.retain,
+            versioning=self.settings.buckets.access_logs_versioning,
+            provider=self.provider_for(replication.region),
         )

@@ -17,6 +17,9 @@ from modules.settings import Lifecycle
 # Provider versions differ on a rule without a filter; an empty prefix matches every object.
 _EVERY_OBJECT = ""
 
+# Long enough to notice that logs are missing.
+_REPLACED_LOG_DAYS = 30
+
 
 def data_rules(
     lifecycle: Lifecycle, *, versioning: bool
@@ -47,9 +50,12 @@ def data_rules(
     return rules
 
 
-def log_rules(*, keep_days: int) -> list[S3BucketLifecycleConfigurationRule]:
-    """Return the rules of the access log bucket: its objects expire."""
-    return [
+def log_rules(*, keep_days: int, versioning: bool) -> list[S3BucketLifecycleConfigurationRule]:
+    """Return the rules of an access log bucket: its objects expire, their versions a month later.
+
+    With versioning, an expired object leaves a delete marker, which is deleted last.
+    """
+    rules = [
         _abort_uploads(7),
         S3BucketLifecycleConfigurationRule(
             id="expire-logs",
@@ -58,6 +64,23 @@ def log_rules(*, keep_days: int) -> list[S3BucketLifecycleConfigurationRule]:
             expiration=[S3BucketLifecycleConfigurationRuleExpiration(days=keep_days)],
         ),
     ]
+    if versioning:
+        rules.append(
+            S3BucketLifecycleConfigurationRule(
+                id="expire-replaced-logs",
+                status="Enabled",
+                filter=[S3BucketLifecycleConfigurationRuleFilter(prefix=_EVERY_OBJECT)],
+                noncurrent_version_expiration=[
+                    S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(
+                        noncurrent_days=_REPLACED_LOG_DAYS
+                    )
+                ],
+                expiration=[
+                    S3BucketLifecycleConfigurationRuleExpiration(expired_object_delete_marker=True)
+                ],
+            )
+        )
+    return rules
 
 
 def _to_intelligent_tiering(days: int) -> S3BucketLifecycleConfigurationRule:

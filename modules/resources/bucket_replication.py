@@ -23,8 +23,10 @@ from cdktf_cdktf_provider_aws.s3_bucket_replication_configuration import (
 )
 
 from modules.policy import Statement, policy, service
+from modules.resources.access_log_bucket import AccessLogBucketConfig, add_access_log_bucket
 from modules.resources.encryption_key import use_key
 from modules.resources.private_bucket import (
+    Delivery,
     PrivateBucket,
     PrivateBucketConfig,
     add_private_bucket,
@@ -37,11 +39,14 @@ class BucketReplicationConfig:
     """The buckets to copy, and the Region of the copies.
 
     ``key_arn`` is their KMS key in that Region, which they need where the sources have one.
+    ``access_logs`` is the bucket for the access logs of the copies, to be added in their Region.
     """
 
     sources: Sequence[PrivateBucket]
     region: str
-    key_arn: str | None = None
+    key_arn: str | None
+    access_logs: AccessLogBucketConfig | None
+    permissions_boundary: str | None
 
 
 def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicationConfig) -> None:
@@ -51,8 +56,13 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
     Object Lock of its source; only S3 and its owner can read or write it.
     """
     sources = config.sources
+    logs = (
+        add_access_log_bucket(stack, f"{id_}_access_logs", config.access_logs)
+        if config.access_logs
+        else None
+    )
     copies = [
-        add_private_bucket(stack, f"{source.id}_replica", _copy(stack, source, config))
+        add_private_bucket(stack, f"{source.id}_replica", _copy(stack, source, config, logs))
         for source in sources
     ]
     role = IamRole(
@@ -60,6 +70,7 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
         f"{id_}_role",
         name=stack.naming.replication_role,
         description="S3 replicates objects to another Region",
+        permissions_boundary=config.permissions_boundary,
         assume_role_policy=policy(
             Statement(
                 sid="AllowS3",
@@ -89,7 +100,10 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
 
 
 def _copy(
-    stack: LayerStack, source: PrivateBucket, config: BucketReplicationConfig
+    stack: LayerStack,
+    source: PrivateBucket,
+    config: BucketReplicationConfig,
+    logs: PrivateBucket | None,
 ) -> PrivateBucketConfig:
     return PrivateBucketConfig(
         name=stack.naming.replica(source.config.name),
@@ -98,6 +112,7 @@ def _copy(
         lifecycle=source.config.lifecycle,
         # S3 replicates a bucket with Object Lock only into another one.
         object_lock=source.config.object_lock,
+        access_logs=Delivery(bucket=logs.name, prefix=f"{source.id}/") if logs else None,
         provider=stack.provider_for(config.region),
         key_arn=config.key_arn,
     )

@@ -23,6 +23,7 @@ from cdktf_cdktf_provider_aws.lambda_provisioned_concurrency_config import (
 
 from modules.packaging import Package
 from modules.policy import Statement, policy, service
+from modules.resources.code_signing import SignedPackageConfig, add_signed_package
 from modules.settings import FunctionSettings
 from modules.stack import LayerStack
 
@@ -31,6 +32,7 @@ from modules.stack import LayerStack
 class SignedFunctionConfig:
     """A Python function. ``statements`` are all that it may do, apart from writing its own log.
 
+    ``retain`` keeps its log group when the stack is destroyed.
     ``log_key_arn`` and ``variables_key_arn`` are KMS keys of its log group and its environment
     variables; its role needs no right on either, because CloudWatch Logs uses the one itself, and
     Lambda grants the role the use of the other.
@@ -42,8 +44,10 @@ class SignedFunctionConfig:
     settings: FunctionSettings
     environment: Mapping[str, str]
     statements: Sequence[Statement]
-    log_key_arn: str | None = None
-    variables_key_arn: str | None = None
+    retain: bool
+    permissions_boundary: str | None
+    log_key_arn: str | None
+    variables_key_arn: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +73,14 @@ def add_signed_function(
         name=naming.log_group,
         retention_in_days=settings.log_retention_days,
         kms_key_id=config.log_key_arn,
+        skip_destroy=config.retain or None,
     )
     role = IamRole(
         stack,
         f"{id_}_role",
         name=naming.execution_role,
         description="Execution role of the cache Lambda",
+        permissions_boundary=config.permissions_boundary,
         assume_role_policy=policy(
             Statement(
                 sid="AllowLambda",
@@ -101,6 +107,18 @@ def add_signed_function(
     package = TerraformAsset(
         stack, f"{id_}_package", path=str(config.package.path), type=AssetType.FILE
     )
+    signed = None
+    if settings.code_signing:
+        signed = add_signed_package(
+            stack,
+            f"{id_}_package",
+            SignedPackageConfig(
+                path=package.path,
+                sha256=config.package.sha256,
+                folder=naming.function,
+                settings=settings.code_signing,
+            ),
+        )
     function = LambdaFunction(
         stack,
         id_,
@@ -110,8 +128,12 @@ def add_signed_function(
         runtime="python3.13",
         architectures=["arm64"],
         handler=config.handler,
-        filename=package.path,
-        source_code_hash=config.package.sha256,
+        filename=None if signed else package.path,
+        # Lambda reports the hash of the signed package, which is not known in advance.
+        source_code_hash=None if signed else config.package.sha256,
+        s3_bucket=signed.bucket if signed else None,
+        s3_key=signed.key if signed else None,
+        code_signing_config_arn=signed.config_arn if signed else None,
         memory_size=settings.memory_mb,
         timeout=settings.timeout_seconds,
         environment=LambdaFunctionEnvironment(variables=config.environment),

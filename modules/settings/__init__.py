@@ -27,11 +27,17 @@ from modules.problems import Problem
 from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
 from modules.settings.adopt import AdoptSettings
+from modules.settings.backup import BackupSettings, VaultLock
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
 from modules.settings.encryption import EncryptionSettings
-from modules.settings.forms import REGION, TAGS
+from modules.settings.forms import REGION, TAGS, region_and_account
 from modules.settings.frontend import Countries, Domain, Firewall, FrontendSettings
-from modules.settings.function import CacheSettings, FunctionSettings, GeminiSettings
+from modules.settings.function import (
+    CacheSettings,
+    CodeSigning,
+    FunctionSettings,
+    GeminiSettings,
+)
 from modules.settings.local_aws import LocalAws
 from modules.settings.monitoring import MonitoringSettings
 from modules.settings.state import HcpState, LocalState, S3State, StateSettings
@@ -40,9 +46,11 @@ from modules.settings.table import Autoscaling, Capacity, OnDemandLimit, TableSe
 __all__ = [
     "AdoptSettings",
     "Autoscaling",
+    "BackupSettings",
     "BucketSettings",
     "CacheSettings",
     "Capacity",
+    "CodeSigning",
     "Countries",
     "Domain",
     "EncryptionSettings",
@@ -62,6 +70,7 @@ __all__ = [
     "Settings",
     "StateSettings",
     "TableSettings",
+    "VaultLock",
 ]
 
 
@@ -78,7 +87,8 @@ class Settings:
         bool,
         Doc(
             "Protects the data from a destroy: AWS and Terraform refuse to delete the table and "
-            "the buckets, and a deleted secret can be restored for 30 days."
+            "the buckets, the function's log group outlives its stack, and a deleted secret can be "
+            "restored for 30 days."
         ),
     ]
     state: Annotated[StateSettings, Doc("Backend of the Terraform state: exactly one of three.")]
@@ -87,6 +97,18 @@ class Settings:
         str | None,
         Matches(r"\d{12}", "12 digits", "123456789012"),
         Doc("The only account that Terraform accepts; unset, it accepts any credentials."),
+    ] = None
+    permissions_boundary: Annotated[
+        str | None,
+        Matches(
+            r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}",
+            "the ARN of a managed policy",
+            "arn:aws:iam::123456789012:policy/workload-boundary",
+        ),
+        Doc(
+            "Permissions boundary of every role that the stacks create: what this existing policy "
+            "does not allow, no role may do."
+        ),
     ] = None
     origin_access: Annotated[
         Literal["oai", "oac"],
@@ -122,6 +144,14 @@ class Settings:
     function: Annotated[FunctionSettings, Doc("The cache Lambda function.")] = field(
         default_factory=FunctionSettings
     )
+    backup: Annotated[
+        BackupSettings | None,
+        Doc(
+            "Scheduled backups of the table and the data buckets, kept in a vault of AWS Backup. "
+            "The account must have opted in to DynamoDB, with advanced features, and to S3: `aws "
+            "backup describe-region-settings` prints it."
+        ),
+    ] = None
     frontend: Annotated[
         FrontendSettings | None,
         Doc("The CloudFront distribution; without this section there is no frontend layer."),
@@ -198,7 +228,9 @@ class Settings:
                 remedy="set retain = true, or remove the table [buckets.object_lock]",
                 involves=("retain",),
             )
+        yield from self._backups()
         yield from self._replicas()
+        yield from self._foreign_arns()
         if self.frontend and partition(self.region) != "aws":
             yield Problem(
                 field="frontend",
@@ -250,6 +282,49 @@ class Settings:
         yield from self.adopt.contradictions(
             self.buckets, identity=self.origin_identity, alias=self.function.alias
         )
+
+    def _backups(self) -> Iterator[Problem]:
+        """Yield a problem for backups that AWS would refuse to make or to delete."""
+        if self.backup and not self.buckets.versioning:
+            yield Problem(
+                field="backup",
+                value="on",
+                reason="AWS Backup backs up versioned buckets only",
+                remedy="set buckets.versioning = true, or remove the table [backup]",
+                involves=("buckets.versioning",),
+            )
+        if self.backup and self.backup.lock and not self.retain:
+            yield Problem(
+                field="backup.lock",
+                value=self.backup.lock.minimum_days,
+                reason="retain = false deletes the backups with the stack, which a lock prevents",
+                remedy="set retain = true, or remove the table [backup.lock]",
+                involves=("retain",),
+            )
+
+    def _foreign_arns(self) -> Iterator[Problem]:
+        """Yield a problem for a policy, profile or key of another Region or account."""
+        signing, backup = self.function.code_signing, self.backup
+        profile = signing.profile_version_arn if signing else None
+        key = backup.kms_key_arn if backup else None
+        named = (
+            ("permissions_boundary", self.permissions_boundary, ""),
+            ("function.code_signing.profile_version_arn", profile, self.region),
+            ("backup.kms_key_arn", key, self.region),
+        )
+        for name, arn, region in named:
+            if arn is None:
+                continue
+            found, account = region_and_account(arn)
+            if found != region or account not in {self.account_id or account, "aws"}:
+                yield Problem(
+                    field=name,
+                    value=arn,
+                    reason="AWS accepts only one of the environment's own account and Region",
+                    remedy=f"name one of {self.account_id or 'its account'}"
+                    + (f" in {region}" if region else ""),
+                    involves=("account_id", "region"),
+                )
 
     def _replicas(self) -> Iterator[Problem]:
         """Yield a problem for a replica in the environment's own Region, or twice in one."""

@@ -90,6 +90,15 @@ class Replication:
             cost="$0.03 per 10,000 requests",
         ),
     ] = None
+    access_logs_days: Annotated[
+        int | None,
+        Between(1, 3650, "days"),
+        Doc(
+            "Days that S3 access logs of the replicas are kept, in a bucket of their own beside "
+            "them: S3 delivers logs within a Region only. Unset, there are none.",
+            cost="$0.023 per GB of logs",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +170,13 @@ class BucketSettings:
             cost="$0.023 per GB of logs",
         ),
     ] = None
+    access_logs_versioning: Annotated[
+        bool,
+        Doc(
+            "Keeps deleted and overwritten access logs for 30 more days, those of replicas too.",
+            cost="$0.023 per GB of the logs of a month",
+        ),
+    ] = False
     request_metrics: Annotated[
         bool,
         Doc(
@@ -198,6 +214,15 @@ class BucketSettings:
             yield _needs_versioning(f"{at}.replication", at)
         if self.object_lock and not self.versioning:
             yield _needs_versioning(f"{at}.object_lock", at)
+        replicas = self.replication.access_logs_days if self.replication else None
+        if self.access_logs_versioning and not (self.access_logs_days or replicas):
+            yield Problem(
+                field=f"{at}.access_logs_versioning",
+                value=True,
+                reason="there is no access log bucket",
+                remedy=f"set {at}.access_logs_days, or access_logs_versioning = false",
+                involves=(f"{at}.access_logs_days", f"{at}.replication"),
+            )
         if self.analytics and self.access_logs_days is None:
             yield Problem(
                 field=f"{at}.analytics",

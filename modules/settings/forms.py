@@ -13,7 +13,6 @@ LOG_RETENTION = OneOf(
      3288, 3653),
     "CloudWatch Logs",
 )  # fmt: skip
-_ARN_COLONS = 5
 # Not an alias: services store the key that it stands for, and the next plan would differ.
 KEY_ARN = Matches(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f-]{36})",
@@ -32,6 +31,17 @@ TAGS = Entries(
         f"{_TAG_CHARACTER}{{1,256}}", "1 to 256 letters, digits, spaces and _.:/=+@-", "4711"
     ),
 )
+BUCKET = Matches(
+    r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]",
+    "3 to 63 lower-case letters, digits and hyphens, with a letter or digit at each end",
+    "my-team-bucket",
+)
+
+
+def region_and_account(arn: str) -> tuple[str, str]:
+    """Return the fourth and fifth part of an ARN, empty if it is invalid."""
+    _, _, _, region, account, *_ = (*arn.split(":"), *("",) * 5)
+    return region, account
 
 
 def star_beside_origins(at: str, origins: Sequence[str]) -> Iterator[Problem]:
@@ -47,8 +57,7 @@ def star_beside_origins(at: str, origins: Sequence[str]) -> Iterator[Problem]:
 
 def key_elsewhere(at: str, key: str, region: str, *involves: str) -> Iterator[Problem]:
     """Yield a problem if the KMS key of an ARN is not in ``region``."""
-    # An ARN that is no ARN is a problem of its own.
-    if key.count(":") < _ARN_COLONS or key.split(":")[3] != region:
+    if region_and_account(key)[0] != region:
         yield Problem(
             field=at,
             value=key,

@@ -10,7 +10,7 @@ from typing import Annotated
 from modules.problems import Problem
 from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
-from modules.settings.forms import LOG_RETENTION, star_beside_origins
+from modules.settings.forms import BUCKET, LOG_RETENTION, star_beside_origins
 
 # Concurrency that Lambda keeps unreserved: docs.aws.amazon.com/lambda, "reserved concurrency".
 UNRESERVED = 100
@@ -147,6 +147,39 @@ class GeminiSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CodeSigning:
+    """Code signing by AWS Signer."""
+
+    profile_version_arn: Annotated[
+        str,
+        Matches(
+            r"arn:aws[a-z-]*:signer:[a-z0-9-]+:\d{12}:/signing-profiles/[A-Za-z0-9_]{2,64}/"
+            r"[A-Za-z0-9]{10}",
+            "the ARN of a version of a signing profile",
+            "arn:aws:signer:us-east-1:123456789012:/signing-profiles/co2_analysis/a1B2c3D4e5",
+        ),
+        Doc(
+            "The only signing profile that the function trusts, of the platform "
+            "`AWSLambda-SHA384-ECDSA`; it must exist. `aws signer get-signing-profile` prints it."
+        ),
+    ]
+    bucket: Annotated[
+        str,
+        BUCKET,
+        Doc(
+            "Existing bucket for the packages before and after signing, with versioning and in the "
+            "environment's Region.",
+            cost="$0.023 per GB of packages",
+        ),
+    ]
+
+    @property
+    def profile(self) -> str:
+        """The profile's name."""
+        return self.profile_version_arn.split("/")[-2]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
     """The cache Lambda function, which must end before CloudFront's timeout of 30 seconds."""
 
@@ -206,6 +239,13 @@ class FunctionSettings:
             cost="$0.03 per GB stored, and $0.50 per GB once for ingestion",
         ),
     ] = 7
+    code_signing: Annotated[
+        CodeSigning | None,
+        Doc(
+            "Code signing: Terraform uploads the package, has AWS Signer sign it and deploys that; "
+            "Lambda refuses any other."
+        ),
+    ] = None
     tracing: Annotated[
         bool,
         Doc(

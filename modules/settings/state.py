@@ -9,10 +9,7 @@ from typing import Annotated
 from modules.problems import Problem
 from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
-from modules.settings.forms import REGION
-
-_BUCKET_FORM = "3 to 63 lower-case letters, digits and hyphens, with a letter or digit at each end"
-_BUCKET = Matches(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", _BUCKET_FORM, "my-team-terraform-state")
+from modules.settings.forms import BUCKET, REGION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +18,7 @@ class S3State:
 
     bucket: Annotated[
         str | None,
-        _BUCKET,
+        BUCKET,
         Doc(
             "Bucket of the state, which must exist; by default "
             "`co2-analysis-{env}-terraform-state`, followed by `-` and `buckets.suffix` if that "

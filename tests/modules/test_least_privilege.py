@@ -14,6 +14,7 @@ from tests.modules.terraform_json import Json, Stack, mapping
 STAR_RESOURCES = {
     "SendTraces": "X-Ray takes trace segments for no particular resource",
     "AdministerThisKey": "in a key's own policy, every resource is that key",
+    "FindResources": "to list resources and read metrics, AWS Backup names no resource",
     "EncryptAlarms": "in a key's own policy, every resource is that key",
     "EncryptBudgets": "in a key's own policy, every resource is that key",
     "UseThroughServices": "in a key's own policy, every resource is that key",
@@ -162,6 +163,28 @@ def test_only_lambda_may_assume_the_role(shipped: dict[str, Stack]) -> None:
     (statement,) = policies["aws_iam_role.reasoning_role.assume_role_policy"]
     assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
     assert statement["Action"] == ["sts:AssumeRole"]
+
+
+def test_every_role_has_the_permissions_boundary(
+    everything: dict[str, Stack], shipped: dict[str, Stack]
+) -> None:
+    def boundaries(stacks: dict[str, Stack]) -> dict[str, Json]:
+        return {
+            address: role.get("permissions_boundary")
+            for stack in stacks.values()
+            for address, role in stack.resources().items()
+            if address.startswith("aws_iam_role.")
+        }
+
+    boundary = "arn:aws:iam::123456789012:policy/team/workload-boundary"
+    roles = boundaries(everything)
+    assert {
+        "aws_iam_role.reasoning_role",
+        "aws_iam_role.replication_role",
+        "aws_iam_role.backup_role",
+    } <= set(roles)
+    assert set(roles.values()) == {boundary}
+    assert set(boundaries(shipped).values()) == {None}
 
 
 def test_tracing_adds_xray_permissions(

@@ -61,9 +61,11 @@ def test_accepted_names_are_valid_in_aws(environment: str, suffix: str | None) -
     naming = Naming(environment=environment, bucket_suffix=suffix)
     if any(True for _ in naming.problems()):
         return
-    for bucket in (*naming.buckets.values(), naming.state_bucket):
+    copies = map(naming.replica, naming.buckets.values())
+    for bucket in (*naming.buckets.values(), *copies, naming.state_bucket):
         assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
     assert len(naming.function) <= 64
     assert len(naming.execution_role) <= 64
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{2,50}", naming.backup)
     for layer in Layer:
         assert re.fullmatch(r"[a-z0-9-]+", naming.stack(layer))

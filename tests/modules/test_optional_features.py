@@ -1,4 +1,4 @@
-"""Optional features: bucket options, replication, global table, alias, web ACL, access logs.
+"""Optional features: bucket options, replication, backups, alias, code signing, web ACL, logs.
 
 The emulator supports few of them, so these tests assert on the Terraform JSON;
 tests/integration/test_validate.py validates it with the real provider.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from modules.catalogue import BUCKETS
+from modules.catalogue import BUCKETS, DATA_BUCKETS
 from tests.modules.terraform_json import Json, Stack, mapping, sequence
 
 Synthesized = Callable[..., dict[str, Stack]]
@@ -95,6 +95,18 @@ class TestBuckets:
         assert "access_logs" in str(mapping(target)["bucket_arn"])
         assert mapping(target)["prefix"] == "analytics/geojson/"
 
+    def test_versions_of_access_logs_expire(
+        self, everything: dict[str, Stack], shipped: dict[str, Stack]
+    ) -> None:
+        for layer, bucket in (("base", "access_logs"), ("storage", "replication_access_logs")):
+            versioning = everything[layer].resource(f"aws_s3_bucket_versioning.{bucket}_versioning")
+            assert versioning["versioning_configuration"] == {"status": "Enabled"}
+            rule = _rules(everything[layer], bucket)["expire-replaced-logs"]
+            assert rule["noncurrent_version_expiration"] == [{"noncurrent_days": 30}]
+            # An expired log becomes a delete marker, which S3 keeps for ever unless told otherwise.
+            assert rule["expiration"] == [{"expired_object_delete_marker": True}]
+        assert "aws_s3_bucket_versioning" not in shipped["prod-base"].counts()
+
     def test_object_lock_never_replaces_the_bucket(self, everything: dict[str, Stack]) -> None:
         storage = everything["storage"]
         for bucket in ("geojson", "static_website", "geojson_replica"):
@@ -130,6 +142,33 @@ class TestReplication:
         assert f"aws_s3_bucket_public_access_block.{bucket}_replica_public_access_block" in parts
         for address, arguments in parts.items():
             assert arguments["provider"] == "aws.eu_west_1", address
+
+    def test_replicas_log_to_a_bucket_of_their_region(self, everything: dict[str, Stack]) -> None:
+        storage = everything["storage"]
+        logs = storage.resource("aws_s3_bucket.replication_access_logs")
+        assert logs["provider"] == "aws.eu_west_1", "S3 delivers logs within a Region only"
+        assert logs["bucket"] == "co2-analysis-everything-access-logs-123456789012-replica"
+        block = storage.resource(
+            "aws_s3_bucket_public_access_block.replication_access_logs_public_access_block"
+        )
+        assert block["restrict_public_buckets"] is True
+        rule = _rules(storage, "replication_access_logs")["expire-logs"]
+        assert rule["expiration"] == [{"days": 60}]
+        for bucket in ("static_website", "geojson"):
+            logging = storage.resource(f"aws_s3_bucket_logging.{bucket}_replica_logging")
+            assert logging["target_bucket"] == "${aws_s3_bucket.replication_access_logs.bucket}"
+        statements = dict(storage.policies())[
+            "aws_s3_bucket_policy.replication_access_logs_policy.policy"
+        ]
+        (deliver,) = (s for s in statements if s["Effect"] == "Allow")
+        assert deliver["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+        assert deliver["Resource"] == [f"arn:aws:s3:::{logs['bucket']}/*"]
+        condition = mapping(deliver["Condition"])
+        assert mapping(condition["ArnLike"])["aws:SourceArn"] == [
+            f"arn:aws:s3:::{storage.resource(f'aws_s3_bucket.{bucket}_replica')['bucket']}"
+            for bucket in ("static_website", "geojson")
+        ]
+        assert "aws:SourceAccount" in mapping(condition["StringEquals"])
 
     @pytest.mark.parametrize("bucket", ["static_website", "geojson"])
     def test_delete_markers_are_replicated(self, bucket: str, everything: dict[str, Stack]) -> None:
@@ -210,8 +249,114 @@ class TestGlobalTable:
         assert replica["point_in_time_recovery"] is True
 
 
+class TestBackup:
+    """Scheduled backups by AWS Backup."""
+
+    def test_the_table_and_every_data_bucket_are_backed_up(
+        self, everything: dict[str, Stack]
+    ) -> None:
+        selection = everything["storage"].resource("aws_backup_selection.backup_selection")
+        assert selection["resources"] == [
+            "${aws_dynamodb_table.cache.arn}",
+            *(f"${{aws_s3_bucket.{bucket.id}.arn}}" for bucket in DATA_BUCKETS if bucket.versioned),
+        ]
+        assert selection["depends_on"] == ["aws_iam_role_policy.backup_rights"]
+
+    def test_backups_and_copies_expire(self, everything: dict[str, Stack]) -> None:
+        plan = everything["storage"].resource("aws_backup_plan.backup_plan")
+        (rule,) = map(mapping, sequence(plan["rule"]))
+        assert rule["schedule"] == "cron(30 1 ? * SUN *)"
+        assert rule["target_vault_name"] == "${aws_backup_vault.backup_vault.name}"
+        (copy,) = map(mapping, sequence(rule["copy_action"]))
+        assert str(copy["destination_vault_arn"]).endswith(":backup-vault:copies")
+        assert rule["lifecycle"] == copy["lifecycle"] == {"delete_after": 400}
+
+    def test_the_vault_is_protected_and_locked(self, everything: dict[str, Stack]) -> None:
+        storage = everything["storage"]
+        vault = storage.resource("aws_backup_vault.backup_vault")
+        assert vault["lifecycle"] == {"prevent_destroy": True}
+        assert vault["force_destroy"] is False
+        assert "key/" in str(vault["kms_key_arn"])
+        lock = storage.resource("aws_backup_vault_lock_configuration.backup_lock")
+        assert (lock["min_retention_days"], lock["changeable_for_days"]) == (90, 30)
+
+    def test_the_role_reads_these_data_only(self, everything: dict[str, Stack]) -> None:
+        policies = dict(everything["storage"].policies())
+        (assume,) = policies["aws_iam_role.backup_role.assume_role_policy"]
+        assert assume["Principal"] == {"Service": "backup.amazonaws.com"}
+        assert "aws:SourceAccount" in str(assume["Condition"])
+        rights = {str(s["Sid"]): s for s in policies["aws_iam_role_policy.backup_rights.policy"]}
+        table = "${aws_dynamodb_table.cache.arn}"
+        buckets = [f"${{aws_s3_bucket.{bucket.id}.arn}}" for bucket in DATA_BUCKETS]
+        assert rights["BackUpTable"]["Resource"] == [table]
+        assert rights["ExpireTableBackups"]["Resource"] == [f"{table}/backup/*"]
+        assert rights["BackUpBuckets"]["Resource"] == buckets
+        assert rights["ReadObjects"]["Resource"] == [f"{bucket}/*" for bucket in buckets]
+        for statement in rights.values():
+            for action in map(str, sequence(statement["Action"])):
+                assert not action.startswith(("s3:Delete", "s3:PutObject", "dynamodb:Put")), (
+                    "a backup reads"
+                )
+
+    def test_there_are_no_backups_by_default(self, shipped: dict[str, Stack]) -> None:
+        assert not any("backup" in kind for kind in shipped["prod-storage"].counts())
+
+
 class TestFunction:
-    """Alias and provisioned concurrency."""
+    """Alias, provisioned concurrency and code signing."""
+
+    def test_the_function_runs_the_signed_package(self, everything: dict[str, Stack]) -> None:
+        compute = everything["compute"]
+        function = compute.resource("aws_lambda_function.reasoning")
+        job = "aws_signer_signing_job.reasoning_package_signing"
+        assert function["s3_bucket"] == f"${{{job}.signed_object[0].s3[0].bucket}}"
+        assert function["s3_key"] == f"${{{job}.signed_object[0].s3[0].key}}"
+        # Lambda reports the hash of the signed package, so this would be a change in every plan.
+        assert "source_code_hash" not in function
+        assert "filename" not in function
+
+    def test_every_package_is_signed(self, everything: dict[str, Stack]) -> None:
+        compute = everything["compute"]
+        unsigned = compute.resource("aws_s3_object.reasoning_package_unsigned")
+        assert (compute.folder / str(unsigned["source"])).is_file()
+        assert unsigned["source_hash"], "without it a changed package would not be uploaded"
+        job = compute.resource("aws_signer_signing_job.reasoning_package_signing")
+        assert job["profile_name"] == "co2_analysis"
+        assert mapping(mapping(job["source"])["s3"]) == {
+            "bucket": "our-signed-packages",
+            "key": "${aws_s3_object.reasoning_package_unsigned.key}",
+            "version": "${aws_s3_object.reasoning_package_unsigned.version_id}",
+        }
+
+    def test_lambda_refuses_packages_of_other_publishers(
+        self, everything: dict[str, Stack]
+    ) -> None:
+        compute = everything["compute"]
+        trust = compute.resource("aws_lambda_code_signing_config.reasoning_package_trust")
+        assert trust["policies"] == {"untrusted_artifact_on_deployment": "Enforce"}
+        (publisher,) = sequence(
+            mapping(trust["allowed_publishers"])["signing_profile_version_arns"]
+        )
+        assert str(publisher).endswith("/signing-profiles/co2_analysis/a1B2c3D4e5")
+        function = compute.resource("aws_lambda_function.reasoning")
+        assert function["code_signing_config_arn"] == (
+            "${aws_lambda_code_signing_config.reasoning_package_trust.arn}"
+        )
+
+    def test_without_code_signing_the_package_is_uploaded_directly(
+        self, shipped: dict[str, Stack]
+    ) -> None:
+        function = shipped["prod-compute"].resource("aws_lambda_function.reasoning")
+        assert {"filename", "source_code_hash"} <= set(function)
+        assert not {"s3_bucket", "s3_key", "code_signing_config_arn"} & set(function)
+
+    def test_the_log_group_of_retained_data_outlives_its_stack(
+        self, shipped: dict[str, Stack]
+    ) -> None:
+        kept = shipped["prod-compute"].resource("aws_cloudwatch_log_group.reasoning_log")
+        assert kept["skip_destroy"] is True
+        deleted = shipped["dev-compute"].resource("aws_cloudwatch_log_group.reasoning_log")
+        assert "skip_destroy" not in deleted
 
     def test_the_url_and_cloudfront_call_the_alias(self, everything: dict[str, Stack]) -> None:
         compute = everything["compute"]

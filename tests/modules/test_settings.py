@@ -36,6 +36,9 @@ GOOD: Mapping[str, object] = tomllib.loads(
 
 ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/1234abcd-12ab-34cd-56ef-1234567890ab"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
+BOUNDARY = "arn:aws:iam::123456789012:policy/team/boundary"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+PROFILE = "arn:aws:signer:us-east-1:123456789012:/signing-profiles/co2_analysis/a1B2c3D4e5"
 OTHER_REGION = CERTIFICATE.replace("us-east-1", "eu-west-1")
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 COPY_KEY = KEY.replace("us-east-1", "eu-west-1")
@@ -108,6 +111,19 @@ INVALID: list[Row] = [
     ("state.s3.bucket", "b" * 64, "state.s3.bucket", "63"),
     ("account_id", "1234", "account_id", "12 digits"),
     ("account_id", "\uff11" * 12, "account_id", "12 digits"),
+    ("permissions_boundary", "workload-boundary", "permissions_boundary", "managed policy"),
+    ("permissions_boundary", BOUNDARY.replace("policy", "role"), "permissions_boundary",
+     "managed policy"),
+    ("backup", {"schedule": "daily"}, "backup.schedule", "cron"),
+    ("backup", {"schedule": "cron(0 5 * * *)"}, "backup.schedule", "cron"),
+    ("backup", {"keep_days": 0}, "backup.keep_days", "1 to 36500"),
+    ("backup", {"copy_to_vault_arn": "copies"}, "backup.copy_to_vault_arn", "vault"),
+    ("backup", {"lock": {"minimum_days": 7, "compliance_after_days": 2}},
+     "backup.lock.compliance_after_days", "3 to 36500"),
+    ("function.code_signing", {"profile_version_arn": PROFILE.rpartition("/")[0], "bucket": "abc"},
+     "function.code_signing.profile_version_arn", "version of a signing profile"),
+    ("function.code_signing", {"profile_version_arn": PROFILE, "bucket": "A"},
+     "function.code_signing.bucket", "lower-case"),
     ("function.log_retention_days", 8, "function.log_retention_days", "write one of"),
     ("function.timeout_seconds", 30, "function.timeout_seconds", "2 to 29"),
     ("gemini.endpoint", "http://gemini.example.org", "gemini.endpoint", "origin URL"),
@@ -193,6 +209,13 @@ CONTRADICTIONS: list[Row] = [
     ("buckets", {"object_lock": {"mode": "governance", "days": 1}, "versioning": False},
      ("buckets.versioning", "buckets.object_lock"), "versioning = true"),
     ("buckets.analytics", True, "buckets.analytics", "access_logs_days"),
+    ("buckets.access_logs_versioning", True, "buckets.access_logs_versioning", "access_logs_days"),
+    ("backup", {"keep_days": 6, "lock": {"minimum_days": 7}}, "backup.keep_days", "7 days"),
+    ("backup", {"kms_key_arn": KEY.replace("us-east-1", "eu-west-1")}, "backup.kms_key_arn",
+     "in us-east-1"),
+    ("function.code_signing",
+     {"profile_version_arn": PROFILE.replace("us-east-1", "eu-west-1"), "bucket": "packages"},
+     "function.code_signing.profile_version_arn", "in us-east-1"),
     ("table.replicas", ["us-east-1"], "table.replicas", "once"),
     ("table.replicas", ["eu-west-1", "eu-west-1"], "table.replicas", "once"),
     ("table", {"billing": "provisioned", "capacity": {"read": 5, "write": 5},
@@ -233,7 +256,14 @@ VALID: list[tuple[str, object]] = [
     ("encryption", {"table": KEY, "topic": f"{KEY.partition('/')[0]}/mrk-{'0a' * 16}"}),
     ("tags", {"Cost Center": "a b_.:/=+@-9"}),
     ("tags", {"k" * 128: "v" * 256}),
-]
+    ("permissions_boundary", BOUNDARY),
+    ("permissions_boundary", "arn:aws:iam::aws:policy/PowerUserAccess"),
+    ("backup", {"keep_days": 7, "lock": {"minimum_days": 7, "compliance_after_days": 3}}),
+    ("backup", {"kms_key_arn": KEY}),
+    ("function.code_signing", {"profile_version_arn": PROFILE, "bucket": "packages"}),
+    ("buckets", {"versioning": True, "access_logs_versioning": True,
+                 "replication": {"region": "eu-west-1", "access_logs_days": 1}}),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "value", "field", "says"), INVALID + CONTRADICTIONS)
@@ -263,6 +293,24 @@ def test_object_lock_and_force_destroy_exclude_each_other() -> None:
     document = changed("buckets.object_lock", {"mode": "compliance", "days": 30})
     document["retain"] = False
     assert set(_problems(document)) == {"buckets.object_lock"}
+
+
+def test_a_vault_lock_and_force_destroy_exclude_each_other() -> None:
+    document = changed("backup", {"lock": {"minimum_days": 7}})
+    document["retain"] = False
+    assert set(_problems(document)) == {"backup.lock"}
+
+
+def test_unversioned_buckets_cannot_be_backed_up() -> None:
+    document = changed("backup", {})
+    document |= {"retain": False, "buckets": {}}
+    assert set(_problems(document)) == {"backup"}
+
+
+def test_a_role_and_its_boundary_are_in_one_account() -> None:
+    document = changed("permissions_boundary", BOUNDARY)
+    document["account_id"] = "210987654321"
+    assert set(_problems(document)) == {"permissions_boundary"}
 
 
 def test_all_problems_are_reported_together() -> None:
@@ -296,7 +344,7 @@ _VALUES = st.recursive(
 _PATHS = st.sampled_from(
     ["region", "retain", "state", "state.s3", "table", "table.billing", "table.capacity",
      "table.capacity.read", "buckets", "buckets.cors_origins", "buckets.suffix", "function",
-     "gemini.endpoint", "origin_access", "local_aws", "new"]
+     "gemini.endpoint", "origin_access", "permissions_boundary", "backup", "local_aws", "new"]
 )  # fmt: skip
 
 

@@ -72,6 +72,7 @@ def test_only_the_local_environment_names_endpoints(shipped: dict[str, Stack]) -
 def test_local_endpoints_cover_every_service_in_use(every: dict[str, Stack]) -> None:
     services = {
         "aws_appautoscaling": "appautoscaling",
+        "aws_backup": "backup",
         "aws_budgets": "budgets",
         "aws_cloudfront": "cloudfront",
         "aws_cloudwatch": "cloudwatch",
@@ -82,6 +83,7 @@ def test_local_endpoints_cover_every_service_in_use(every: dict[str, Stack]) -> 
         "aws_lambda": "lambda",
         "aws_s3": "s3",
         "aws_secretsmanager": "secretsmanager",
+        "aws_signer": "signer",
         "aws_sns": "sns",
         "aws_ssm": "ssm",
         "aws_wafv2": "wafv2",
