@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.common.errors import BusyError, OperatorError, StoppedError
+from ops.common.local_address import Key
 from ops.local import runfile
 from ops.local.context import LocalContext
 from ops.local.demonstration import Demonstration, demonstrate
@@ -207,7 +208,8 @@ def _demonstrated(context: LocalContext, plan: Plan) -> Demonstration:
         url = function_url(read_states(context.paths))
         if url is None:
             raise OperatorError("the state has no function_url", remedy="run down, then up")
-        shown = demonstrate(plan.ports, NAMING, url)
+        key = Key.read(context.paths.credentials)
+        shown = demonstrate(plan.ports, key, NAMING, url)
         step.result = ", then ".join(answer.cache for answer in shown.answers)
     return shown
 
