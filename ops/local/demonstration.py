@@ -122,7 +122,7 @@ def curl(ports: Ports, config: str, function_url: str, asked: Mapping[str, str])
     host = function_url.removeprefix("https://").strip("/")
     return (
         f"curl --config {config} -H 'Host: {host}'"
-        f" '{ports.endpoint}/api/reasoning?{urlencode(asked)}'"
+        f" '{ports.endpoint}/api/reasoning?{urlencode(sorted(asked.items()))}'"
     )
 
 

@@ -55,7 +55,7 @@ def up_lines(report: UpReport, paths: LocalPaths) -> Iterator[str]:
     yield f"ask it    {asked}"
     yield f"aws       export AWS_SHARED_CREDENTIALS_FILE={paths.credentials}"
     yield (
-        f"          export AWS_PROFILE={LocalAws.profile} AWS_REGION={REGION}"
+        f"          export AWS_PROFILE={LocalAws.profile} AWS_DEFAULT_REGION={REGION}"
         f" AWS_ENDPOINT_URL={report.ports.endpoint}"
     )
     yield f"cdktf     export CO2_ENVIRONMENTS=local CO2_LOCAL_PORT={report.ports.emulator}{config}"
