@@ -124,7 +124,8 @@ def test_the_emulators_client_ignores_the_users_aws_settings(
     target = _find("box", settings, CO2_LOCAL_PORT="5000", CO2_LOCAL_CREDENTIALS=str(file))
     client = Aws(target).client("dynamodb")
     assert client.meta.endpoint_url == "http://127.0.0.1:5000"
-    assert client._request_signer._credentials.access_key == key.id
+    url = client.generate_presigned_url("list_tables")
+    assert f"X-Amz-Credential={key.id}%2F" in url
     assert client.meta.region_name == "us-east-1"
 
 

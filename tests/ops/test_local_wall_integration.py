@@ -261,9 +261,8 @@ def test_objects_of_any_size_and_name(emulator: Emulator, bucket: str) -> None:
 def _s3(emulator: Emulator, **options: Any) -> S3Client:
     key = emulator.key
     session = boto3.Session(key.id, key.secret, region_name=REGION)
-    config = Config(
-        signature_version="s3v4", s3={"addressing_style": "path", **options}, retries={}
-    )
+    s3: Any = {"addressing_style": "path", **options}
+    config = Config(signature_version="s3v4", s3=s3)
     return session.client("s3", endpoint_url=emulator.ports.endpoint, config=config)
 
 
