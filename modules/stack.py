@@ -117,6 +117,7 @@ class LayerStack(TerraformStack):
             encrypt=True,
             allowed_account_ids=self._allowed_accounts,
             profile=local.profile if local else None,
+            shared_credentials_files=[from_stack(local.credentials_file)] if local else None,
             skip_credentials_validation=skip,
             skip_requesting_account_id=skip,
             skip_metadata_api_check=skip,
@@ -125,11 +126,8 @@ class LayerStack(TerraformStack):
             if local
             else None,
         )
-        # This release of cdktf has no arguments for these two.
+        # This release of cdktf has no argument for S3-native locking.
         backend.add_override("use_lockfile", True)
-        if local:
-            files = [from_stack(local.credentials_file)]
-            backend.add_override("shared_credentials_files", files)
 
 
 def _endpoints(local: LocalAws) -> AwsProviderEndpoints:

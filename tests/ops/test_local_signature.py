@@ -80,7 +80,7 @@ def sign(request: AWSRequest, signer: Callable[..., Any], service: str, *, token
                 for name, value in headers.items()
             ],
         ),
-        request.data,
+        request.data or b"",
     )
 
 
