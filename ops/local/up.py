@@ -154,6 +154,7 @@ def _started(context: LocalContext, plan: Plan) -> Run:
                 run = Run(ports=plan.ports, emulator=process)
                 runfile.save(paths.run, run)
         emulator.wait_until_ready(paths, run.ports, run.emulator)
+        Key.read(paths.credentials)  # Terraform's message would not name the remedy
         step.result = f"{run.ports.endpoint}, process {run.emulator.pid}"
     with context.display.step("gemini") as step:
         stand_in = run.stand_in

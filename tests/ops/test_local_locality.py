@@ -183,6 +183,7 @@ def test_programs_get_none_of_the_users_aws_settings() -> None:
     local = local_aws(user, PORT)
     assert "production" not in local.values()
     assert "secret" not in local.values()
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} & local.keys(), "the profile has it"
     assert local["AWS_ENDPOINT_URL"] == LOCAL
     assert local["AWS_CONFIG_FILE"] == local["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     assert local["AWS_EC2_METADATA_DISABLED"] == "true"

@@ -17,6 +17,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +27,8 @@ from urllib.parse import urlsplit
 from modules.settings.local_aws import LocalAws
 from ops.local.services import signature
 from ops.local.services.signature import InvalidSignatureError, Request, Signature
+
+_LOG = logging.getLogger(__name__)
 
 READY_PATH = "/_ministack/ready"
 
@@ -87,6 +90,8 @@ class Wall:
             try:
                 app, received = await self._admitted(_request(scope), body)
             except RefusedRequestError as refusal:
+                # The SDKs show no plain text of most services.
+                _LOG.warning("refused: %s %r: %s", scope["method"], scope["raw_path"], refusal)
                 await _refuse(refusal, body, send)
             except ConnectionError:
                 return
