@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from ops.common.errors import MissingToolError, OperatorError
+from ops.common.local_address import Key
 from ops.local.context import LocalContext
 from ops.local.display import Display
 from ops.local.paths import LocalPaths
@@ -141,7 +142,9 @@ def test_an_emulator_keeps_its_data_after_a_stop_and_starts_empty_after_a_crash(
     )
     processes.stop(process, grace_seconds=emulator.STOP_SECONDS)
 
+    first = Key.read(paths.credentials)
     process = _start(paths, ports)
+    assert Key.read(paths.credentials) != first, "each start has a key of its own"
     assert _parameters(paths, ports) == ["/a"]
     os.kill(process.pid, signal.SIGKILL)
     while processes.is_running(process):
