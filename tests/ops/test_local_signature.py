@@ -188,6 +188,18 @@ def test_an_added_header_of_aws_is_noticed(
         Sent(replace(one.request, headers=headers), one.body).verify()
 
 
+class _WithoutHost(SigV4Auth):
+    def headers_to_sign(self, request: AWSRequest) -> Any:
+        headers = super().headers_to_sign(request)
+        del headers["host"]
+        return headers
+
+
+def test_a_signature_for_any_host_is_refused() -> None:
+    with pytest.raises(InvalidSignatureError, match="does not cover the header host"):
+        _sent(_WithoutHost).verify()
+
+
 @pytest.mark.parametrize("name", ["authorization", "x-amz-date", "x-amz-content-sha256"])
 def test_a_repeated_header_is_ambiguous(name: str) -> None:
     one = _sent(S3SigV4Auth, "s3")
