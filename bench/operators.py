@@ -125,7 +125,11 @@ class _Table:
     @property
     def variables(self) -> Mapping[str, str]:
         """The environment variables that select the emulator."""
-        return {"CO2_LOCAL_PORT": str(self.emulator.ports.emulator), "CO2_ENV": "local"}
+        return {
+            "CO2_LOCAL_PORT": str(self.emulator.ports.emulator),
+            "CO2_LOCAL_CREDENTIALS": str(self.emulator.credentials_file),
+            "CO2_ENV": "local",
+        }
 
     def fill(self, count: int, *, cached_at: dt.datetime = _YESTERDAY) -> None:
         """Put items with a time of caching."""
@@ -168,7 +172,10 @@ class _Table:
 
         Without the AWS CLI, a bare boto3 process replaces it, which is faster.
         """
-        environment = local_aws(os.environ, self.emulator.ports.emulator)
+        environment = {
+            **local_aws(os.environ, self.emulator.ports.emulator),
+            **self.emulator.key.variables,
+        }
         aws = shutil.which("aws")
         name = self.storage.naming.cache_table
         key = json.dumps({TABLE_KEY: {"S": "no such item"}})
@@ -184,7 +191,8 @@ class _Table:
 
     def write_meanwhile(self) -> None:
         """Write new items from another process."""
-        run([sys.executable, "-m", "bench.operators", str(self.emulator.ports.emulator)])
+        where = (str(self.emulator.ports.emulator), str(self.emulator.credentials_file))
+        run([sys.executable, "-m", "bench.operators", *where])
 
 
 _DELETE = """
@@ -205,7 +213,7 @@ if __name__ == "__main__":
     from ops.local.services.ports import Ports
 
     _fill(
-        Storage(Emulator(Ports(int(sys.argv[1]))), Naming(environment="local")),
+        Storage(Emulator(Ports(int(sys.argv[1])), Path(sys.argv[2])), Naming(environment="local")),
         _MEANWHILE,
         dt.datetime.now(tz=dt.UTC),
     )

@@ -187,7 +187,7 @@ class Naming:
 
     def state_file(self, directory: str, layer: Layer) -> str:
         """Return the path of a layer's state file, relative to its stack folder in the checkout."""
-        return f"../../../{directory}/{self.environment}/{layer.key}.tfstate"
+        return from_stack(f"{directory}/{self.environment}/{layer.key}.tfstate")
 
     def workspace(self, layer: Layer) -> str:
         """Return the name of a layer's HCP Terraform workspace."""
@@ -262,3 +262,8 @@ class Naming:
     def _bucket(self, resource: str) -> str:
         name = self._name(resource)
         return f"{name}-{self.bucket_suffix}" if self.bucket_suffix else name
+
+
+def from_stack(path: str) -> str:
+    """Return the path of a file of the checkout, relative to a stack folder in it."""
+    return f"../../../{path}"

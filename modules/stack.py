@@ -26,15 +26,12 @@ from constructs import Construct
 from modules import catalogue
 from modules.catalogue import Layer
 from modules.environments import Environment
-from modules.naming import Naming
+from modules.naming import Naming, from_stack
 from modules.settings import LocalAws, S3State, Settings
 
 # The bindings describe a 6.x provider and would pin it exactly. The layers use only arguments that
 # 5.100 has, too, so that teams can upgrade from 5 to 6 when they choose.
 PROVIDER_VERSIONS = ">= 5.100.0, < 7.0.0"
-
-# The emulator accepts any key; AWS accepts no such key.
-_EMULATOR_KEY = "test"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +94,6 @@ class LayerStack(TerraformStack):
 
     def _provider(self, region: str, *, alias: str | None = None) -> AwsProvider:
         local = self.settings.local_aws
-        key = _EMULATOR_KEY if local else None
         return AwsProvider(
             self,
             f"aws_{alias}" if alias else "aws",
@@ -105,8 +101,9 @@ class LayerStack(TerraformStack):
             region=region,
             default_tags=[AwsProviderDefaultTags(tags=self.naming.tags(self.layer))],
             allowed_account_ids=self._allowed_accounts,
-            access_key=key,
-            secret_key=key,
+            # They take precedence over the developer's own profile and environment variables.
+            profile=local.profile if local else None,
+            shared_credentials_files=[from_stack(local.credentials_file)] if local else None,
             skip_credentials_validation=True if local else None,
             skip_metadata_api_check="true" if local else None,
             s3_use_path_style=True if local else None,
@@ -136,7 +133,6 @@ class LayerStack(TerraformStack):
 
     def _add_s3_state(self, state: S3State, layer: Layer) -> S3Backend:
         local = self.settings.local_aws
-        key = _EMULATOR_KEY if local else None
         skip = True if local else None
         backend = S3Backend(
             self,
@@ -145,8 +141,8 @@ class LayerStack(TerraformStack):
             region=state.region or self.region,
             encrypt=True,
             allowed_account_ids=self._allowed_accounts,
-            access_key=key,
-            secret_key=key,
+            profile=local.profile if local else None,
+            shared_credentials_files=[from_stack(local.credentials_file)] if local else None,
             skip_credentials_validation=skip,
             skip_requesting_account_id=skip,
             skip_metadata_api_check=skip,

@@ -16,7 +16,8 @@ from typing import IO, TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from ops.common.local_address import ACCESS_KEY, REGION, SECRET_KEY
+from ops.common.local_address import REGION, Key
+from ops.local.paths import LocalPaths
 from ops.local.services import emulator
 from ops.local.services.ports import Ports, is_free
 from ops.local.services.processes import wait_until_ready
@@ -24,22 +25,27 @@ from ops.local.services.processes import wait_until_ready
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """A caller; by default the emulator's root user."""
+    """A caller."""
 
-    access_key: str = ACCESS_KEY
-    secret_key: str = SECRET_KEY
+    access_key: str
+    secret_key: str
     session_token: str | None = None
 
 
 class Emulator:
     """A running emulator. The port after its own is free, for a Gemini stand-in.
 
-    ``client`` creates boto3 clients without retries; its arguments are those of `boto3.client`.
+    Its key is in ``credentials_file``. ``client`` creates boto3 clients without retries; its
+    arguments are those of `boto3.client`.
     """
 
-    def __init__(self, ports: Ports, caller: Credentials | None = None) -> None:
+    def __init__(
+        self, ports: Ports, credentials_file: Path, caller: Credentials | None = None
+    ) -> None:
         self.ports = ports
-        caller = caller or Credentials()
+        self.credentials_file = credentials_file
+        self.key = Key.read(credentials_file)
+        caller = caller or Credentials(access_key=self.key.id, secret_key=self.key.secret)
         session = boto3.Session(
             caller.access_key, caller.secret_key, caller.session_token, region_name=REGION
         )
@@ -50,18 +56,20 @@ class Emulator:
 
     def called_by(self, caller: Credentials) -> Emulator:
         """Return this emulator with clients of another caller."""
-        return Emulator(self.ports, caller)
+        return Emulator(self.ports, self.credentials_file, caller)
 
 
 @contextmanager
 def running_emulator(folder: Path, *, enforce_iam: bool = False) -> Iterator[Emulator]:
     """Run an emulator with its files in ``folder`` for the length of the block.
 
-    It evaluates policies only with ``enforce_iam``.
+    Its key is where stacks look for it that are synthesized to ``folder / "cdktf.out"``. It
+    evaluates policies only with ``enforce_iam``.
     """
-    ports = _free_ports()
+    ports, key, credentials_file = _free_ports(), Key.new(), LocalPaths(folder).credentials
+    key.write(credentials_file)
     environment = {
-        **emulator.variables(os.environ, ports.emulator),
+        **emulator.variables(os.environ, ports.emulator, key),
         "LOG_LEVEL": "WARNING",
         "TMPDIR": str(folder),
         "AUTH": "true" if enforce_iam else "false",
@@ -79,7 +87,7 @@ def running_emulator(folder: Path, *, enforce_iam: bool = False) -> Iterator[Emu
             running=lambda: process.poll() is None,
             log=log,
         )
-        yield Emulator(ports)
+        yield Emulator(ports, credentials_file)
 
 
 @contextmanager

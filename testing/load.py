@@ -42,7 +42,6 @@ from ops.common.local_address import ENVIRONMENT, REGION
 from testing.emulator import Emulator
 from testing.questions import (
     ANSWER,
-    CREDENTIALS,
     FIELDS,
     NUMBERS,
     Context,
@@ -154,7 +153,7 @@ class Function:
         naming = Naming(environment=f"load-{uuid.uuid4().hex[:8]}")
         self.table = naming.cache_table
         self.variables = {
-            **CREDENTIALS,
+            **emulator.key.variables,
             **replace(load([ENVIRONMENT])[0], naming=naming).function_variables,
             "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL": endpoint or emulator.ports.endpoint,

@@ -20,6 +20,10 @@ class LocalAws:
     ] = 4566
     # Always loopback: no setting can point a local environment elsewhere.
     host: ClassVar[str] = "127.0.0.1"
+    # Every start of the emulator writes a new key there. The path is fixed, so that the JSON is the
+    # same in each run and in each checkout.
+    profile: ClassVar[str] = "co2-analysis-local"
+    credentials_file: ClassVar[str] = ".local/aws/credentials"
 
     @property
     def endpoint(self) -> str:

@@ -7,7 +7,7 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from ops.common.errors import RefusedError
-from ops.common.local_address import ACCESS_KEY, SECRET_KEY
+from ops.common.local_address import Key
 from ops.common.target import Target
 
 _CONNECTIONS = 32
@@ -22,9 +22,10 @@ _NO_USER_SETTINGS = {
 class Aws:
     """The clients of an environment; ``client`` creates each once, by its service.
 
-    The emulator gets fixed credentials and no proxy; the user's AWS settings are not read.
+    The emulator gets its own key and no proxy; the user's AWS settings are not read.
 
     Raises:
+        OperatorError: The emulator's key is missing.
         RefusedError: An environment variable names another Region than the settings.
 
     """
@@ -39,7 +40,8 @@ class Aws:
         local = target.endpoint is not None
         core = botocore.session.Session(session_vars=_NO_USER_SETTINGS if local else None)
         if local:
-            core.set_credentials(ACCESS_KEY, SECRET_KEY)
+            key = Key.read(target.credentials_file)
+            core.set_credentials(key.id, key.secret)
         else:
             _check_region(target)
         core.set_default_client_config(

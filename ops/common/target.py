@@ -12,16 +12,20 @@ from modules.naming import Naming
 from modules.problems import InputError
 from modules.settings import Settings
 from ops.common.errors import BadInputError, OperatorError
-from ops.common.local_address import RUN_FILE, recorded_port
+from ops.common.local_address import CREDENTIALS_FILE, RUN_FILE, recorded_port
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """An environment; ``endpoint`` is the emulator's URL, None for AWS itself."""
+    """An environment; ``endpoint`` is the emulator's URL, None for AWS itself.
+
+    The emulator's key is in ``credentials_file``.
+    """
 
     naming: Naming
     settings: Settings
     endpoint: str | None
+    credentials_file: Path = CREDENTIALS_FILE
 
     @property
     def name(self) -> str:
@@ -43,7 +47,8 @@ def find(
     """Load the environment called ``name``.
 
     ``CO2_SETTINGS`` overrides the folder of settings, ``CO2_LOCAL_PORT`` the emulator's port that
-    `local up` recorded. The emulator's host is always this machine.
+    `local up` recorded, ``CO2_LOCAL_CREDENTIALS`` the file with the emulator's key. The emulator's
+    host is always this machine.
 
     Raises:
         BadInputError: No environment was named, it does not exist, or its file is invalid.
@@ -69,6 +74,7 @@ def find(
         naming=environment.naming,
         settings=environment.settings,
         endpoint=local.endpoint if local else None,
+        credentials_file=Path(variables.get("CO2_LOCAL_CREDENTIALS") or CREDENTIALS_FILE),
     )
 
 

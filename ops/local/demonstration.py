@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from modules.naming import Naming
 from ops.common.errors import OperatorError
-from ops.common.local_address import ACCESS_KEY, REGION, SECRET_KEY
+from ops.common.local_address import Key
 from ops.local.services.client import Response, signed
 from ops.local.services.ports import Ports
 
@@ -42,27 +42,29 @@ class Demonstration:
     answers: list[Answer]
 
 
-def demonstrate(ports: Ports, naming: Naming, function_url: str) -> Demonstration:
+def demonstrate(ports: Ports, key: Key, naming: Naming, function_url: str) -> Demonstration:
     """Ask the deployed function a new question twice.
 
     Raises:
         OperatorError: The emulator or the function fails.
 
     """
-    ensure_key(ports, naming.gemini_secret)
+    ensure_key(ports, key, naming.gemini_secret)
     asked = question(datetime.datetime.now(datetime.UTC))
-    answers = [ask(ports, function_url, asked, naming.log_group) for _ in range(2)]
+    answers = [ask(ports, key, function_url, asked, naming.log_group) for _ in range(2)]
     return Demonstration(function_url=function_url, question=asked, answers=answers)
 
 
-def ensure_key(ports: Ports, secret: str) -> bool:
+def ensure_key(ports: Ports, key: Key, secret: str) -> bool:
     """Put a demonstration value into the Gemini secret; return False if it already has a value.
 
     Raises:
         OperatorError: The emulator rejects it.
 
     """
-    found = _call(ports, "secretsmanager", "secretsmanager.GetSecretValue", {"SecretId": secret})
+    found = _call(
+        ports, key, "secretsmanager", "secretsmanager.GetSecretValue", {"SecretId": secret}
+    )
     # For a secret without a value, AWS returns an error and the emulator an empty value.
     empty = found.status == HTTPStatus.BAD_REQUEST and _NO_VALUE in str(found.json().get("__type"))
     if found.status != HTTPStatus.OK and not empty:
@@ -70,7 +72,7 @@ def ensure_key(ports: Ports, secret: str) -> bool:
     if not empty and found.json().get("SecretString"):
         return False
     value = {"SecretId": secret, "SecretString": DEMONSTRATION_KEY}
-    put = _call(ports, "secretsmanager", "secretsmanager.PutSecretValue", value)
+    put = _call(ports, key, "secretsmanager", "secretsmanager.PutSecretValue", value)
     if put.status != HTTPStatus.OK:
         raise _unexpected("writing the Gemini secret", put)
     return True
@@ -94,7 +96,9 @@ def question(now: datetime.datetime) -> dict[str, str]:
     }
 
 
-def ask(ports: Ports, function_url: str, asked: Mapping[str, str], log_group: str) -> Answer:
+def ask(
+    ports: Ports, key: Key, function_url: str, asked: Mapping[str, str], log_group: str
+) -> Answer:
     """Send a question to the function's URL, signed with SigV4 as CloudFront does.
 
     Raises:
@@ -102,9 +106,9 @@ def ask(ports: Ports, function_url: str, asked: Mapping[str, str], log_group: st
 
     """
     url = f"{function_url}api/reasoning?{urlencode(asked)}"
-    response = signed(ports, service="lambda", method="GET", url=url)
+    response = signed(ports, key, service="lambda", method="GET", url=url)
     if response.status != HTTPStatus.OK:
-        raise _unexpected("asking the function", response, _function_log(ports, log_group))
+        raise _unexpected("asking the function", response, _function_log(ports, key, log_group))
     summary = _summary(response.json())
     return Answer(
         cache=response.headers.get("x-cache", "?"),
@@ -113,30 +117,32 @@ def ask(ports: Ports, function_url: str, asked: Mapping[str, str], log_group: st
     )
 
 
-def curl(ports: Ports, function_url: str, asked: Mapping[str, str]) -> str:
-    """Return a curl command that sends a question to the function."""
+def curl(ports: Ports, config: str, function_url: str, asked: Mapping[str, str]) -> str:
+    """Return a curl command that sends a question to the function; ``config`` signs it."""
     host = function_url.removeprefix("https://").strip("/")
     return (
-        f"curl --aws-sigv4 aws:amz:{REGION}:lambda --user {ACCESS_KEY}:{SECRET_KEY}"
-        f" -H 'Host: {host}'"
-        f" '{ports.endpoint}/api/reasoning?{urlencode(asked)}'"
+        f"curl --config {config} -H 'Host: {host}'"
+        f" '{ports.endpoint}/api/reasoning?{urlencode(sorted(asked.items()))}'"
     )
 
 
-def _function_log(ports: Ports, log_group: str) -> list[str]:
+def _function_log(ports: Ports, key: Key, log_group: str) -> list[str]:
     """Return the function's last log lines without those of the Lambda runtime, if readable."""
     group = {"logGroupName": log_group}
     try:
-        found = _call(ports, "logs", "Logs_20140328.FilterLogEvents", group).json()
+        found = _call(ports, key, "logs", "Logs_20140328.FilterLogEvents", group).json()
         messages = [str(event["message"]).strip() for event in found["events"]]
     except (OperatorError, KeyError, TypeError):
         return []
     return [text for text in messages if not text.startswith(_RUNTIME_LINES)][-_LOG_LINES:]
 
 
-def _call(ports: Ports, service: str, target: str, parameters: Mapping[str, str]) -> Response:
+def _call(
+    ports: Ports, key: Key, service: str, target: str, parameters: Mapping[str, str]
+) -> Response:
     return signed(
         ports,
+        key,
         service=service,
         method="POST",
         url=f"{ports.endpoint}/",

@@ -50,7 +50,10 @@ def plan_down(paths: LocalPaths) -> DownPlan:
     """Return the plan, without changing anything."""
     run = runfile.load(paths.run)
     recorded = [process for process in (run and run.stand_in, run and run.emulator) if process]
-    files = (paths.run, paths.logs, paths.emulator, paths.terraform_data, paths.state)
+    files = (
+        *(paths.run, paths.logs, paths.credentials, paths.curl, paths.emulator),
+        *(paths.terraform_data, paths.state),
+    )
     counts = {}
     for name, file in paths.state_files().items():
         with contextlib.suppress(OperatorError):  # an unreadable state is deleted too
@@ -116,6 +119,6 @@ def _delete(paths: LocalPaths, files: list[Path]) -> None:
             shutil.rmtree(file)
         else:
             file.unlink(missing_ok=True)
-    for folder in (paths.state.parent, paths.home):
+    for folder in (paths.state.parent, paths.credentials.parent, paths.home):
         with contextlib.suppress(OSError):  # not empty or missing
             folder.rmdir()

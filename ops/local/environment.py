@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ops.common.local_address import ACCESS_KEY, REGION, SECRET_KEY
+from ops.common.local_address import REGION
 
 _ALLOWED = frozenset(
     {
@@ -27,12 +27,10 @@ def scrubbed(user: Mapping[str, str]) -> dict[str, str]:
 def local_aws(user: Mapping[str, str], port: int) -> dict[str, str]:
     """Return an environment in which every AWS SDK talks to the emulator on ``port``.
 
-    Profiles and credential files are disabled too, for an SDK that ignores the other variables.
+    It has no key, and hides the user's profiles and credential files.
     """
     return {
         **scrubbed(user),
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from modules.catalogue import Layer
 from modules.naming import Naming
+from modules.settings.local_aws import LocalAws
 from ops.common.local_address import CHECKOUT, ENVIRONMENT
 
 NAMING = Naming(environment=ENVIRONMENT)
@@ -22,6 +23,10 @@ class LocalPaths:
         # Ports and processes of the running local AWS.
         self.run = self.home / "run.json"
         self.logs = self.home / "logs"
+        # The key of the running emulator: for AWS SDKs, which Terraform's provider is one of, and
+        # for curl.
+        self.credentials = checkout / LocalAws.credentials_file
+        self.curl = self.credentials.with_name("curl")
         # The emulator's snapshot, objects and temporary files.
         self.emulator = self.home / "emulator"
         # Terraform's CLI configuration, if the provider comes from a mirror.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from modules.settings.local_aws import LocalAws
+from ops.common.local_address import REGION
 from ops.common.output import table
 from ops.local import demonstration
 from ops.local.down import DownPlan, DownReport
@@ -46,8 +48,16 @@ def up_lines(report: UpReport, paths: LocalPaths) -> Iterator[str]:
         ],
     )
     yield ""
+    asked = demonstration.curl(
+        report.ports, paths.shown(paths.curl), shown.function_url, shown.question
+    )
     yield f"ready in  {report.seconds:.1f} s"
-    yield f"ask it    {demonstration.curl(report.ports, shown.function_url, shown.question)}"
+    yield f"ask it    {asked}"
+    yield f"aws       export AWS_SHARED_CREDENTIALS_FILE={paths.credentials}"
+    yield (
+        f"          export AWS_PROFILE={LocalAws.profile} AWS_DEFAULT_REGION={REGION}"
+        f" AWS_ENDPOINT_URL={report.ports.endpoint}"
+    )
     yield f"cdktf     export CO2_ENVIRONMENTS=local CO2_LOCAL_PORT={report.ports.emulator}{config}"
     yield "          npx cdktf deploy 'local-*' --skip-provider-lock"
     yield f"logs      {paths.shown(paths.logs)}"

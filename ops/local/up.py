@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.common.errors import BusyError, OperatorError, StoppedError
+from ops.common.local_address import Key
 from ops.local import runfile
 from ops.local.context import LocalContext
 from ops.local.demonstration import Demonstration, demonstrate
@@ -153,6 +154,7 @@ def _started(context: LocalContext, plan: Plan) -> Run:
                 run = Run(ports=plan.ports, emulator=process)
                 runfile.save(paths.run, run)
         emulator.wait_until_ready(paths, run.ports, run.emulator)
+        Key.read(paths.credentials)  # Terraform's message would not name the remedy
         step.result = f"{run.ports.endpoint}, process {run.emulator.pid}"
     with context.display.step("gemini") as step:
         stand_in = run.stand_in
@@ -207,7 +209,8 @@ def _demonstrated(context: LocalContext, plan: Plan) -> Demonstration:
         url = function_url(read_states(context.paths))
         if url is None:
             raise OperatorError("the state has no function_url", remedy="run down, then up")
-        shown = demonstrate(plan.ports, NAMING, url)
+        key = Key.read(context.paths.credentials)
+        shown = demonstrate(plan.ports, key, NAMING, url)
         step.result = ", then ".join(answer.cache for answer in shown.answers)
     return shown
 

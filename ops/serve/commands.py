@@ -10,7 +10,7 @@ import typer
 from modules.environments import Environment, load
 from ops.common.command import command
 from ops.common.errors import BusyError, OperatorError
-from ops.common.local_address import ENVIRONMENT
+from ops.common.local_address import ENVIRONMENT, Key
 from ops.common.options import command_group
 from ops.common.output import Output
 from ops.common.session import text_output
@@ -81,6 +81,7 @@ def _worker(paths: LocalPaths, ports: Ports, port: int, environment: Environment
         command=processes.python("-m", "ops.serve.worker", str(port), "--timeout", timeout),
         environment={
             **local_aws(os.environ, ports.emulator),
+            **Key.read(paths.credentials).variables,
             **environment.function_variables,
             "AWS_LAMBDA_FUNCTION_NAME": environment.naming.function,
             "PYTHONPATH": os.pathsep.join(

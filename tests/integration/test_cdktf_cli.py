@@ -77,7 +77,7 @@ def user(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -
     (checkout / "node_modules").symlink_to(CHECKOUT / "node_modules")
     # The command in cdktf.json names this folder.
     (checkout / ".venv").symlink_to(sys.prefix)
-    with running_emulator(home) as emulator:
+    with running_emulator(checkout) as emulator:
         user = User(checkout=checkout, emulator=emulator, installation=installation)
         user.cdktf("synth")
         yield user

@@ -168,7 +168,9 @@ def answers(account: Account) -> list[Response]:
     )
 
     def ask() -> Response:
-        return signed(account.emulator.ports, service="lambda", method="GET", url=url)
+        return signed(
+            account.emulator.ports, account.emulator.key, service="lambda", method="GET", url=url
+        )
 
     with Server(account.emulator.ports.stand_in) as gemini:
         thread = threading.Thread(target=gemini.serve_forever, daemon=True)

@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from ops.common.errors import MissingToolError, OperatorError
+from ops.common.local_address import Key
 from ops.local.context import LocalContext
 from ops.local.display import Display
 from ops.local.paths import LocalPaths
@@ -115,8 +116,8 @@ def _start(paths: LocalPaths, ports: Ports) -> ProcessIdentity:
     return process
 
 
-def _parameters(ports: Ports) -> list[str]:
-    found = Emulator(ports).client("ssm").describe_parameters()
+def _parameters(paths: LocalPaths, ports: Ports) -> list[str]:
+    found = Emulator(ports, paths.credentials).client("ssm").describe_parameters()
     return [parameter["Name"] for parameter in found["Parameters"]]
 
 
@@ -136,17 +137,21 @@ def test_an_emulator_keeps_its_data_after_a_stop_and_starts_empty_after_a_crash(
     paths: LocalPaths, ports: Ports
 ) -> None:
     process = _start(paths, ports)
-    Emulator(ports).client("ssm").put_parameter(Name="/a", Value="1", Type="String")
+    Emulator(ports, paths.credentials).client("ssm").put_parameter(
+        Name="/a", Value="1", Type="String"
+    )
     processes.stop(process, grace_seconds=emulator.STOP_SECONDS)
 
+    first = Key.read(paths.credentials)
     process = _start(paths, ports)
-    assert _parameters(ports) == ["/a"]
+    assert Key.read(paths.credentials) != first, "each start has a key of its own"
+    assert _parameters(paths, ports) == ["/a"]
     os.kill(process.pid, signal.SIGKILL)
     while processes.is_running(process):
         time.sleep(0.05)
 
     process = _start(paths, ports)
-    assert _parameters(ports) == []
+    assert _parameters(paths, ports) == []
     processes.stop(process, grace_seconds=emulator.STOP_SECONDS)
 
 

@@ -22,7 +22,6 @@ from reasoning.store import CacheStore
 from modules import catalogue
 from testing.questions import (
     ANSWER,
-    CREDENTIALS,
     FIELDS,
     VARIABLES,
     Context,
@@ -53,7 +52,7 @@ class Deployment:
         self.table = f"co2-analysis-{environment}-cache"
         self.secret = f"co2-analysis-{environment}-gemini-api-key"
         self.variables = {
-            **CREDENTIALS,
+            **emulator.key.variables,
             **VARIABLES,
             "PARAMETER_PREFIX": self.prefix,
             "GEMINI_SECRET_ID": self.secret,
@@ -103,7 +102,12 @@ class Deployment:
         )
 
     def store(self) -> CacheStore:
-        client = aws_client(DYNAMODB, self.variables["AWS_ENDPOINT_URL"], region="us-east-1")
+        client = aws_client(
+            DYNAMODB,
+            self.variables["AWS_ENDPOINT_URL"],
+            region="us-east-1",
+            environment=self.variables,
+        )
         return CacheStore(client, self.table, max_lease_seconds=7)
 
     def _create_table(self) -> None:

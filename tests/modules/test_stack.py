@@ -66,7 +66,17 @@ def test_only_the_local_environment_names_endpoints(shipped: dict[str, Stack]) -
             assert set(mapping(endpoints).values()) == {"http://127.0.0.1:4566"}
         else:
             assert "endpoints" not in provider
-            assert "access_key" not in provider
+
+
+def test_only_the_local_environment_names_a_profile(shipped: dict[str, Stack]) -> None:
+    for stack in shipped.values():
+        provider = stack.provider()
+        local = stack.name.startswith("local-")
+        assert provider.get("profile") == ("co2-analysis-local" if local else None)
+        files = ["../../../.local/aws/credentials"] if local else None
+        assert provider.get("shared_credentials_files") == files
+        # A key would be in Git, and the same in each run.
+        assert not {"access_key", "secret_key", "token"} & provider.keys()
 
 
 def test_local_endpoints_cover_every_service_in_use(every: dict[str, Stack]) -> None:

@@ -145,6 +145,12 @@ def ops(settings: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
+def point_at(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands on a local environment use an emulator."""
+    monkeypatch.setenv("CO2_LOCAL_PORT", str(emulator.ports.emulator))
+    monkeypatch.setenv("CO2_LOCAL_CREDENTIALS", str(emulator.credentials_file))
+
+
 @pytest.fixture
 def storage(emulator: Emulator) -> Iterator[Storage]:
     """Build the storage layer of ``box`` in the emulator, and remove it afterwards."""
@@ -157,6 +163,6 @@ def storage(emulator: Emulator) -> Iterator[Storage]:
 @pytest.fixture
 def box(ops: Run, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run commands on the environment ``box`` in the emulator."""
-    monkeypatch.setenv("CO2_LOCAL_PORT", str(storage.emulator.ports.emulator))
+    point_at(storage.emulator, monkeypatch)
     monkeypatch.setenv("CO2_ENV", "box")
     return ops

@@ -14,6 +14,7 @@ import pytest
 
 from modules.catalogue import BUDGET_KEY_PREFIX, CACHE_NAMESPACE
 from ops.cache import clearing
+from ops.common.local_address import Key
 from testing.storage import NOW, Storage, item
 from tests.ops.conftest import AddDistribution, Run
 
@@ -370,7 +371,11 @@ def test_a_missing_table_is_one_clear_line(box: Run, storage: Storage) -> None:
     assert "Traceback" not in answer.err
 
 
-def test_an_unreachable_aws_is_one_clear_line(ops: Run) -> None:
+def test_an_unreachable_aws_is_one_clear_line(
+    ops: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Key.new().write(tmp_path / "credentials")
+    monkeypatch.setenv("CO2_LOCAL_CREDENTIALS", str(tmp_path / "credentials"))
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     answer = ops("cache", "recent", "--env", "box", port=port)

@@ -13,6 +13,7 @@ from modules import environments
 from ops.common.aws import Aws
 from ops.common.confirmation import Consent, require_confirmation
 from ops.common.errors import BadInputError, OperatorError, RefusedError
+from ops.common.local_address import Key
 from ops.common.target import Target, find
 from ops.local import runfile
 from ops.local.paths import LocalPaths
@@ -117,8 +118,14 @@ def test_the_emulators_client_ignores_the_users_aws_settings(
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://example.invalid")
-    client = Aws(_find("box", settings, CO2_LOCAL_PORT="5000")).client("dynamodb")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the user's")
+    key, file = Key.new(), settings / "credentials"
+    key.write(file)
+    target = _find("box", settings, CO2_LOCAL_PORT="5000", CO2_LOCAL_CREDENTIALS=str(file))
+    client = Aws(target).client("dynamodb")
     assert client.meta.endpoint_url == "http://127.0.0.1:5000"
+    url = client.generate_presigned_url("list_tables")
+    assert f"X-Amz-Credential={key.id}%2F" in url
     assert client.meta.region_name == "us-east-1"
 
 

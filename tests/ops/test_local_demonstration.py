@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from ops.common.errors import OperatorError
+from ops.common.local_address import Key
 from ops.local.demonstration import DEMONSTRATION_KEY, ask, curl, ensure_key, question
 from ops.local.services.ports import Ports
 
 URL = "https://abc.lambda-url.us-east-1.on.aws/"
+KEY = Key.new()
 LOG_GROUP = "/aws/lambda/f"
 NOON = datetime.datetime(2026, 5, 14, 12, tzinfo=datetime.UTC)
 
@@ -85,31 +87,31 @@ def test_a_secret_without_value_gets_one(
     emulator: _Emulator, without_value: tuple[int, Any]
 ) -> None:
     emulator.answers = {"GetSecretValue": without_value, "PutSecretValue": (200, {})}
-    assert ensure_key(emulator.ports, "the-secret")
+    assert ensure_key(emulator.ports, KEY, "the-secret")
     body = json.loads(emulator.requests[-1][3])
     assert body == {"SecretId": "the-secret", "SecretString": DEMONSTRATION_KEY}
 
 
 def test_a_value_is_never_replaced(emulator: _Emulator) -> None:
     emulator.answers = {"GetSecretValue": (200, {"SecretString": "the user's own"})}
-    assert not ensure_key(emulator.ports, "the-secret")
+    assert not ensure_key(emulator.ports, KEY, "the-secret")
     assert len(emulator.requests) == 1
 
 
 def test_a_secret_that_cannot_be_read_or_written(emulator: _Emulator) -> None:
     emulator.answers = {"GetSecretValue": (500, {"__type": "InternalServiceError"})}
     with pytest.raises(OperatorError, match="reading the Gemini secret: HTTP 500"):
-        ensure_key(emulator.ports, "the-secret")
+        ensure_key(emulator.ports, KEY, "the-secret")
     missing = (400, {"__type": "ResourceNotFoundException"})
     emulator.answers = {"GetSecretValue": missing, "PutSecretValue": missing}
     with pytest.raises(OperatorError, match="writing the Gemini secret: HTTP 400"):
-        ensure_key(emulator.ports, "the-secret")
+        ensure_key(emulator.ports, KEY, "the-secret")
 
 
 def test_the_question_is_signed_and_has_the_urls_host(emulator: _Emulator) -> None:
     document = {"reasoning": {"summary": "A plume. " * 50}}
     emulator.answers = {"GET": (200, document)}
-    answer = ask(emulator.ports, URL, question(NOON), LOG_GROUP)
+    answer = ask(emulator.ports, KEY, URL, question(NOON), LOG_GROUP)
     assert answer.cache == "MISS"
     assert answer.milliseconds > 0
     assert answer.text.startswith("A plume.")
@@ -118,7 +120,7 @@ def test_the_question_is_signed_and_has_the_urls_host(emulator: _Emulator) -> No
     assert path.startswith("/api/reasoning?lat=-3.4653&")
     assert headers["host"] == "abc.lambda-url.us-east-1.on.aws"
     scope = headers["authorization"].split("Credential=")[1].split(",")[0]
-    assert scope.startswith("test/")
+    assert scope.startswith(f"{KEY.id}/")
     assert scope.endswith("/us-east-1/lambda/aws4_request")
 
 
@@ -129,7 +131,7 @@ def test_a_failing_function_is_shown_with_its_log(emulator: _Emulator) -> None:
         "FilterLogEvents": (200, {"events": events}),
     }
     with pytest.raises(OperatorError) as error:
-        ask(emulator.ports, URL, question(NOON), LOG_GROUP)
+        ask(emulator.ports, KEY, URL, question(NOON), LOG_GROUP)
     assert "HTTP 500" in str(error.value)
     assert "  first\n  no secret" in str(error.value)
     assert "START" not in str(error.value)
@@ -137,10 +139,12 @@ def test_a_failing_function_is_shown_with_its_log(emulator: _Emulator) -> None:
 
 def test_a_stopped_emulator() -> None:
     with pytest.raises(OperatorError, match="does not answer"):
-        ask(Ports(1), URL, question(NOON), LOG_GROUP)
+        ask(Ports(1), KEY, URL, question(NOON), LOG_GROUP)
 
 
 def test_the_curl_command() -> None:
-    line = curl(Ports(4600), URL, {"lat": "1"})
+    # Some releases of curl sign the parameters in the given order; AWS requires the sorted one.
+    line = curl(Ports(4600), ".local/aws/curl", URL, {"lon": "2", "lat": "1"})
+    assert line.startswith("curl --config .local/aws/curl ")
     assert "-H 'Host: abc.lambda-url.us-east-1.on.aws'" in line
-    assert "'http://127.0.0.1:4600/api/reasoning?lat=1'" in line
+    assert "'http://127.0.0.1:4600/api/reasoning?lat=1&lon=2'" in line

@@ -115,6 +115,55 @@ def test_reports_every_problem_at_once(tmp_path: Path) -> None:
     assert str(error.value).count("local-x: ") == 2
 
 
+def test_a_synthesized_and_initialized_folder_passes(tmp_path: Path) -> None:
+    stack = _stack(tmp_path)
+    (stack.folder / "assets" / "package").mkdir(parents=True)
+    (stack.folder / "assets" / "package" / "archive.zip").touch()
+    (stack.folder / ".terraform" / "providers").mkdir(parents=True)
+    (stack.folder / ".terraform" / "providers" / "aws").symlink_to("/opt")
+    for name in ("cdk.tf.json", ".terraform.lock.hcl"):
+        (stack.folder / name).touch()
+
+    _check(tmp_path, stack)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("override.tf", "cdk_override.tf.json", "more.tf", "more.tf.json"),
+        *("terraform.tfvars", "terraform.tfvars.json", "x.auto.tfvars", ".hidden.tf"),
+        *("modules/main.tf", "a note.txt"),
+    ],
+)
+def test_refuses_what_the_synthesis_has_not_written(tmp_path: Path, name: str) -> None:
+    stack = _stack(tmp_path)
+    file = stack.folder / name
+    file.parent.mkdir(parents=True)
+    file.touch()
+
+    with pytest.raises(RefusedError, match=f"{name.partition('/')[0]} is unknown") as error:
+        _check(tmp_path, stack)
+
+    assert error.value.exit_code == 5
+    assert "move it elsewhere" in str(error.value.remedy)
+
+
+@pytest.mark.parametrize("name", ["cdk.tf.json", "assets", "assets/package/archive.zip"])
+def test_refuses_links(tmp_path: Path, name: str) -> None:
+    stack = _stack(tmp_path)
+    link = stack.folder / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path)
+
+    with pytest.raises(RefusedError, match=f"{name} is a symbolic link"):
+        _check(tmp_path, stack)
+
+
+def test_refuses_modules(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match="it has modules"):
+        _check(tmp_path, _stack(tmp_path, module={"x": {"source": "./assets"}}))
+
+
 def test_programs_get_none_of_the_users_aws_settings() -> None:
     user = {
         "PATH": "/bin",
@@ -125,12 +174,16 @@ def test_programs_get_none_of_the_users_aws_settings() -> None:
         "AWS_ENDPOINT_URL": "https://example.com",
         "TF_VAR_x": "1",
         "TF_CLI_ARGS": "-destroy",
+        "TF_CLI_ARGS_apply": "-destroy",
+        "TF_DATA_DIR": "/elsewhere",
+        "TF_WORKSPACE": "other",
         "GEMINI_API_KEY": "secret",
     }
     assert scrubbed(user) == {"PATH": "/bin", "HOME": "/home/me", "LC_ALL": "C"}
     local = local_aws(user, PORT)
     assert "production" not in local.values()
     assert "secret" not in local.values()
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} & local.keys(), "the profile has it"
     assert local["AWS_ENDPOINT_URL"] == LOCAL
     assert local["AWS_CONFIG_FILE"] == local["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     assert local["AWS_EC2_METADATA_DISABLED"] == "true"

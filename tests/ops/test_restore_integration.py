@@ -13,7 +13,7 @@ from modules.naming import Naming
 from ops.common import times
 from testing.emulator import Emulator
 from testing.storage import NOW, Storage, item
-from tests.ops.conftest import Run
+from tests.ops.conftest import Run, point_at
 
 pytestmark = pytest.mark.integration
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def vault(emulator: Emulator, ops: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
     """Build an environment that keeps its data, and make it the commands' default."""
-    monkeypatch.setenv("CO2_LOCAL_PORT", str(emulator.ports.emulator))
+    point_at(emulator, monkeypatch)
     monkeypatch.setenv("CO2_ENV", "vault")
     built = Storage(emulator, Naming(environment="vault"), versioning=True)
     built.build()

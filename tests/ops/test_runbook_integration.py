@@ -20,7 +20,7 @@ from modules.naming import Naming
 from ops.common import times
 from testing.emulator import Emulator
 from testing.storage import NOW, Storage, item
-from tests.ops.conftest import AddDistribution, Run
+from tests.ops.conftest import AddDistribution, Run, point_at
 
 pytestmark = pytest.mark.integration
 
@@ -107,7 +107,7 @@ def site(
     tmp_path: Path,
 ) -> Iterator[_Site]:
     add_distribution("vault")
-    monkeypatch.setenv("CO2_LOCAL_PORT", str(emulator.ports.emulator))
+    point_at(emulator, monkeypatch)
     monkeypatch.setenv("CO2_ENV", "vault")
     monkeypatch.chdir(tmp_path)
     storage = Storage(emulator, Naming(environment="vault"), versioning=True)

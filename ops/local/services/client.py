@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ops.common.errors import OperatorError
-from ops.common.local_address import ACCESS_KEY, REGION, SECRET_KEY
+from ops.common.local_address import REGION, Key
 from ops.local.services.ports import Ports
 
 _PROBE_SECONDS = 3.0
@@ -54,6 +54,7 @@ def is_ok(port: int, path: str) -> bool:
 
 def signed(
     ports: Ports,
+    key: Key,
     *,
     service: str,
     method: str,
@@ -75,7 +76,7 @@ def signed(
     from botocore.credentials import Credentials  # noqa: PLC0415
 
     unsent = AWSRequest(method=method, url=url, data=body, headers=dict(headers or {}))
-    SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), service, REGION).add_auth(unsent)
+    SigV4Auth(Credentials(key.id, key.secret), service, REGION).add_auth(unsent)
     try:
         return request(ports.emulator, method, url, headers=dict(unsent.headers.items()), body=body)
     except (OSError, http.client.HTTPException) as error:

@@ -11,12 +11,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ops.common.local_address import REGION, Key, write_private
 from ops.local.environment import local_aws
 from ops.local.paths import LocalPaths
 from ops.local.services import processes
 from ops.local.services.client import is_ok
 from ops.local.services.ports import Ports
 from ops.local.services.processes import ProcessIdentity
+from ops.local.services.wall import READY_PATH
 
 STOP_SECONDS = 10.0
 
@@ -29,10 +31,14 @@ def command() -> list[str]:
     return processes.python("-P", str(_PROGRAM))
 
 
-def variables(user_environment: Mapping[str, str], port: int) -> dict[str, str]:
-    """Return the environment of an emulator that listens on ``port`` of this machine only."""
+def variables(user_environment: Mapping[str, str], port: int, key: Key) -> dict[str, str]:
+    """Return the environment of an emulator that listens on ``port`` of this machine only.
+
+    Its root user has the ``key``.
+    """
     return {
         **local_aws(user_environment, port),
+        **key.variables,
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",
@@ -40,7 +46,7 @@ def variables(user_environment: Mapping[str, str], port: int) -> dict[str, str]:
 
 
 def start(paths: LocalPaths, ports: Ports, user_environment: Mapping[str, str]) -> ProcessIdentity:
-    """Start the emulator without waiting until it is ready.
+    """Start the emulator with a new key, without waiting until it is ready.
 
     Raises OSError if it cannot be started.
     """
@@ -49,10 +55,18 @@ def start(paths: LocalPaths, ports: Ports, user_environment: Mapping[str, str]) 
     temporary = paths.emulator / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
+    key = Key.new()
+    key.write(paths.credentials)
+    write_private(
+        paths.curl,
+        "# Signs a request to a function's URL: curl --config FILE -H 'Host: ...' URL\n"
+        f'aws-sigv4 = "aws:amz:{REGION}:lambda"\n'
+        f'user = "{key.id}:{key.secret}"\n',
+    )
     return processes.start(
         command(),
         environment={
-            **variables(user_environment, ports.emulator),
+            **variables(user_environment, ports.emulator, key),
             "PERSIST_STATE": "1",
             "STATE_DIR": str(paths.emulator / _SNAPSHOT),
             "S3_PERSIST": "1",
@@ -71,7 +85,7 @@ def log(paths: LocalPaths) -> Path:
 
 def is_ready(ports: Ports) -> bool:
     """Return whether the emulator answers."""
-    return is_ok(ports.emulator, "/_ministack/ready")
+    return is_ok(ports.emulator, READY_PATH)
 
 
 def wait_until_ready(paths: LocalPaths, ports: Ports, process: ProcessIdentity) -> None:

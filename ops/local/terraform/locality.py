@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,14 +11,27 @@ from urllib.parse import urlsplit
 from ops.common.errors import RefusedError
 from ops.local.terraform.stacks import Stack
 
+# What is in a stack's folder after synthesis, and what `terraform init` and the cdktf command line
+# add. Terraform would also read any other .tf, .tf.json and .tfvars file; an override file could
+# replace the endpoints.
+_KNOWN = frozenset({"cdk.tf.json", "assets", ".terraform", ".terraform.lock.hcl"})
 
-def check(stacks: Iterable[Stack], *, port: int, state_root: Path) -> None:
+
+def check(stacks: Sequence[Stack], *, port: int, state_root: Path) -> None:
     """Check that every endpoint is ``port`` of this machine and every state below ``state_root``.
 
     Raises:
-        RefusedError: A provider, a state or a remote state is not provably local.
+        RefusedError: A provider, a state or a remote state is not provably local, or a folder
+            contains what the synthesis has not written.
 
     """
+    foreign = [problem for stack in stacks for problem in _folder_problems(stack.folder)]
+    if foreign:
+        raise RefusedError(
+            "not applied, because Terraform would read what is not from the synthesis:\n  "
+            + "\n  ".join(foreign),
+            remedy="move it elsewhere; settings belong in environments/local.toml",
+        )
     problems = [
         f"{stack.name}: {problem}"
         for stack in stacks
@@ -34,11 +47,23 @@ def check(stacks: Iterable[Stack], *, port: int, state_root: Path) -> None:
         )
 
 
+def _folder_problems(folder: Path) -> Iterator[str]:
+    if not folder.exists():
+        return  # a dry run before the first synthesis
+    inside = sorted(folder.iterdir())
+    # Terraform links to unpacked providers in its own folder, whose content is no configuration.
+    found = [folder, *inside, *(folder / "assets").rglob("*")]
+    yield from (f"{path} is a symbolic link" for path in found if path.is_symlink())
+    yield from (f"{path} is unknown" for path in inside if path.name not in _KNOWN)
+
+
 def _provider_problems(document: Mapping[str, Any], port: int) -> Iterator[str]:
     providers = document.get("provider") or {}
     blocks = _as_list(providers.get("aws"))
     if not blocks:
         yield "it has no aws provider block, so Terraform would use the default credentials"
+    if document.get("module"):
+        yield "it has modules, whose providers would not be checked"
     for name in providers.keys() - {"aws"}:
         yield f"provider {name} has no local counterpart"
     for block in blocks:
