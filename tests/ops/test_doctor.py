@@ -16,6 +16,7 @@ from modules import catalogue, environments
 from modules.app import synthesize
 from modules.catalogue import Bucket, Layer, Parameter
 from modules.owner_warnings import warnings
+from ops.common.local_address import Key
 from ops.common.output import Output
 from ops.common.session import Session
 from ops.common.target import find
@@ -141,7 +142,11 @@ def test_nothing_is_left_to_fill_in() -> None:
     assert one.status == "ok"
 
 
-def test_a_warning_does_not_change_the_exit_code(ops: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_does_not_change_the_exit_code(
+    ops: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Key.new().write(tmp_path / "credentials")
+    monkeypatch.setenv("CO2_LOCAL_CREDENTIALS", str(tmp_path / "credentials"))
     findings = [Finding(found="good"), Finding(found="odd", remedy="mend it", warning=True)]
     monkeypatch.setattr("ops.doctor.commands.CHECKS", {"any": lambda _: iter(findings)})
 
