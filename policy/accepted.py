@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from itertools import product
-from typing import Any
+from typing import Annotated
 
 from modules.problems import InputError, Problem
+from modules.schema.constraints import Matches
+from modules.schema.reader import structure
+from modules.schema.setting_docs import Doc
 from policy.findings import CHECKOV, TF_NAG, Finding
 
 _PREFIXES = {"CKV_": CHECKOV, "CKV2_": CHECKOV, "AwsSolutions-": TF_NAG}
-_LISTS = ("checks", "resources", "environments")
-_FIELDS = {*_LISTS, "reason", "review"}
+_CHECK = Matches(f"({'|'.join(_PREFIXES)}).+", "a check of checkov or tf-nag", "CKV_AWS_18")
+_REASON = Matches(r"(.|\n)*\S(.|\n)*", "a reason that can be reviewed", "The bucket is public.")
+_DAY = Matches(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "a date", "2027-05-31")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +30,11 @@ class Entry:
     be patterns such as ``aws_ssm_parameter.*``.
     """
 
-    checks: tuple[str, ...]
-    resources: tuple[str, ...]
-    environments: tuple[str, ...]
-    reason: str
-    review: date
+    checks: Annotated[tuple[str, ...], _CHECK, Doc("The failed checks.")]
+    resources: Annotated[tuple[str, ...], Doc("Addresses of the resources.")]
+    environments: Annotated[tuple[str, ...], Doc("Where they are accepted.")]
+    reason: Annotated[str, _REASON, Doc("Why.")]
+    review: Annotated[str, _DAY, Doc("The last day before the next review.")]
 
     def accepts(self, finding: Finding) -> bool:
         """Return whether the finding is one of these."""
@@ -74,7 +78,7 @@ def compare(
         overdue=tuple(
             f"{', '.join(entry.checks)} on {', '.join(entry.resources)} since {entry.review}"
             for entry in entries
-            if entry.review < today
+            if entry.review < today.isoformat()
         ),
     )
 
@@ -87,35 +91,20 @@ def read(text: str, *, where: str) -> list[Entry]:
 
     """
     try:
-        rows = tomllib.loads(text).get("accepted", [])
-    except tomllib.TOMLDecodeError as error:
-        problem = Problem(
-            where=where, field="file", value="", reason=str(error), remedy="correct the TOML"
-        )
+        (rows,) = tomllib.loads(text).values()
+        entries = [structure(Entry, {**row}) for row in rows]
+    except (ValueError, TypeError) as error:
+        remedy = "correct the TOML, and write nothing but tables [[accepted]]"
+        problem = Problem(where=where, field="file", value="", reason=str(error), remedy=remedy)
         raise InputError([problem]) from error
     problems = [
-        Problem(
-            where=where,
-            field=f"accepted[{number}].{field}",
-            value=value,
-            reason=reason,
-            remedy=remedy,
-        )
-        for number, row in enumerate(rows, 1)
-        for field, value, reason, remedy in _mistakes(row)
+        replace(one, where=where, field=f"accepted[{number}].{one.field}")
+        for number, (_, mistakes) in enumerate(entries, 1)
+        for one in mistakes
     ]
     if problems:
         raise InputError(problems)
-    return [
-        Entry(
-            checks=tuple(row["checks"]),
-            resources=tuple(row["resources"]),
-            environments=tuple(row["environments"]),
-            reason=row["reason"],
-            review=row["review"],
-        )
-        for row in rows
-    ]
+    return [entry for entry, _ in entries]
 
 
 def tool(check: str) -> str | None:
@@ -130,23 +119,3 @@ def _matches(combination: tuple[str, str, str], finding: Finding) -> bool:
         and fnmatchcase(finding.resource, resource)
         and fnmatchcase(finding.environment, environment)
     )
-
-
-def _mistakes(row: Mapping[str, Any]) -> Iterable[tuple[str, object, str, str]]:
-    for field in _LISTS:
-        value = row.get(field)
-        if not (isinstance(value, list) and value and all(isinstance(one, str) for one in value)):
-            yield field, value, "it is not a list of texts", 'write, for example, ["CKV_AWS_1"]'
-        elif field == "checks" and (unknown := [one for one in value if tool(one) is None]):
-            yield (
-                field,
-                unknown,
-                "no tool has such a check",
-                f"start it with {', '.join(_PREFIXES)}",
-            )
-    if not (isinstance(row.get("reason"), str) and row["reason"].strip()):
-        yield "reason", row.get("reason"), "nobody can review it without one", "say why it is right"
-    if type(row.get("review")) is not date:
-        yield "review", row.get("review"), "it is not a date", "write, for example, 2027-05-31"
-    for field in row.keys() - _FIELDS:
-        yield field, row[field], "no such field", f"use {', '.join(sorted(_FIELDS))}"

@@ -70,4 +70,4 @@ def entries(findings: Sequence[Finding], review: date) -> Iterator[str]:
         yield f"resources = {json.dumps([resource for _, _, resource in group])}"
         yield f"environments = {json.dumps(names)}"
         yield 'reason = ""'
-        yield f"review = {review}\n"
+        yield f'review = "{review}"\n'

@@ -33,7 +33,7 @@ def _entry(*, environments: Sequence[str] = ("prod",), review: date = TODAY) -> 
         resources=("aws_s3_bucket.*",),
         environments=tuple(environments),
         reason="It is public.",
-        review=review,
+        review=review.isoformat(),
     )
 
 
@@ -119,7 +119,8 @@ def test_the_printed_entries_accept_the_findings_and_nothing_else(
         ("resources = []", "resources"),
         ('reason = " "', "reason"),
         ('review = "soon"', "review"),
-        ("review = 2026-11-25T00:00:00Z", "review"),
+        ('review = "2027-02-32"', "review"),
+        ("review = 2026-11-25", "review"),
         ("until = 2026-11-25", "until"),
     ],
 )
@@ -129,14 +130,20 @@ def test_an_invalid_entry_is_rejected(line: str, field: str) -> None:
         "resources": 'resources = ["aws_s3_bucket.pages"]',
         "environments": 'environments = ["prod"]',
         "reason": 'reason = "It is public."',
-        "review": "review = 2026-11-25",
+        "review": 'review = "2026-11-25"',
     }
     assert len(read("\n".join(["[[accepted]]", *good.values()]), where="list")) == 1
     lines = good | {line.partition(" ")[0]: line}
     with pytest.raises(InputError) as caught:
         read("\n".join(["[[accepted]]", *lines.values()]), where="list")
     (problem,) = caught.value.problems
-    assert problem.field.rpartition(".")[2] == field
+    assert problem.field.rpartition(".")[2].partition("[")[0] == field
+
+
+@pytest.mark.parametrize("text", ["", "[accepted]\nchecks = []", "accepted = 1", "[[a]]\n[[b]]"])
+def test_a_list_of_another_form_is_rejected(text: str) -> None:
+    with pytest.raises(InputError, match="write nothing but tables"):
+        read(text, where="list")
 
 
 # What [frontend.firewall], a domain, a reservation and a year of logs correct.
