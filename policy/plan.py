@@ -28,10 +28,11 @@ Json = Mapping[str, Any]
 
 # As in the documentation of AWS.
 _ACCOUNT = "123456789012"
+_OF_THE_STACK = {"//", "terraform", "provider"}
+_READS = {"aws_caller_identity", "terraform_remote_state"}
 _ACCOUNT_READ = "data.aws_caller_identity.current.account_id"
-_STATE_READ = re.compile(
-    r"data\.terraform_remote_state\.cross-stack-reference-input-([\w-]+)\.outputs\.([\w-]+)"
-)
+# Its name is, or ends with, that of the layer.
+_STATE_READ = re.compile(r"data\.terraform_remote_state\.([\w-]+)\.outputs\.([\w-]+)")
 # A provider that asks AWS all the same finds neither credentials nor a listening port.
 _NO_AWS = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
@@ -96,7 +97,9 @@ def configuration(stacks: Stacks) -> dict[str, Json]:
     documents: dict[str, Json] = {}
     modules: dict[str, Json] = {}
     for name, stack in stacks.items():
-        documents[f"{name}/main.tf.json"], arguments = _module(stack)
+        documents[f"{name}/main.tf.json"], arguments = _module(
+            stack, environment=name.rpartition("-")[0]
+        )
         modules[name] = {"source": f"./{name}", **arguments}
     versions = next(iter(stacks.values()))["terraform"]["required_providers"]
     documents["main.tf.json"] = {
@@ -107,20 +110,26 @@ def configuration(stacks: Stacks) -> dict[str, Json]:
     return documents
 
 
-def _module(stack: Json) -> tuple[Json, Json]:
+def _module(stack: Json, *, environment: str) -> tuple[Json, Json]:
     """Return a stack as a module, and the arguments of the call."""
     arguments = {"account_id": _ACCOUNT}
 
     def variable(read: re.Match[str]) -> str:
-        name = f"{read[1]}_{read[2]}"
-        arguments[name] = f"${{module.{read[1]}.{read[2]}}}"
+        layer = read[1].rpartition("-")[2]
+        name = f"{layer}_{read[2]}"
+        arguments[name] = f"${{module.{environment}-{layer}.{read[2]}}}"
         return f"var.{name}"
 
-    kept = {block: stack[block] for block in ("resource", "output") if block in stack}
+    kept = {block: one for block, one in stack.items() if block not in _OF_THE_STACK}
+    kept["data"] = {
+        type_: one for type_, one in stack.get("data", {}).items() if type_ not in _READS
+    }
     text = json.dumps(kept).replace(_ACCOUNT_READ, "var.account_id")
     module: dict[str, Any] = json.loads(_STATE_READ.sub(variable, text))
-    for resources in module["resource"].values():
-        for resource in resources.values():
-            resource.pop("provider", None)
+    for block in (module["resource"], module["data"]):
+        for one in [one for named in block.values() for one in named.values()]:
+            one.pop("provider", None)
+    if not module["data"]:
+        del module["data"]  # Terraform rejects an empty one.
     module["variable"] = {name: {} for name in arguments}
     return module, arguments

@@ -146,12 +146,13 @@ def test_a_list_of_another_form_is_rejected(text: str) -> None:
         read(text, where="list")
 
 
-# What [frontend.firewall], a domain, a reservation and a year of logs correct.
 _CORRECTED = {
     *("CKV_AWS_68", "CKV2_AWS_31", "CKV2_AWS_47", "AwsSolutions-CFR2"),
     *("CKV_AWS_174", "CKV2_AWS_42", "AwsSolutions-CFR4"),
     *("CKV_AWS_115", "CKV_AWS_338", "CKV_AWS_374", "AwsSolutions-CFR1"),
-    *("CKV_AWS_28", "AwsSolutions-DDB3", "AwsSolutions-CFR7"),
+    *("CKV_AWS_28", "AwsSolutions-DDB3", "AwsSolutions-CFR7", "CKV_AWS_272"),
+    # Customer-managed keys; CKV_AWS_145 cannot be corrected of buckets for access logs.
+    *("CKV_AWS_119", "CKV_AWS_149", "CKV_AWS_158", "CKV_AWS_173", "CKV_AWS_271"),
 }
 
 

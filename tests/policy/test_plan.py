@@ -7,7 +7,7 @@ from typing import Any
 
 from policy.plan import configuration
 
-STATE = "data.terraform_remote_state.cross-stack-reference-input-prod-base.outputs.key-arn"
+STATE = "data.terraform_remote_state.base.outputs.key-arn"
 STACKS: dict[str, Any] = {
     "prod-base": {
         "terraform": {"required_providers": {"aws": {"source": "aws"}}, "backend": {"s3": {}}},
@@ -17,7 +17,11 @@ STACKS: dict[str, Any] = {
     },
     "prod-storage": {
         "terraform": {},
-        "data": {"terraform_remote_state": {}, "aws_caller_identity": {"current": {}}},
+        "data": {
+            "terraform_remote_state": {"base": {}},
+            "aws_caller_identity": {"current": {"provider": "aws.us_east_1"}},
+            "aws_iam_policy_document": {"policy": {"provider": "aws.us_east_1"}},
+        },
         "resource": {
             "aws_s3_bucket": {
                 "logs": {
@@ -33,10 +37,10 @@ STACKS: dict[str, Any] = {
 def test_references_between_stacks_become_references_between_modules() -> None:
     documents = configuration(STACKS)
     call = documents["main.tf.json"]["module"]["prod-storage"]
-    assert call["prod-base_key-arn"] == "${module.prod-base.key-arn}"
+    assert call["base_key-arn"] == "${module.prod-base.key-arn}"
     module = documents["prod-storage/main.tf.json"]
     bucket = module["resource"]["aws_s3_bucket"]["logs"]
-    assert bucket == {"key": "${var.prod-base_key-arn}", "owner": "${var.account_id}"}
+    assert bucket == {"key": "${var.base_key-arn}", "owner": "${var.account_id}"}
     assert module["variable"].keys() == call.keys() - {"source"}
 
 
@@ -47,6 +51,11 @@ def test_no_state_is_read_and_no_account_asked() -> None:
     modules = {name: one for name, one in documents.items() if name != "main.tf.json"}
     assert len(modules) == 2
     for module in modules.values():
-        assert module.keys() <= {"resource", "output", "variable"}
+        assert not module.keys() & {"terraform", "provider"}
         assert "data." not in json.dumps(module)
+    # The provider computes it without AWS.
+    assert modules["prod-storage/main.tf.json"]["data"] == {
+        "aws_iam_policy_document": {"policy": {}}
+    }
+    assert "data" not in modules["prod-base/main.tf.json"]
     assert modules["prod-base/main.tf.json"]["resource"]["aws_kms_key"]["key"] == {}
