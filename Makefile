@@ -133,8 +133,13 @@ export REQUIREMENTS
 
 # A Python environment $(1) with the categories $(3) of the lock $(2). The pip that Python brings along
 # installs the locked one. --no-compile because most modules are never imported: of the 2,200 of the
-# AWS provider's bindings some thirty are.
+# AWS provider's bindings some thirty are. Clearing follows a link, and would empty an environment that
+# other checkouts use.
 define ENVIRONMENT
+@test ! -L $(1) || { echo "$(1) is a link, and older than its lock. Install it where the link points to," \
+  "or remove the link; then run this again." >&2; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+  { echo "This needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 @$(PYTHON) -m venv --clear $(1)
 @$(PYTHON) -c "$$REQUIREMENTS" Pipfile.lock installer > $(1)/installer.txt
 @$(PYTHON) -c "$$REQUIREMENTS" $(2) $(3) > $(1)/requirements.txt
@@ -143,12 +148,7 @@ define ENVIRONMENT
 @touch $(1)/.installed
 endef
 
-# Clearing follows a link, and would empty an environment that other checkouts use.
 $(VENV)/.installed: Pipfile.lock
-	@test ! -L $(VENV) || { echo "$(VENV) is a link, and older than Pipfile.lock. Run make install" \
-	  "where it points to, or remove the link; then run this again." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "This needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo "Installing the locked Python packages into $(VENV) (about a minute, once)"
 	$(call ENVIRONMENT,$(VENV),Pipfile.lock,default develop)
 

@@ -33,7 +33,7 @@ _READS = {"aws_caller_identity", "terraform_remote_state"}
 _ACCOUNT_READ = "data.aws_caller_identity.current.account_id"
 # Its name is, or ends with, that of the layer.
 _STATE_READ = re.compile(r"data\.terraform_remote_state\.([\w-]+)\.outputs\.([\w-]+)")
-# A provider that asks AWS all the same finds neither credentials nor a listening port.
+# Nothing listens there, so that a provider that asks AWS all the same fails.
 _NO_AWS = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
     "AWS_CONFIG_FILE": os.devnull,
