@@ -1,13 +1,7 @@
 # Everything a contributor runs. `make` lists the targets.
 PYTHON ?= python3
-PIP_VERSION := 26.3
-PIPENV_VERSION := 2026.10.3
 
 VENV := .venv
-# What the function is compared with has some thirty packages of its own; only `make bench` needs them.
-PEERS := build/peers
-# CDK Terrain, which the modules can be synthesized with instead of CDKTF; only `make cdktn` needs it.
-CDKTN := build/cdktn
 RUN := $(VENV)/bin/python
 # Options for the command behind a target: make up ARGS="--port 5000"
 ARGS ?=
@@ -17,7 +11,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status serve synth docs inventories test full lint types unit integration slow bench cdktn lock clean
+.PHONY: help install up down status serve synth docs inventories test full lint types unit integration slow bench cdktn policy sbom lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +41,7 @@ inventories: $(VENV)/.installed ## Write the resource counts of tests/inventorie
 
 test: lint types unit integration ## Run what a contributor runs before a commit (under 10 minutes)
 
-full: $(CDKTN)/.installed slow ## Run the slow checks that `make test` leaves out (under 45 minutes)
+full: build/cdktn/.installed build/cyclonedx/.installed slow policy ## Run the slow checks that `make test` leaves out (under 45 minutes)
 
 lint: $(VENV)/.installed ## Check style and formatting
 	$(VENV)/bin/ruff check
@@ -65,16 +59,43 @@ integration: $(VENV)/.installed node_modules/.installed ## Run the tests on real
 slow: $(VENV)/.installed node_modules/.installed ## Run the tests that synthesize many times or edit a copy
 	$(RUN) -m pytest -m slow -n 2 --dist worksteal $(ARGS)
 
-bench: $(VENV)/.installed $(PEERS)/.installed ## Measure what docs/performance.md promises
+bench: $(VENV)/.installed build/peers/.installed ## Measure what docs/performance.md promises
 	$(RUN) -m bench $(ARGS)
 
-cdktn: $(VENV)/.installed $(CDKTN)/.installed ## Compare the output of CDK Terrain with that of CDKTF
+cdktn: $(VENV)/.installed build/cdktn/.installed ## Compare the output of CDK Terrain with that of CDKTF
 	$(RUN) -m pytest tests/modules/test_cdk_terrain.py tests/modules/test_bindings.py -k "cdktn or cdk_terrain" $(ARGS)
+
+policy: $(VENV)/.installed build/policy/.installed ## Judge the synthesized Terraform by the rules of checkov and tf-nag
+	@$(RUN) -m policy $(ARGS)
+
+# npm writes the time, a random number and the name of the folder. The project is not an npm package.
+define NODE_SBOM
+import json, pathlib, sys, tomllib
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+bom = json.load(sys.stdin)
+project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
+del bom["serialNumber"], bom["metadata"]["timestamp"], bom["metadata"]["component"]["purl"]
+bom["metadata"]["component"].update(name=project["name"], version=project["version"])
+text = json.dumps(bom, indent=2) + "\n"
+if error := JsonStrictValidator(SchemaVersion.V1_5).validate_str(text):
+    sys.exit("what npm wrote is not CycloneDX 1.5: " + repr(error))
+pathlib.Path("build/sbom/node.cdx.json").write_text(text)
+endef
+export NODE_SBOM
+
+sbom: build/cyclonedx/.installed ## Write what the locks name as CycloneDX SBOMs to build/sbom
+	@mkdir -p build/sbom
+	@PYTHONWARNINGS=ignore build/cyclonedx/bin/cyclonedx-py pipenv --categories default,develop \
+	  --pypi-mirror https://pypi.org/simple --pyproject pyproject.toml --output-reproducible \
+	  --output-file build/sbom/python.cdx.json
+	@npm sbom --sbom-format cyclonedx --package-lock-only | build/cyclonedx/bin/python -c "$$NODE_SBOM"
+	@echo build/sbom/python.cdx.json build/sbom/node.cdx.json
 
 # The index that pip is configured for is this machine's affair, so the lock does not record one.
 define FORGET_INDEX
-import json, pathlib
-path = pathlib.Path("Pipfile.lock")
+import json, pathlib, sys
+path = pathlib.Path(sys.argv[1])
 lock = json.loads(path.read_text())
 lock["_meta"]["sources"] = []
 for category, entries in lock.items():
@@ -84,48 +105,64 @@ path.write_text(json.dumps(lock, indent=4, sort_keys=True) + "\n")
 endef
 export FORGET_INDEX
 
-lock: $(VENV)/.installed ## Resolve Pipfile anew into Pipfile.lock
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) PIPENV_VERBOSITY=-1 $(RUN) -m pipenv lock
-	@$(RUN) -c "$$FORGET_INDEX"
+define LOCK
+cd $(1) && VIRTUAL_ENV=$(CURDIR)/build/resolver PIPENV_VERBOSITY=-1 $(CURDIR)/build/resolver/bin/python -m pipenv lock
+@$(PYTHON) -c "$$FORGET_INDEX" $(1)/Pipfile.lock
+endef
+
+lock: build/resolver/.installed ## Resolve the two Pipfiles anew into their locks
+	$(call LOCK,.)
+	$(call LOCK,policy)
 
 clean: ## Remove what was installed and generated (run `make down` first)
 	rm -rf $(VENV) node_modules cdktf.out build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# Only a hash-checked install reproduces the lock; --no-compile because of the provider's 2,200
-# modules, of which some thirty are ever imported.
-#
-# Clearing follows a link, and would empty an environment that other checkouts use.
+# The packages of a lock's categories, with hashes. Only the standard library is needed, so that nothing
+# is installed without a hash: `pipenv requirements` would need Pipenv first.
+define REQUIREMENTS
+import json, pathlib, sys
+lock = json.loads(pathlib.Path(sys.argv[1]).read_text())
+for category in sys.argv[2:]:
+    for name, entry in lock[category].items():
+        extras = "[" + ",".join(entry["extras"]) + "]" if "extras" in entry else ""
+        marker = "; " + entry["markers"] if "markers" in entry else ""
+        hashes = ["--hash=" + one for one in entry["hashes"]]
+        print(name + extras + entry["version"] + marker, *hashes)
+endef
+export REQUIREMENTS
+
+# A Python environment $(1) with the categories $(3) of the lock $(2). The pip that Python brings along
+# installs the locked one. --no-compile because most modules are never imported: of the 2,200 of the
+# AWS provider's bindings some thirty are. Clearing follows a link, and would empty an environment that
+# other checkouts use.
+define ENVIRONMENT
+@test ! -L $(1) || { echo "$(1) is a link, and older than its lock. Install it where the link points to," \
+  "or remove the link; then run this again." >&2; exit 1; }
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+  { echo "This needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+@$(PYTHON) -m venv --clear $(1)
+@$(PYTHON) -c "$$REQUIREMENTS" Pipfile.lock installer > $(1)/installer.txt
+@$(PYTHON) -c "$$REQUIREMENTS" $(2) $(3) > $(1)/requirements.txt
+@$(1)/bin/python -m pip install --quiet --require-hashes --no-deps -r $(1)/installer.txt
+@$(1)/bin/python -m pip install --quiet --require-hashes --no-deps --no-compile -r $(1)/requirements.txt
+@touch $(1)/.installed
+endef
+
 $(VENV)/.installed: Pipfile.lock
-	@test ! -L $(VENV) || { echo "$(VENV) is a link, and older than Pipfile.lock. Run make install" \
-	  "where it points to, or remove the link; then run this again." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "This needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@echo "Installing the locked Python packages into $(VENV) (about a minute, once)"
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(RUN) -m pip install --quiet pip==$(PIP_VERSION)
-	@$(RUN) -m pip install --quiet pipenv==$(PIPENV_VERSION)
-	@mkdir -p build
-	@PIPENV_VERBOSITY=-1 PIPENV_IGNORE_VIRTUALENVS=1 $(RUN) -m pipenv requirements --dev --hash > build/requirements.txt
-	@$(RUN) -m pip install --quiet --require-hashes --no-deps --no-compile -r build/requirements.txt
-	@touch $@
+	$(call ENVIRONMENT,$(VENV),Pipfile.lock,default develop)
 
-$(PEERS)/.installed: Pipfile.lock | $(VENV)/.installed
-	@echo "Installing the handlers' packages that the function is compared with into $(PEERS)"
-	@$(PYTHON) -m venv --clear $(PEERS)
-	@$(PEERS)/bin/python -m pip install --quiet pip==$(PIP_VERSION)
-	@PIPENV_VERBOSITY=-1 PIPENV_IGNORE_VIRTUALENVS=1 $(RUN) -m pipenv requirements --categories peers --hash > build/peers.txt
-	@$(PEERS)/bin/python -m pip install --quiet --require-hashes --no-deps -r build/peers.txt
-	@touch $@
+# What only single targets need, each category in a place of its own.
+$(patsubst %,build/%/.installed,peers cdktn cyclonedx resolver): build/%/.installed: Pipfile.lock
+	@echo "Installing the locked packages of the category $* into build/$*"
+	$(call ENVIRONMENT,build/$*,Pipfile.lock,$*)
 
-$(CDKTN)/.installed: Pipfile.lock | $(VENV)/.installed
-	@echo "Installing CDK Terrain and its AWS bindings into $(CDKTN)"
-	@$(PYTHON) -m venv --clear $(CDKTN)
-	@$(CDKTN)/bin/python -m pip install --quiet pip==$(PIP_VERSION)
-	@PIPENV_VERBOSITY=-1 PIPENV_IGNORE_VIRTUALENVS=1 $(RUN) -m pipenv requirements --categories cdktn --hash > build/cdktn.txt
-	@$(CDKTN)/bin/python -m pip install --quiet --require-hashes --no-deps --no-compile -r build/cdktn.txt
-	@touch $@
+build/policy/.installed: policy/Pipfile.lock
+	@echo "Installing checkov and tf-nag into build/policy (about half a minute, once)"
+	$(call ENVIRONMENT,build/policy,policy/Pipfile.lock,default)
 
+# No package's scripts are run: the only one looks for a prebuilt module, which its package contains.
 node_modules/.installed: package-lock.json
 	@echo "Installing the locked CDKTF command line into node_modules (about half a minute, once)"
-	@npm ci --silent
+	@npm ci --silent --ignore-scripts
 	@touch $@

@@ -53,11 +53,7 @@ class _Warm:
 def measure(runs: int) -> Iterator[Result]:
     """Yield the measurements; `make bench` has installed the peers' packages."""
     with tempfile.TemporaryDirectory(prefix="co2-bench-") as folder:
-        package = build_package(
-            ROOT / "lambda_src" / "reasoning",
-            distributions=["fastjsonschema"],
-            folder=Path(folder),
-        )
+        package = build_package(ROOT / "lambda_src" / "reasoning", folder=Path(folder))
         yield at_most("package", package.path.stat().st_size / 1e6, 1.5, unit="MB")
         unpacked = Path(folder) / "function"
         shutil.unpack_archive(package.path, unpacked)

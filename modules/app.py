@@ -39,7 +39,7 @@ def synthesize(
     All layers of an environment are built, because outputs exist only where a later layer uses
     them; only the chosen ``layers`` are written.
     """
-    package = build_package(ROOT / "lambda_src" / "reasoning", distributions=["fastjsonschema"])
+    package = build_package(ROOT / "lambda_src" / "reasoning")
     output.mkdir(parents=True, exist_ok=True)
     app = App(outdir=str(output), stack_traces=False, context=_CONTEXT)
     written = []

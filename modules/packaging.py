@@ -1,8 +1,8 @@
 """Build the Lambda's deployment package: the same bytes on every machine, without a network.
 
-The package holds the function's code and the pure-Python distributions that it bundles, each with
-its licence, taken from the installed environment and checked against ``Pipfile.lock``. The Lambda
-runtime provides botocore.
+The package holds the function's code, as far as Git tracks it, and the pure-Python distributions
+that it bundles, each with its licence. These are taken from the installed environment and compared
+with ``Pipfile.lock`` and ``BUNDLED``. The Lambda runtime provides botocore.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import hashlib
 import io
 import json
 import os
+import subprocess
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +23,15 @@ from pathlib import Path
 from modules.problems import InputError, Problem
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# What the function bundles, with a digest of the files that get into the package. In the unpacked
+# wheel, whose hash the lock has, this prints it:
+#     find . -name '*.py' -o -name 'LICENSE*' -type f | sed 's,^./,,' | LC_ALL=C sort |
+#         xargs sha256sum | sha256sum
+# RECORD would not do instead: whoever can change installed files can change it as well.
+BUNDLED: Mapping[str, str] = {
+    "fastjsonschema": "60d5baccbaf6b8916cab651f771debb62e928f6a6d9e407bfff2fde0102ff865",
+}
 
 # The oldest date that a zip entry can carry.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -40,20 +50,23 @@ class Package:
 def build_package(
     source: Path,
     *,
-    distributions: Sequence[str] = (),
+    distributions: Mapping[str, str] = BUNDLED,
     lock: Path = ROOT / "Pipfile.lock",
     folder: Path = ROOT / "build",
 ) -> Package:
     """Zip the Python package ``source`` with the bundled ``distributions`` into ``folder``.
 
     Raises:
-        InputError: A distribution is not installed, or not in the locked version.
+        InputError: Git does not track a module of ``source``; or a distribution is not installed,
+            not in the locked version, or not as it was reviewed.
 
     """
-    entries = {"LICENSE": (ROOT / "LICENSE").read_bytes(), **_own_files(source)}
-    problems = []
-    for name in distributions:
-        found, problem = _distribution_files(name, lock)
+    own = sorted(source.rglob("*.py"))
+    problems = list(_untracked(source, own))
+    entries = {path.relative_to(source.parent).as_posix(): path.read_bytes() for path in own}
+    entries["LICENSE"] = (ROOT / "LICENSE").read_bytes()
+    for name, reviewed in distributions.items():
+        found, problem = _distribution_files(name, reviewed, lock)
         entries |= found
         if problem:
             problems.append(problem)
@@ -66,14 +79,40 @@ def build_package(
     return Package(path=path, sha256=base64.b64encode(digest).decode())
 
 
-def _own_files(source: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(source.parent).as_posix(): path.read_bytes()
-        for path in source.rglob("*.py")
-    }
+def _untracked(source: Path, files: Iterable[Path]) -> Iterator[Problem]:
+    """Yield a problem for each file that Git does not track, so that no stray file is deployed.
+
+    Nothing is yielded outside a checkout, such as in an unpacked release: there Git knows no file
+    of ``source``, or is not installed.
+    """
+    # A hook sets variables that point to another index.
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        listed = subprocess.run(
+            # In a container the checkout often belongs to another user, which Git refuses.
+            ["git", "-c", "safe.directory=*", "ls-files", "-z"],
+            cwd=source,
+            env=variables,
+            capture_output=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return
+    tracked = {source / os.fsdecode(name) for name in listed.split(b"\0") if name}
+    for path in files if tracked else ():
+        if path not in tracked:
+            yield Problem(
+                where=source.name,
+                field=path.relative_to(source).as_posix(),
+                value="untracked",
+                reason="the package contains only what Git tracks",
+                remedy=f"run `git add {path}`, or remove it",
+            )
 
 
-def _distribution_files(name: str, lock: Path) -> tuple[dict[str, bytes], Problem | None]:
+def _distribution_files(
+    name: str, reviewed: str, lock: Path
+) -> tuple[dict[str, bytes], Problem | None]:
     locked = json.loads(lock.read_text(encoding="utf-8"))["default"].get(name, {}).get("version")
     try:
         distribution = metadata.distribution(name)
@@ -81,11 +120,56 @@ def _distribution_files(name: str, lock: Path) -> tuple[dict[str, bytes], Proble
         return {}, _not_locked(name, "it is not installed", locked)
     if f"=={distribution.version}" != locked:
         return {}, _not_locked(name, f"the lock says {locked}", distribution.version)
+    files = _installed(distribution)
+    listing = "".join(f"{_hexdigest(files[file])}  {file}\n" for file in sorted(files))
+    found = _hexdigest(listing.encode())
+    if found == reviewed:
+        return files, None
+    changed = (
+        ", ".join(_changed(distribution, files)) or "none, but RECORD may have been changed too"
+    )
+    return {}, Problem(
+        where="modules/packaging.py",
+        field=f"BUNDLED[{name!r}]",
+        value=reviewed,
+        reason=f"the installed files have {found}; files that differ from RECORD: {changed}",
+        remedy="remove .venv and run `make install`. If Pipfile.lock has a new version on purpose,"
+        " read what has changed in it, and enter its digest",
+    )
+
+
+def _packaged(file: Path) -> bool:
+    return file.suffix == ".py" or file.name.upper().startswith(_LICENCE_NAMES)
+
+
+def _installed(distribution: metadata.Distribution) -> dict[str, bytes]:
+    """Read the files to package from the folders of a distribution, listed in RECORD or not."""
+    site = Path(str(distribution.locate_file("")))
+    folders = {file.parts[0] for file in distribution.files or () if _packaged(Path(file))}
     return {
-        file.as_posix(): Path(str(file.locate())).read_bytes()
+        path.relative_to(site).as_posix(): path.read_bytes()
+        for folder in folders
+        for path in (site / folder).rglob("*")
+        if _packaged(path) and path.is_file()
+    }
+
+
+def _changed(distribution: metadata.Distribution, files: Mapping[str, bytes]) -> list[str]:
+    """Return the files that are changed, missing or additional, judged by RECORD."""
+    recorded = {
+        file.as_posix(): file.hash.value if file.hash else None
         for file in distribution.files or ()
-        if file.suffix == ".py" or file.name.upper().startswith(_LICENCE_NAMES)
-    }, None
+        if _packaged(Path(file))
+    }
+    found = {
+        file: base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        for file, content in files.items()
+    }
+    return sorted(file for file in recorded.keys() | found if recorded.get(file) != found.get(file))
+
+
+def _hexdigest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _not_locked(name: str, reason: str, value: object) -> Problem:

@@ -1,0 +1,91 @@
+"""Synthesize the environments and run checkov and tf-nag on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from modules.packaging import ROOT
+from ops.common.errors import OperatorError
+from ops.local.environment import scrubbed
+from policy.findings import Report, Stacks, read_checkov, read_tf_nag
+from policy.plan import plan
+
+# Variants that use every setting, and every protection.
+_VARIANTS = ("everything", "hardened")
+_VARIANT_FOLDER = ROOT / "tests" / "integration" / "environments"
+_TOOLS = ROOT / "build" / "policy" / "bin"
+
+
+def synthesize(folder: Path) -> Stacks:
+    """Synthesize every environment in AWS, and the variants, to ``folder``."""
+    variants = [f"--env={name}" for name in _VARIANTS]
+    for name, options in (
+        ("shipped", []),
+        ("variants", [f"--settings={_VARIANT_FOLDER}", *variants]),
+    ):
+        output = f"--output={folder / name}"
+        _run([sys.executable, "main.py", output, *options], folder=ROOT)
+    return {
+        file.parent.name: json.loads(file.read_text(encoding="utf-8"))
+        for file in sorted(folder.glob("*/stacks/*/cdk.tf.json"))
+    }
+
+
+def checkov(stacks: Stacks, folder: Path) -> Report:
+    """Run checkov on the synthesized JSON in ``folder``."""
+    document = _run(
+        [
+            *(_tool("checkov"), "-d", str(folder), "--framework", "terraform_json"),
+            *("--skip-download", "--compact", "--soft-fail", "-o", "json"),
+        ],
+        folder=folder,
+        home=folder,
+    )
+    return read_checkov(json.loads(document), stacks)
+
+
+def tf_nag(stacks: Stacks, folder: Path) -> Report:
+    """Run tf-nag on a plan that is made in ``folder``.
+
+    Raises:
+        MissingToolError: Terraform is missing or too old.
+
+    """
+    file = plan(stacks, folder)
+    found = _run(
+        [
+            *(_tool("tf-nag"), "scan", "--plan-json", str(file)),
+            *("--format", "json", "--fail-on", "never"),
+        ],
+        folder=folder,
+        home=folder,
+    )
+    return read_tf_nag(json.loads(found), json.loads(file.read_text(encoding="utf-8")), stacks)
+
+
+def _tool(name: str) -> str:
+    program = _TOOLS / name
+    if not program.exists():
+        raise OperatorError(f"{program} is missing", remedy="run `make policy`")
+    return str(program)
+
+
+def _run(command: list[str], *, folder: Path, home: Path | None = None) -> str:
+    """Run a program; ``home`` hides the user's configuration of checkov, which may skip checks."""
+    variables = scrubbed(os.environ) | ({"HOME": str(home)} if home else {})
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise OperatorError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
