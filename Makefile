@@ -86,9 +86,9 @@ export NODE_SBOM
 
 sbom: build/cyclonedx/.installed ## Write what the locks name as CycloneDX SBOMs to build/sbom
 	@mkdir -p build/sbom
-	@PYTHONWARNINGS=ignore build/cyclonedx/bin/cyclonedx-py pipenv --categories default,develop \
-	  --pypi-mirror https://pypi.org/simple --pyproject pyproject.toml --output-reproducible \
-	  --output-file build/sbom/python.cdx.json
+	@$(PYTHON) -c "$$REQUIREMENTS" Pipfile.lock default develop | PYTHONWARNINGS=ignore \
+	  build/cyclonedx/bin/cyclonedx-py requirements - --pyproject pyproject.toml \
+	  --output-reproducible --output-file build/sbom/python.cdx.json
 	@npm sbom --sbom-format cyclonedx --package-lock-only | build/cyclonedx/bin/python -c "$$NODE_SBOM"
 	@echo build/sbom/python.cdx.json build/sbom/node.cdx.json
 
