@@ -56,8 +56,14 @@ class LayerStack(TerraformStack):
         self.layer = layer
         self._elsewhere: dict[str, AwsProvider] = {}
         self._provider(self.region)
-        self.add_override("terraform.required_providers.aws.version", PROVIDER_VERSIONS)
         self.backend = self._add_state(layer)
+        terraform: dict[str, object] = {
+            "required_providers": {"aws": {"version": PROVIDER_VERSIONS}}
+        }
+        if self.settings.state.s3:
+            # This release of cdktf has no argument for S3-native locking.
+            terraform["backend"] = {"s3": {"use_lockfile": True}}
+        self.add_override("terraform", terraform)
         self._read: set[Layer] = set()
 
     def read(self, outputs: _Outputs) -> _Outputs:
@@ -134,7 +140,7 @@ class LayerStack(TerraformStack):
     def _add_s3_state(self, state: S3State, layer: Layer) -> S3Backend:
         local = self.settings.local_aws
         skip = True if local else None
-        backend = S3Backend(
+        return S3Backend(
             self,
             bucket=state.bucket or self.naming.state_bucket,
             key=self.naming.state_key(layer),
@@ -151,9 +157,6 @@ class LayerStack(TerraformStack):
             if local
             else None,
         )
-        # This release of cdktf has no argument for S3-native locking.
-        backend.add_override("use_lockfile", True)
-        return backend
 
 
 def _endpoints(local: LocalAws) -> AwsProviderEndpoints:

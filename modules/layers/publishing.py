@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from operator import attrgetter
 
 from cdktf import TerraformOutput
+from constructs import Construct
 
 from modules.catalogue import FORMER_OUTPUTS, OUTPUTS, PARAMETERS
 from modules.resources.parameter import ParameterConfig, add_parameter
@@ -35,18 +36,24 @@ def publish(stack: LayerStack, **facts: object) -> Mapping[str, str]:
         for output in OUTPUTS
         if output.layer is stack.layer and settings.have(output)
     }
+    # A scope of their own, because within cdktf a parameter can have the same name.
+    scope = Construct(stack, "outputs")
     for output in OUTPUTS:
         if output.name in values:
-            # Within cdktf, the parameter has the name already.
-            added = TerraformOutput(
-                stack,
-                f"{output.name}_output",
+            TerraformOutput(
+                scope,
+                output.name,
                 value=values[output.name],
                 description=output.description,
+                static_id=True,
             )
-            added.override_logical_id(output.name)
-    for old, name in FORMER_OUTPUTS.items():
-        if name in values:
-            TerraformOutput(stack, f"cross-stack-output-{old}", value=values[name], sensitive=True)
+    # One message to the kernel for all.
+    former = {
+        f"cross-stack-output-{old}": {"value": values[name], "sensitive": True}
+        for old, name in FORMER_OUTPUTS.items()
+        if name in values
+    }
+    if former:
+        stack.add_override("output", former)
     state = f"data.terraform_remote_state.{stack.layer.key}.outputs"
     return {name: f"${{{state}.{name}}}" for name in values}

@@ -30,18 +30,27 @@ class AlarmConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricAlarm:
+    """An alarm that was added, and references to its attributes."""
+
+    resource: CloudwatchMetricAlarm
+    name: str
+    arn: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CompositeAlarmConfig:
     """A composite alarm: ALARM while any of ``children`` is."""
 
     description: str
-    children: Sequence[CloudwatchMetricAlarm]
+    children: Sequence[MetricAlarm]
 
 
-def add_alarm(stack: LayerStack, id_: str, config: AlarmConfig) -> CloudwatchMetricAlarm:
+def add_alarm(stack: LayerStack, id_: str, config: AlarmConfig) -> MetricAlarm:
     """Add an alarm that publishes both its ALARM and its OK state."""
     alarm = config.alarm
     plain = alarm.metrics[0] if len(alarm.metrics) == 1 and not alarm.at_least else None
-    return CloudwatchMetricAlarm(
+    resource = CloudwatchMetricAlarm(
         stack,
         id_,
         alarm_name=stack.naming.alarm(alarm.id),
@@ -59,6 +68,11 @@ def add_alarm(stack: LayerStack, id_: str, config: AlarmConfig) -> CloudwatchMet
         period=plain.period_seconds if plain else None,
         statistic=plain.statistic if plain else None,
         metric_query=None if plain else [*_queries(alarm)],
+    )
+    # Written here: there are many alarms, and each read of an attribute is a message to the kernel.
+    address = f"aws_cloudwatch_metric_alarm.{id_}"
+    return MetricAlarm(
+        resource=resource, name=f"${{{address}.alarm_name}}", arn=f"${{{address}.arn}}"
     )
 
 
@@ -126,6 +140,6 @@ def add_composite_alarm(
         id_,
         alarm_name=stack.naming.alarm(id_),
         alarm_description=config.description,
-        alarm_rule=" OR ".join(f'ALARM("{child.alarm_name}")' for child in config.children),
-        depends_on=[*config.children],
+        alarm_rule=" OR ".join(f'ALARM("{child.name}")' for child in config.children),
+        depends_on=[child.resource for child in config.children],
     )
