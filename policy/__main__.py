@@ -74,8 +74,11 @@ def main(arguments: Sequence[str]) -> int:
 def _reports() -> list[Report]:
     with tempfile.TemporaryDirectory(prefix="co2-policy-") as name:
         output, planned = Path(name) / "output", Path(name) / "plan"
+        sys.stderr.write("synthesizing the environments ...\n")
         stacks = scan.synthesize(output)
+        sys.stderr.write(f"running checkov on {len(stacks)} stacks (half a minute) ...\n")
         reports = [scan.checkov(stacks, output)]
+        sys.stderr.write("planning them for tf-nag ...\n")
         try:
             reports.append(scan.tf_nag(stacks, planned))
         except MissingToolError as error:

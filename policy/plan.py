@@ -31,8 +31,7 @@ _ACCOUNT = "123456789012"
 _OF_THE_STACK = {"//", "terraform", "provider"}
 _READS = {"aws_caller_identity", "terraform_remote_state"}
 _ACCOUNT_READ = "data.aws_caller_identity.current.account_id"
-# Its name is, or ends with, that of the layer.
-_STATE_READ = re.compile(r"data\.terraform_remote_state\.([\w-]+)\.outputs\.([\w-]+)")
+_STATE_READ = re.compile(r"data\.terraform_remote_state\.(\w+)\.outputs\.(\w+)")
 # Nothing listens there, so that a provider that asks AWS all the same fails.
 _NO_AWS = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
@@ -115,9 +114,9 @@ def _module(stack: Json, *, environment: str) -> tuple[Json, Json]:
     arguments = {"account_id": _ACCOUNT}
 
     def variable(read: re.Match[str]) -> str:
-        layer = read[1].rpartition("-")[2]
-        name = f"{layer}_{read[2]}"
-        arguments[name] = f"${{module.{environment}-{layer}.{read[2]}}}"
+        layer, output = read.groups()
+        name = f"{layer}_{output}"
+        arguments[name] = f"${{module.{environment}-{layer}.{output}}}"
         return f"var.{name}"
 
     kept = {block: one for block, one in stack.items() if block not in _OF_THE_STACK}

@@ -7,13 +7,13 @@ from typing import Any
 
 from policy.plan import configuration
 
-STATE = "data.terraform_remote_state.base.outputs.key-arn"
+STATE = "data.terraform_remote_state.base.outputs.key_arn"
 STACKS: dict[str, Any] = {
     "prod-base": {
         "terraform": {"required_providers": {"aws": {"source": "aws"}}, "backend": {"s3": {}}},
         "provider": {"aws": [{"region": "eu-central-1"}]},
         "resource": {"aws_kms_key": {"key": {"provider": "aws.us_east_1"}}},
-        "output": {"key-arn": {"value": "${aws_kms_key.key.arn}"}},
+        "output": {"key_arn": {"value": "${aws_kms_key.key.arn}"}},
     },
     "prod-storage": {
         "terraform": {},
@@ -37,10 +37,10 @@ STACKS: dict[str, Any] = {
 def test_references_between_stacks_become_references_between_modules() -> None:
     documents = configuration(STACKS)
     call = documents["main.tf.json"]["module"]["prod-storage"]
-    assert call["base_key-arn"] == "${module.prod-base.key-arn}"
+    assert call["base_key_arn"] == "${module.prod-base.key_arn}"
     module = documents["prod-storage/main.tf.json"]
     bucket = module["resource"]["aws_s3_bucket"]["logs"]
-    assert bucket == {"key": "${var.base_key-arn}", "owner": "${var.account_id}"}
+    assert bucket == {"key": "${var.base_key_arn}", "owner": "${var.account_id}"}
     assert module["variable"].keys() == call.keys() - {"source"}
 
 
