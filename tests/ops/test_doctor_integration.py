@@ -63,8 +63,13 @@ def healthy(storage: Storage) -> Storage:
 def test_what_is_missing_and_what_differs(box: Run, healthy: Storage) -> None:
     before = _wrong(box)
     # The secret and the function do not exist, and the doctor continues after each.
-    assert len(before) == 2, before
-    assert all(found.startswith("the resource does not exist: ") for found in before), before
+    absent = {found for found in before if found.startswith("the resource does not exist: ")}
+    assert len(absent) == 2, before
+    published = f"{healthy.naming.parameters}/compute/"
+    assert all(
+        found.startswith(published) and found.endswith(" is missing")
+        for found in before.keys() - absent
+    ), before
 
     naming = healthy.naming
     table = naming.cache_table

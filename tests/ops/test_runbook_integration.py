@@ -36,7 +36,7 @@ def handler(event, context):
 
 
 def _sections() -> dict[str, list[str]]:
-    """Return the commands below each heading."""
+    """Return the commands below each heading, without those of the AWS command line."""
     found: dict[str, list[str]] = {}
     heading = ""
     inside = False
@@ -45,7 +45,7 @@ def _sections() -> dict[str, list[str]]:
             heading = line.lstrip("# ")
         elif line.startswith("```"):
             inside = line == "```console"
-        elif inside and not line.startswith("export "):
+        elif inside and not line.startswith(("export ", "aws ")):
             found.setdefault(heading, []).append(line)
     return found
 
