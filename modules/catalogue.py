@@ -33,11 +33,18 @@ def partition(region: str) -> str:
     return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
 
 
+# Domains of a partition's services, where it is not that of AWS.
+_DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu"}
 _CONSOLES = {
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
     "aws-eusc": "console.amazonaws-eusc.eu",
 }
+
+
+def dns_suffix(region: str) -> str:
+    """Return the domain of the services of a Region's partition, which key policies name."""
+    return _DNS_SUFFIXES.get(partition(region), "amazonaws.com")
 
 
 def console_host(region: str) -> str:
@@ -300,7 +307,7 @@ PARAMETERS = (
         for bucket in DATA_BUCKETS
         for what, description in (
             ("name", f"Bucket of the {bucket.holds}"),
-            ("arn", "ARN of that bucket"),
+            ("arn", f"ARN of the bucket of the {bucket.holds}"),
         )
     ),
     _found(
@@ -390,10 +397,10 @@ OUTPUTS = (
             layer=Layer.BASE,
             name=f"{ACCESS_LOGS.id}_bucket_{what}",
             value=f"{{{ACCESS_LOGS.id}.{what}}}",
-            description=f"{what.capitalize()} of the bucket of the access logs",
+            description=f"{description} of the bucket of the access logs",
             needs="buckets.access_logs_days",
         )
-        for what in ("name", "arn")
+        for what, description in (("name", "Name"), ("arn", "ARN"))
     ),
     *(
         Output(
@@ -785,25 +792,27 @@ ALARMS = (
     *(
         Alarm(
             id=f"table-slow-{operation.lower()}",
-            metrics=(LATENCY[operation],),
+            # Two periods, because p99 of few samples is the slowest one.
+            metrics=(LATENCY[operation].every(FIFTEEN_MINUTES),),
             at_least=20,
             threshold="slow_table_ms",
-            description=f"p99 latency of {operation} on the table has been high for 15 minutes",
+            description=f"p99 latency of {operation} on the table has been high for half an hour",
             runbook="the-table-is-slow",
-            periods=3,
+            periods=2,
         )
         for operation in OPERATIONS
     ),
-    # For a missing object S3 returns 403 or 404, so a crawler alone causes errors.
+    # For a missing object S3 returns 403 or 404, so a crawler alone causes errors. Behind the cache
+    # of CloudFront, five minutes often have too few requests, of S3 as of the function.
     Alarm(
         id="{}-refused",
-        metrics=(REQUESTS_REFUSED,),
-        percent_of=(REQUESTS,),
-        at_least=50,
+        metrics=(REQUESTS_REFUSED.every(FIFTEEN_MINUTES),),
+        percent_of=(REQUESTS.every(FIFTEEN_MINUTES),),
+        at_least=20,
         threshold="refused_percent",
         description="S3 answers with 4xx: objects are missing, or CloudFront lacks access",
         runbook="s3-refuses-requests",
-        periods=3,
+        periods=2,
     ),
     Alarm(
         id="{}-failing",
@@ -812,11 +821,10 @@ ALARMS = (
         description="S3 answers with 5xx: follow the AWS Health Dashboard",
         runbook="s3-fails",
     ),
-    # Behind CloudFront's cache, five minutes often have too few invocations.
     Alarm(
         id="function-errors",
-        metrics=(ERRORS.every(FIFTEEN_MINUTES),),
-        percent_of=(INVOCATIONS.every(FIFTEEN_MINUTES),),
+        metrics=(ERRORS.every(ONE_HOUR),),
+        percent_of=(INVOCATIONS.every(ONE_HOUR),),
         at_least=20,
         threshold="function_error_percent",
         description="Invocations of the cache Lambda fail: read its log",
@@ -824,7 +832,7 @@ ALARMS = (
     ),
     Alarm(
         id="function-slow",
-        metrics=(DURATION,),
+        metrics=(DURATION.every(FIFTEEN_MINUTES),),
         at_least=20,
         threshold="slow_function_ms",
         description="p95 duration of the cache Lambda is close to its timeout: is Gemini slow?",

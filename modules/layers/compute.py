@@ -14,12 +14,13 @@ from modules.layers.publishing import publish
 from modules.layers.storage import StorageOutputs
 from modules.packaging import Package
 from modules.policy import Statement
-from modules.resources.encryption_key import use_key
+from modules.resources.encryption_key import use_keys
 from modules.resources.function import (
     SignedFunction,
     SignedFunctionConfig,
     add_signed_function,
 )
+from modules.settings.encryption import OWN
 from modules.stack import LayerOutputs, LayerStack
 
 
@@ -44,7 +45,6 @@ class ComputeLayer(LayerStack):
         super().__init__(scope, environment, Layer.COMPUTE)
         cache_table = self.read(storage).cache_table
         encryption = self.settings.encryption
-        secret_key = base.key(encryption.secret, self)
         function = add_signed_function(
             self,
             "reasoning",
@@ -59,8 +59,8 @@ class ComputeLayer(LayerStack):
                     *cache_table.grant_write(),
                     self._read_configuration(),
                     self._read_secret(),
-                    *self._decrypt("CachedAnswers", base.key(encryption.table, self), "dynamodb"),
-                    *self._decrypt("GeminiKey", secret_key, "secretsmanager"),
+                    *self._decrypt("CachedAnswers", encryption.table, base, "dynamodb"),
+                    *self._decrypt("GeminiKey", encryption.secret, base, "secretsmanager"),
                 ],
                 log_key_arn=base.key(encryption.logs, self),
                 variables_key_arn=base.key(encryption.function, self),
@@ -80,11 +80,20 @@ class ComputeLayer(LayerStack):
             ),
         )
 
-    def _decrypt(self, what: str, key_arn: str | None, through: str) -> Iterator[Statement]:
-        """Yield the right to use the key; DynamoDB needs no other, even for writing."""
-        if key_arn:
-            yield use_key(
-                f"Decrypt{what}", key_arn, "kms:Decrypt", through=through, region=self.region
+    def _decrypt(
+        self, what: str, choice: str | None, base: BaseOutputs, through: str
+    ) -> Iterator[Statement]:
+        """Yield the right to use the keys of what a service holds, even to write to DynamoDB.
+
+        The environment's own key is one of them as soon as it exists. Earlier layers change what it
+        encrypts, and the function must work until this layer is applied.
+        """
+        own = OWN if self.settings.encryption.own_key else None
+        keys = {base.key(one, self) for one in (own, choice)} - {None}
+        if keys:
+            sid = f"Decrypt{what}"
+            yield use_keys(
+                sid, sorted(map(str, keys)), "kms:Decrypt", through=through, region=self.region
             )
 
     def _read_configuration(self) -> Statement:

@@ -68,6 +68,10 @@ def add_alarm(stack: LayerStack, id_: str, config: AlarmConfig) -> MetricAlarm:
         period=plain.period_seconds if plain else None,
         statistic=plain.statistic if plain else None,
         metric_query=None if plain else [*_queries(alarm)],
+        # Release 1.0 set "ignore", which the provider keeps while the argument is not set.
+        evaluate_low_sample_count_percentiles="evaluate"
+        if alarm.metrics[0].is_percentile
+        else None,
     )
     # Written here: there are many alarms, and each read of an attribute is a message to the kernel.
     address = f"aws_cloudwatch_metric_alarm.{id_}"
@@ -87,7 +91,7 @@ def _queries(alarm: Alarm) -> Iterator[CloudwatchMetricAlarmMetricQuery]:
     """Yield metric math, first what the alarm compares with its threshold, then its metrics.
 
     An alarm that ignores percentiles of few samples would keep its state until there are 1,000 (at
-    p99), so few samples give 0 instead.
+    p99), and one on DynamoDB ignores missing data, so both give 0 instead.
     """
     metrics: list[Metric] = []
     for metric in (*alarm.metrics, *alarm.samples):
@@ -105,7 +109,7 @@ def _queries(alarm: Alarm) -> Iterator[CloudwatchMetricAlarmMetricQuery]:
         yield _expression("total", add_up(alarm.metrics))
         yield _expression("samples", add_up(alarm.samples))
     elif alarm.at_least:
-        value = f"IF(m2 >= {alarm.at_least}, m1, 0)"
+        value = f"IF(FILL(m2, 0) >= {alarm.at_least}, FILL(m1, 0), 0)"
         yield _expression("percentile", value, label=metrics[0].statistic)
     else:
         yield _expression("total", add_up(alarm.metrics), label="Total")

@@ -19,6 +19,7 @@ from cdktf_cdktf_provider_aws.backup_vault_lock_configuration import BackupVault
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 
+from modules.catalogue import dns_suffix
 from modules.policy import Statement, policy, service
 from modules.settings import BackupSettings
 from modules.stack import LayerStack
@@ -206,7 +207,11 @@ def _rights(stack: LayerStack, config: BackupConfig) -> Iterator[Statement]:
         actions=("kms:Decrypt", "kms:GenerateDataKey"),
         resources=keys,
         conditions={
-            "StringLike": {"kms:ViaService": ["dynamodb.*.amazonaws.com", "s3.*.amazonaws.com"]}
+            "StringLike": {
+                "kms:ViaService": [
+                    f"{one}.*.{dns_suffix(stack.region)}" for one in ("dynamodb", "s3")
+                ]
+            }
         },
     )
     yield Statement(sid="FindKeys", actions=("kms:DescribeKey",), resources=keys)

@@ -24,7 +24,7 @@ from cdktf_cdktf_provider_aws.s3_bucket_replication_configuration import (
 
 from modules.policy import Statement, policy, service
 from modules.resources.access_log_bucket import AccessLogBucketConfig, add_access_log_bucket
-from modules.resources.encryption_key import use_key
+from modules.resources.encryption_key import use_keys
 from modules.resources.private_bucket import (
     Delivery,
     PrivateBucket,
@@ -175,10 +175,10 @@ def _key_rights(stack: LayerStack, config: BucketReplicationConfig) -> list[Stat
     if not source_key or not config.key_arn:
         return []
     return [
-        use_key("DecryptSources", source_key, "kms:Decrypt", through="s3", region=stack.region),
-        use_key(
+        use_keys("DecryptSources", [source_key], "kms:Decrypt", through="s3", region=stack.region),
+        use_keys(
             "EncryptCopies",
-            config.key_arn,
+            [config.key_arn],
             "kms:Encrypt",
             "kms:GenerateDataKey",
             through="s3",

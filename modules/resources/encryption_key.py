@@ -9,6 +9,7 @@ from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.kms_alias import KmsAlias
 from cdktf_cdktf_provider_aws.kms_key import KmsKey
 
+from modules.catalogue import dns_suffix
 from modules.policy import Condition, Statement, policy, service
 from modules.stack import LayerStack
 
@@ -29,9 +30,11 @@ _ADMINISTRATION = (
     "kms:GetKeyPolicy",
     "kms:GetKeyRotationStatus",
     "kms:ListAliases",
+    "kms:ListGrants",
     "kms:ListKeyPolicies",
     "kms:ListResourceTags",
     "kms:PutKeyPolicy",
+    "kms:RevokeGrant",
     "kms:ScheduleKeyDeletion",
     "kms:TagResource",
     "kms:UntagResource",
@@ -104,7 +107,7 @@ def data_statements(stack: LayerStack) -> list[Statement]:
         ),
         Statement(
             sid="EncryptLogs",
-            principals=service(f"logs.{stack.region}.amazonaws.com"),
+            principals=service(f"logs.{stack.region}.{dns_suffix(stack.region)}"),
             actions=_ENCRYPTION,
             resources=_THIS_KEY,
             conditions={"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": log_group}},
@@ -119,10 +122,12 @@ def data_statements(stack: LayerStack) -> list[Statement]:
     ]
 
 
-def use_key(sid: str, key_arn: str, *actions: str, through: str, region: str) -> Statement:
-    """Return the right of a role to use a key, through one service in one Region only."""
+def use_keys(
+    sid: str, key_arns: Sequence[str], *actions: str, through: str, region: str
+) -> Statement:
+    """Return the right of a role to use keys, through one service in one Region only."""
     return Statement(
-        sid=sid, actions=actions, resources=(key_arn,), conditions=_through(region, through)
+        sid=sid, actions=actions, resources=tuple(key_arns), conditions=_through(region, through)
     )
 
 
@@ -143,5 +148,5 @@ def _account(stack: LayerStack) -> dict[str, str]:
 
 
 def _through(region: str, *services: str) -> Condition:
-    hosts = [f"{one}.{region}.amazonaws.com" for one in services]
+    hosts = [f"{one}.{region}.{dns_suffix(region)}" for one in services]
     return {"StringEquals": {"kms:ViaService": hosts}}

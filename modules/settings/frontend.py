@@ -172,8 +172,10 @@ class FrontendSettings:
     def csp_header(self) -> str:
         """The value of the ``Content-Security-Policy`` header."""
         hosts = "".join(f" {host}" for host in self.tile_hosts)
+        # MapLibre loads vector tiles in a worker that it makes of a blob.
+        worker = "worker-src 'self' blob:; " if hosts else ""
         return self.content_security_policy or (
-            f"default-src 'self'; img-src 'self' data:{hosts}; connect-src 'self'{hosts}; "
+            f"default-src 'self'; img-src 'self' data:{hosts}; connect-src 'self'{hosts}; {worker}"
             "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
         )
 

@@ -23,7 +23,7 @@ _EMAIL = Matches(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address", "operators@ex
 class MonitoringSettings:
     """Alarm thresholds and recipients. Counts are over five minutes.
 
-    Each metric that an alarm reads costs $0.10.
+    Each metric that an alarm reads costs $0.10, and the composite alarm $0.50.
     """
 
     emails: Annotated[
@@ -58,20 +58,20 @@ class MonitoringSettings:
     slow_table_ms: Annotated[
         int,
         Between(1, 10_000, "milliseconds"),
-        Doc("Alarm when the p99 latency of DynamoDB is higher for 15 minutes."),
+        Doc("Alarm when the p99 latency of DynamoDB is higher for half an hour."),
     ] = 100
     refused_percent: Annotated[
         int,
         Between(1, 100, "percent"),
         Doc(
-            "Alarm when S3 refuses a larger share of the requests for 15 minutes; requires "
+            "Alarm when S3 refuses a larger share of the requests for half an hour; requires "
             "`buckets.request_metrics`."
         ),
     ] = 5
     function_error_percent: Annotated[
         int,
         Between(0, 100, "percent"),
-        Doc("Alarm when a larger share of the function's invocations fails in 15 minutes."),
+        Doc("Alarm when a larger share of the function's invocations fails in an hour."),
     ] = 5
     slow_function_seconds: Annotated[
         int,

@@ -77,7 +77,7 @@ def test_the_function_decrypts_answers_through_dynamodb_and_does_nothing_else(
     assert _allowed(role, key, _context("Decrypt", via=_through("dynamodb")))
     for action, service in (
         ("Decrypt", "s3"),
-        ("Decrypt", "secretsmanager"),
+        ("Encrypt", "secretsmanager"),
         ("Encrypt", "dynamodb"),
         ("CreateGrant", "dynamodb"),
         ("ScheduleKeyDeletion", "dynamodb"),
@@ -91,7 +91,17 @@ def test_the_function_decrypts_its_secret_with_an_existing_key(hardened: dict[st
     like_ours = _key_policy(hardened)
     through = _through("secretsmanager")
     assert _allowed(role, like_ours, _context("Decrypt", key=SECRET_KEY, via=through))
-    assert not _allowed(role, like_ours, _context("Decrypt", via=through)), "of another key"
+    other = SECRET_KEY.replace("1234abcd-", "4321abcd-")
+    assert not _allowed(role, like_ours, _context("Decrypt", key=other, via=through))
+
+
+def test_the_function_may_use_the_own_key_before_anything_is_encrypted_with_it(
+    hardened: dict[str, Stack],
+) -> None:
+    """Here the secret has another key; base would re-encrypt it long before compute is applied."""
+    role = _policy(hardened["compute"], "aws_iam_role_policy.reasoning_rights")
+    context = _context("Decrypt", via=_through("secretsmanager"))
+    assert _allowed(role, _key_policy(hardened), context)
 
 
 def test_replication_decrypts_sources_and_encrypts_copies(hardened: dict[str, Stack]) -> None:

@@ -128,9 +128,14 @@ def test_a_percentile_of_few_samples_is_0(
 ) -> None:
     """Ignoring such percentiles would keep the alarm's state for as long as traffic is low."""
     alarm = _alarms(shipped["prod-monitoring"])[name]
-    assert "evaluate_low_sample_count_percentiles" not in alarm
+    assert alarm["evaluate_low_sample_count_percentiles"] == "evaluate", (
+        "unset, the provider keeps the `ignore` of release 1.0"
+    )
     inputs = _inputs(alarm)
-    found = re.fullmatch(r"IF\((\w+) >= (\d+), (\w+), 0\)", _expressions(alarm)[""])
+    # An alarm on DynamoDB ignores missing data, and would stay in ALARM once traffic stops.
+    found = re.fullmatch(
+        r"IF\(FILL\((\w+), 0\) >= (\d+), FILL\((\w+), 0\), 0\)", _expressions(alarm)[""]
+    )
     assert found
     samples, value = inputs[found[1]], inputs[found[3]]
     assert int(found[2]) == least
@@ -141,9 +146,9 @@ def test_a_percentile_of_few_samples_is_0(
 @pytest.mark.parametrize(
     ("name", "part", "whole", "numbers"),
     [
-        ("geojson_refused", "4xxErrors", ["AllRequests"], (50, 300, 3)),
-        ("static_website_refused", "4xxErrors", ["AllRequests"], (50, 300, 3)),
-        ("function_errors", "Errors", ["Invocations"], (20, 900, 1)),
+        ("geojson_refused", "4xxErrors", ["AllRequests"], (20, 900, 2)),
+        ("static_website_refused", "4xxErrors", ["AllRequests"], (20, 900, 2)),
+        ("function_errors", "Errors", ["Invocations"], (20, 3600, 1)),
         (
             "cache_hit_ratio_low",
             "CacheMiss",
@@ -206,10 +211,10 @@ def test_each_table_operation_has_its_latency_alarm(shipped: dict[str, Stack]) -
     assert watched == {"GetItem", "PutItem", "UpdateItem"}
 
 
-def test_a_latency_alarm_needs_three_breaching_periods(shipped: dict[str, Stack]) -> None:
+def test_a_latency_alarm_needs_two_breaching_periods(shipped: dict[str, Stack]) -> None:
     alarm = _alarms(shipped["prod-monitoring"])["table_slow_updateitem"]
-    assert (alarm["evaluation_periods"], alarm["datapoints_to_alarm"]) == (3, 3)
-    assert {metric["period"] for metric in _metrics(alarm)} == {300}
+    assert (alarm["evaluation_periods"], alarm["datapoints_to_alarm"]) == (2, 2)
+    assert {metric["period"] for metric in _metrics(alarm)} == {900}
 
 
 def test_bucket_alarms_require_request_metrics(shipped: dict[str, Stack]) -> None:

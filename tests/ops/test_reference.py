@@ -164,4 +164,4 @@ def test_every_row_of_the_catalogue_stands_there() -> None:
 def test_a_threshold_is_the_default_of_its_setting() -> None:
     (line,) = (line for line in catalogue_page.page().splitlines() if "-geojson-refused`" in line)
     assert "| `4xxErrors` in percent of `AllRequests` | Sum | 5 by default |" in line
-    assert "| 3 x 5 min | 50 |" in line, "periods, and the least number of samples"
+    assert "| 2 x 15 min | 20 |" in line, "periods, and the least number of samples"
