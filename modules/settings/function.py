@@ -160,7 +160,8 @@ class CodeSigning:
         ),
         Doc(
             "The only signing profile that the function trusts, of the platform "
-            "`AWSLambda-SHA384-ECDSA`; it must exist. `aws signer get-signing-profile` prints it."
+            "`AWSLambda-SHA384-ECDSA`; it must exist. `aws signer get-signing-profile` prints it. "
+            "A new version of the profile signs at once, and is refused until it is written here."
         ),
     ]
     bucket: Annotated[
