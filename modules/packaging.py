@@ -51,18 +51,20 @@ def build_package(
     source: Path,
     *,
     distributions: Mapping[str, str] = BUNDLED,
+    root: Path = ROOT,
     lock: Path = ROOT / "Pipfile.lock",
     folder: Path = ROOT / "build",
 ) -> Package:
     """Zip the Python package ``source`` with the bundled ``distributions`` into ``folder``.
 
     Raises:
-        InputError: Git does not track a module of ``source``; or a distribution is not installed,
+        InputError: Git does not track a module of ``source`` in the checkout ``root``, or it is a
+            link; or a distribution is not installed,
             not in the locked version, or not as it was reviewed.
 
     """
     own = sorted(source.rglob("*.py"))
-    problems = list(_untracked(source, own))
+    problems = list(_untracked(source, own, root))
     entries = {path.relative_to(source.parent).as_posix(): path.read_bytes() for path in own}
     entries["LICENSE"] = (ROOT / "LICENSE").read_bytes()
     for name, reviewed in distributions.items():
@@ -79,35 +81,47 @@ def build_package(
     return Package(path=path, sha256=base64.b64encode(digest).decode())
 
 
-def _untracked(source: Path, files: Iterable[Path]) -> Iterator[Problem]:
+def _untracked(source: Path, files: Iterable[Path], root: Path) -> Iterator[Problem]:
     """Yield a problem for each file that Git does not track, so that no stray file is deployed.
 
-    Nothing is yielded outside a checkout, such as in an unpacked release: there Git knows no file
-    of ``source``, or is not installed.
+    Nothing is yielded outside a checkout, such as in an unpacked release. In one, a Git that fails
+    knows no file.
     """
+    for path in files:
+        if path.is_symlink():
+            yield _stray(source, path, "it is a symbolic link", "replace it by the file")
+    if not (root / ".git").exists():
+        return
     # A hook sets variables that point to another index.
     variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         listed = subprocess.run(
             # In a container the checkout often belongs to another user, which Git refuses.
-            ["git", "-c", "safe.directory=*", "ls-files", "-z"],
-            cwd=source,
+            ["git", "-c", "safe.directory=*", "ls-files", "-z", "--", str(source)],
+            cwd=root,
             env=variables,
             capture_output=True,
             check=True,
         ).stdout
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason, remedy = f"Git cannot say what it tracks: {error}", "install Git, or correct that"
+        yield _stray(source, source, reason, remedy)
         return
-    tracked = {source / os.fsdecode(name) for name in listed.split(b"\0") if name}
-    for path in files if tracked else ():
+    tracked = {root / os.fsdecode(name) for name in listed.split(b"\0") if name}
+    for path in files:
         if path not in tracked:
-            yield Problem(
-                where=source.name,
-                field=path.relative_to(source).as_posix(),
-                value="untracked",
-                reason="the package contains only what Git tracks",
-                remedy=f"run `git add {path}`, or remove it",
-            )
+            reason = "it is untracked, and the package contains only what Git tracks"
+            yield _stray(source, path, reason, f"run `git add {path}`, or remove it")
+
+
+def _stray(source: Path, path: Path, reason: str, remedy: str) -> Problem:
+    return Problem(
+        where=source.name,
+        field=path.relative_to(source.parent).as_posix(),
+        value=None,
+        reason=reason,
+        remedy=remedy,
+    )
 
 
 def _distribution_files(

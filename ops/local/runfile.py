@@ -28,7 +28,7 @@ class Run:
 
 def save(path: Path, run: Run) -> None:
     """Write the record atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     document = {
         "port": run.ports.emulator,
         "emulator": dataclasses.asdict(run.emulator),
@@ -63,7 +63,8 @@ def exclusive(lock: Path) -> Iterator[None]:
         BusyError: Another command holds it.
 
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    # State, logs and the snapshot of the emulator are for this user alone.
+    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with lock.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -90,7 +90,9 @@ def _headers_policy(stacks: dict[str, Stack], path: str) -> dict[str, Json]:
 def test_every_behaviour_adds_the_security_headers(path: str, shipped: dict[str, Stack]) -> None:
     policy = _headers_policy(_site(shipped, "prod"), path)
     headers = mapping(policy["security_headers_config"])
-    assert mapping(headers["strict_transport_security"])["access_control_max_age_sec"] == 31_536_000
+    transport = mapping(headers["strict_transport_security"])
+    assert transport["access_control_max_age_sec"] == 31_536_000
+    assert transport["include_subdomains"] is True
     assert mapping(headers["frame_options"])["frame_option"] == "DENY"
     assert "default-src 'self'" in str(mapping(headers["content_security_policy"]))
     assert {"content_type_options", "referrer_policy"} <= set(headers)

@@ -28,7 +28,7 @@ def test_the_package_is_the_same_from_another_checkout(tmp_path: Path) -> None:
         path.chmod(0o700)
         os.utime(path, (0, 0))
     one = build_package(SOURCE, folder=tmp_path / "one")
-    other = build_package(clone, folder=tmp_path / "other")
+    other = build_package(clone, root=clone.parent, folder=tmp_path / "other")
     assert one.sha256 == other.sha256
     assert one.path.read_bytes() == other.path.read_bytes()
 
@@ -157,23 +157,45 @@ def test_a_module_that_git_does_not_track_is_rejected(
     _git(checkout, "add", ".")
     (checkout / "notes.txt").write_text("not Python, so never packaged")
     expected = build_package(SOURCE, folder=tmp_path / "out").sha256
-    assert build_package(checkout, folder=tmp_path / "out").sha256 == expected
+    assert build_package(checkout, root=checkout.parent, folder=tmp_path / "out").sha256 == expected
 
     stray = checkout / "secrets.py"
     stray.write_text("KEY = 1")
     # As in a hook, for which Git sets it.
     monkeypatch.setenv("GIT_DIR", str(tmp_path))
     with pytest.raises(InputError, match=f"git add {stray}") as caught:
-        build_package(checkout, folder=tmp_path / "out")
-    assert [problem.field for problem in caught.value.problems] == ["secrets.py"]
+        build_package(checkout, root=checkout.parent, folder=tmp_path / "out")
+    assert [problem.field for problem in caught.value.problems] == ["reasoning/secrets.py"]
     _git(checkout, "add", "secrets.py")
-    assert build_package(checkout, folder=tmp_path / "out").sha256 != expected
+    assert build_package(checkout, root=checkout.parent, folder=tmp_path / "out").sha256 != expected
 
 
-def test_where_git_knows_nothing_of_the_package_all_modules_are_packaged(
-    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["no git", "nested repository", "another work tree"])
+def test_a_git_that_does_not_know_the_package_is_no_permission(
+    how: str, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = build_package(SOURCE, folder=tmp_path / "out").sha256
-    assert build_package(checkout, folder=tmp_path / "out").sha256 == expected
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert build_package(checkout, folder=tmp_path / "out").sha256 == expected
+    _git(checkout, "add", ".")
+    (checkout / "evil.py").write_text("KEY = 1")
+    if how == "no git":
+        monkeypatch.setenv("PATH", str(tmp_path))
+    elif how == "nested repository":
+        _git(checkout, "init", "--quiet")
+    else:
+        _git(checkout.parent, "config", "core.worktree", "/")
+    with pytest.raises(InputError, match="Git"):
+        build_package(checkout, root=checkout.parent, folder=tmp_path / "out")
+
+
+def test_a_link_is_rejected(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside.py").write_text("KEY = 1")
+    (checkout / "linked.py").symlink_to(tmp_path / "outside.py")
+    _git(checkout, "add", ".")
+    with pytest.raises(InputError, match="symbolic link"):
+        build_package(checkout, root=checkout.parent, folder=tmp_path / "out")
+
+
+def test_outside_a_checkout_all_modules_are_packaged(checkout: Path, tmp_path: Path) -> None:
+    shutil.rmtree(checkout.parent / ".git")
+    (checkout / "additional.py").write_text("KEY = 1")
+    found = build_package(checkout, root=checkout.parent, folder=tmp_path / "out").sha256
+    assert found != build_package(SOURCE, folder=tmp_path / "out").sha256

@@ -168,6 +168,15 @@ def test_an_old_signature_is_invalid(minutes: int) -> None:
         _sent().verify(now=dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes))
 
 
+def test_a_signature_of_the_last_year_is_invalid() -> None:
+    sent = _sent()
+    signed = signature.read(sent.request)
+    assert signed is not None
+    last = replace(signed, time="99991231T235959Z")
+    with pytest.raises(InvalidSignatureError, match="not valid now"):
+        last.verify(sent.request, SECRET, "any", dt.datetime.now(dt.UTC))
+
+
 def test_a_presigned_url_is_valid_as_long_as_it_says() -> None:
     one, now = _sent(S3SigV4QueryAuth, "s3"), dt.datetime.now(dt.UTC)
 

@@ -213,6 +213,7 @@ def test_a_body_of_unknown_hash_is_limited(
     [
         {"Origin": "https://example.com"},
         {"Origin": "null"},
+        {"Origin": f"http://example.com\\@localhost:{PORT}"},
         {"Origin": "http://127.0.0.1:3000"},
         {"Origin": "http://localhost"},
         {"Origin": f"https://localhost:{PORT}"},

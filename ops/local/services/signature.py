@@ -123,8 +123,9 @@ class Signature:
             signed_at = dt.datetime.strptime(self.time, "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.UTC)
         except ValueError as error:
             raise InvalidSignatureError("the time of the signature is not a time") from error
-        last = signed_at + (_SKEW if self.lifetime is None else self.lifetime)
-        if not signed_at - _SKEW <= now <= last:
+        # Differences, because the sum with a date of the year 9999 is out of range.
+        age, longest = now - signed_at, _SKEW if self.lifetime is None else self.lifetime
+        if not -_SKEW <= age <= longest:
             raise InvalidSignatureError(
                 f"the signature of {self.time} is not valid now, {now:%Y%m%dT%H%M%SZ}"
             )

@@ -22,7 +22,6 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from modules.settings.local_aws import LocalAws
 from ops.local.services import signature
@@ -146,13 +145,11 @@ class Wall:
             )
 
     def _is_own(self, origin: str) -> bool:
-        try:
-            parts = urlsplit(origin)
-            name, port = parts.hostname or "", parts.port
-        except ValueError:
+        parts = _HOST.fullmatch(origin.removeprefix("http://"))
+        if parts is None or parts["port"] != str(self._port):
             return False
-        local = name in _LOOPBACK or name.endswith(".localhost")
-        return local and parts.scheme == "http" and port == self._port
+        name = parts["name"].strip("[]").lower()
+        return origin.startswith("http://") and (name in _LOOPBACK or name.endswith(".localhost"))
 
     async def _verified(self, request: Request, signed: Signature, receive: Receive) -> Receive:
         """Return the verified body, to be received once more."""
