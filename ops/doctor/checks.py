@@ -140,7 +140,7 @@ def _buckets(ops: Session) -> Iterator[Finding]:
             yield Finding(found=f"the bucket {name} does not exist, or is not yours", remedy=remedy)
             continue
         versioning = _versioning(ops, name)
-        as_wanted = versioning == (settings.versioning and bucket.versioned)
+        as_wanted = versioning == settings.versions(bucket)
         yield Finding(
             found=f"{name}, versioning {'on' if versioning else 'off'}",
             remedy=None if as_wanted else remedy,

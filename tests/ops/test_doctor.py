@@ -69,6 +69,33 @@ def test_a_new_bucket_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+class _Versioned:
+    """S3 with every bucket, all of them versioned."""
+
+    def head_bucket(self, **_: Any) -> dict[str, Any]:
+        return {"BucketRegion": "us-east-1"}
+
+    def get_bucket_versioning(self, **_: Any) -> dict[str, Any]:
+        return {"Status": "Enabled"}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_access_log_bucket_has_its_own_setting_of_versioning(*, wanted: bool) -> None:
+    session = _session(_Versioned())
+    settings = dataclasses.replace(
+        session.target.settings,
+        buckets=dataclasses.replace(
+            session.target.settings.buckets, access_logs_days=30, access_logs_versioning=wanted
+        ),
+    )
+    target = dataclasses.replace(session.target, settings=settings)
+
+    found = run(checks.CHECKS["bucket"], dataclasses.replace(session, target=target))
+
+    wrong = {one.found for one in found if one.remedy}
+    assert wrong == (set() if wanted else {"co2-analysis-prod-access-logs, versioning on"})
+
+
 def test_a_new_parameter_is_compared_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     row = Parameter(
         layer=Layer.BASE, path="config/cache/days", value="{cache.ttl_days}", description="any"
