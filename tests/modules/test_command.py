@@ -199,8 +199,8 @@ def test_warnings_are_lines_on_stderr_and_no_failure(
     assert {line.split(": ")[2] for line in lines} >= FORGOTTEN
     assert all(line.startswith("warning: prod.toml: ") for line in lines)
     assert (
-        "warning: prod.toml: monitoring.emails: it is empty, so alarms have no recipient; add a recipient"
-        in lines
+        "warning: prod.toml: monitoring.emails: it is empty, so alarms have no recipient; "
+        "add a recipient" in lines
     )
 
 
