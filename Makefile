@@ -24,7 +24,7 @@ up: $(VENV)/.installed ## Run everything on the embedded local AWS
 down: $(VENV)/.installed ## Destroy what `make up` made, and stop it
 	@$(RUN) -m ops local down $(ARGS)
 
-status: $(VENV)/.installed ## Say what of the local AWS is running
+status: $(VENV)/.installed ## Show what is running
 	@$(RUN) -m ops local status $(ARGS)
 
 serve: $(VENV)/.installed ## Serve the cache Lambda over HTTP on the local AWS, and again after each change
@@ -65,7 +65,7 @@ bench: $(VENV)/.installed build/peers/.installed ## Measure what docs/performanc
 cdktn: $(VENV)/.installed build/cdktn/.installed ## Compare the output of CDK Terrain with that of CDKTF
 	$(RUN) -m pytest tests/modules/test_cdk_terrain.py tests/modules/test_bindings.py -k "cdktn or cdk_terrain" $(ARGS)
 
-policy: $(VENV)/.installed build/policy/.installed ## Judge the synthesized Terraform by the rules of checkov and tf-nag
+policy: $(VENV)/.installed build/policy/.installed ## Check the synthesized Terraform against the rules of checkov and tf-nag
 	@$(RUN) -m policy $(ARGS)
 
 # npm writes the time, a random number and the name of the folder. The project is not an npm package.
@@ -84,7 +84,7 @@ pathlib.Path("build/sbom/node.cdx.json").write_text(text)
 endef
 export NODE_SBOM
 
-sbom: build/cyclonedx/.installed ## Write what the locks name as CycloneDX SBOMs to build/sbom
+sbom: build/cyclonedx/.installed ## Write CycloneDX SBOMs of the locked packages to build/sbom
 	@mkdir -p build/sbom
 	@$(PYTHON) -c "$$REQUIREMENTS" Pipfile.lock default develop | PYTHONWARNINGS=ignore \
 	  build/cyclonedx/bin/cyclonedx-py requirements - --pyproject pyproject.toml \

@@ -2,7 +2,15 @@
 
 import sys
 
-from modules.command import main
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        from modules.command import main
+
+        sys.exit(main(sys.argv[1:]))
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] == "modules":
+            raise
+        sys.stderr.write(
+            f"not installed: {error.name}\nremedy: make install, then .venv/bin/python main.py\n"
+        )
+        sys.exit(2)

@@ -871,7 +871,7 @@ ALARMS = (
         id="cache-failing",
         metrics=(CACHE_READ_FAILURE, CACHE_WRITE_FAILURE),
         threshold="cache_failures",
-        description=("Cache reads or writes fail: every question costs a call to Gemini"),
+        description="Cache reads or writes fail: uncached questions get a 503 or cost a call",
         runbook="cache-reads-or-writes-fail",
     ),
     # The misses are watched, because an alarm is on above its threshold.
@@ -984,5 +984,11 @@ ADOPTABLE = (
         layer=Layer.COMPUTE,
         address="aws_lambda_function_url.reasoning_url",
         id="{naming.function}",
+    ),
+    Adoptable(
+        setting="firewall_log_group",
+        layer=Layer.FRONTEND,
+        address="aws_cloudwatch_log_group.firewall_log",
+        id="{naming.firewall_log}",
     ),
 )

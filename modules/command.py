@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,8 @@ examples:
   python main.py --env prod --strict             only if nothing is left to fill in
   CO2_ENVIRONMENTS=local npx cdktf deploy 'local-*'
 
-exit codes: 0 written (with or without warnings), 2 invalid input, or a warning with --strict
-(nothing written)
+exit codes: 0 written (with or without warnings), 2 invalid input, a warning with --strict, or a
+package that is not installed (nothing written)
 """
 
 
@@ -81,6 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
     try:
         request = parse(arguments)
+        _create(request.output)
         # Imported late: cdktf starts Node, which takes longer than reporting invalid input.
         from modules.app import synthesize  # noqa: PLC0415
 
@@ -92,6 +94,29 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"warning: {warning.line}\n")
     sys.stdout.write(f"{request.output}/stacks: {', '.join(written)}\n")
     return 0
+
+
+def _create(output: Path) -> None:
+    """Create the output folder.
+
+    Raises:
+        InputError: It cannot be created, or cannot be written to.
+
+    """
+    try:
+        for folder in (output, output / "stacks"):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except OSError as error:
+        problem = Problem(
+            where="--output",
+            field="output",
+            value=str(output),
+            reason=f"it is no folder that can be written to: {error.strerror}",
+            remedy="choose another folder, or change what is there",
+        )
+        raise InputError([problem]) from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -90,7 +90,7 @@ def _monitoring(monitoring: MonitoringSettings | None) -> Iterator[Problem]:
         yield Problem(
             field="monitoring",
             value=None,
-            reason="there is no such section, so nobody is told of failures or costs",
+            reason="there is no such section, so failures and rising costs notify no recipient",
             remedy="add [monitoring] with emails and monthly_budget_usd",
         )
         return
@@ -98,13 +98,13 @@ def _monitoring(monitoring: MonitoringSettings | None) -> Iterator[Problem]:
         yield Problem(
             field="monitoring.emails",
             value=[],
-            reason="it is empty, so alarms tell nobody",
+            reason="it is empty, so alarms have no recipient",
             remedy="add a recipient",
         )
     if monitoring.monthly_budget_usd is None:
         yield Problem(
             field="monitoring.monthly_budget_usd",
             value=None,
-            reason="it is unset, so nobody is told of rising costs",
+            reason="it is unset, so rising costs notify no recipient",
             remedy="set a budget in US dollars",
         )

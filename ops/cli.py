@@ -18,7 +18,7 @@ GROUPS = {
     "doctor": "Diagnose an environment: what is wrong, and how to fix it.",
     "local": "Run the whole system on this machine, without AWS.",
     "metrics": "Chart the metrics of an environment.",
-    "reference": "Generate docs/settings.md, docs/catalogue.md and the JSON Schema.",
+    "reference": "Generate the reference pages and the JSON Schema.",
     "restore": "Restore the cache table or objects.",
     "serve": "Serve the cache Lambda of this checkout over HTTP.",
     "table": "Show the size and configuration of the cache table.",

@@ -141,7 +141,7 @@ class BaseLayer(LayerStack):
                 logged=logged,
                 keep_days=keep_days,
                 retain=self.settings.retain,
-                versioning=self.settings.buckets.access_logs_versioning,
+                versioning=self.settings.buckets.versions(ACCESS_LOGS),
                 statements=statements,
             ),
         )

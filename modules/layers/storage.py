@@ -85,7 +85,11 @@ class StorageLayer(LayerStack):
                 "backup",
                 BackupConfig(
                     table_arn=table.arn,
-                    bucket_arns=[buckets[row.id].arn for row in DATA_BUCKETS if row.versioned],
+                    bucket_arns=[
+                        buckets[row.id].arn
+                        for row in DATA_BUCKETS
+                        if settings.buckets.versions(row)
+                    ],
                     retain=settings.retain,
                     settings=settings.backup,
                     permissions_boundary=settings.permissions_boundary,
@@ -109,7 +113,7 @@ class StorageLayer(LayerStack):
         self, bucket: Bucket, access: OriginAccess, base: BaseOutputs
     ) -> PrivateBucketConfig:
         settings, name = self.settings.buckets, self.naming.bucket(bucket)
-        versioning = settings.versioning and bucket.versioned
+        versioning = settings.versions(bucket)
         logs = None
         if bucket.logged and base.access_logs:
             logs = self.read(base).access_logs
@@ -143,6 +147,6 @@ class StorageLayer(LayerStack):
             logged=[self.naming.replica(source.config.name) for source in sources],
             keep_days=replication.access_logs_days,
             retain=self.settings.retain,
-            versioning=self.settings.buckets.access_logs_versioning,
+            versioning=self.settings.buckets.versions(ACCESS_LOGS),
             provider=self.provider_for(replication.region),
         )

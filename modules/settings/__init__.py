@@ -279,8 +279,12 @@ class Settings:
             table=self.table,
             replication=self.buckets.replication,
         )
+        firewall = self.frontend.firewall if self.frontend else None
         yield from self.adopt.contradictions(
-            self.buckets, identity=self.origin_identity, alias=self.function.alias
+            self.buckets,
+            identity=self.origin_identity,
+            alias=self.function.alias,
+            firewall_log=bool(firewall and firewall.log_retention_days),
         )
 
     def _backups(self) -> Iterator[Problem]:

@@ -73,6 +73,9 @@ class AdoptSettings(_AdoptedBuckets):
     log_group: Annotated[bool, Doc("Imports the function's log group and sets its retention.")] = (
         False
     )
+    firewall_log_group: Annotated[
+        bool, Doc("Imports the web ACL's log group, in us-east-1, and sets its retention.")
+    ] = False
     function: Annotated[bool, Doc("Imports the function and replaces its code.")] = False
     function_url: Annotated[
         bool, Doc("Imports the function's URL; requests must then be signed.")
@@ -83,7 +86,7 @@ class AdoptSettings(_AdoptedBuckets):
         return getattr(self, bucket.adopt) if bucket.adopt else ()
 
     def contradictions(
-        self, buckets: BucketSettings, *, identity: bool, alias: str | None
+        self, buckets: BucketSettings, *, identity: bool, alias: str | None, firewall_log: bool
     ) -> Iterator[Problem]:
         """Yield a problem for each resource that no layer has."""
         switches = {
@@ -99,6 +102,12 @@ class AdoptSettings(_AdoptedBuckets):
                     yield _absent(f"adopt.{bucket.adopt}", part, switch)
         if (parts := self.parts(ACCESS_LOGS)) and buckets.access_logs_days is None:
             yield _absent(f"adopt.{ACCESS_LOGS.adopt}", list(parts), "buckets.access_logs_days")
+        if self.firewall_log_group and not firewall_log:
+            yield _absent(
+                "adopt.firewall_log_group",
+                value=True,
+                switch="frontend.firewall.log_retention_days",
+            )
         if self.function_url and alias:
             yield Problem(
                 field="adopt.function_url",

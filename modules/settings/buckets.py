@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from modules.catalogue import ACCESS_LOGS, Bucket
 from modules.problems import Problem
 from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
@@ -206,6 +207,12 @@ class BucketSettings:
         Lifecycle | None,
         Doc("Enables lifecycle rules; the first apply takes a minute longer."),
     ] = None
+
+    def versions(self, bucket: Bucket) -> bool:
+        """Whether a bucket has versioning."""
+        if bucket is ACCESS_LOGS:
+            return self.access_logs_versioning
+        return self.versioning and bucket.versioned
 
     def problems(self, at: str) -> Iterator[Problem]:
         """Yield contradictions between these settings."""

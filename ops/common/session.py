@@ -83,16 +83,26 @@ def text_output(*, debug: Debug = False) -> Iterator[Output]:
 def session(env: Env = None, *, json: Json = False, debug: Debug = False) -> Iterator[Session]:
     """Yield the session of a command on an environment, and report its errors.
 
+    Settings that name an account are compared with that of the credentials.
+
     Raises:
         typer.Exit: The block raised an error that an operator can expect.
 
     """
+    with session_of_any_account(env, json=json, debug=debug) as found:
+        if found.target.settings.account_id:
+            _ = found.aws.account
+        yield found
+
+
+@contextmanager
+def session_of_any_account(
+    env: Env = None, *, json: Json = False, debug: Debug = False
+) -> Iterator[Session]:
+    """Yield the session of a command that checks the account itself, and report its errors."""
     with output(json=json, debug=debug) as out:
         target = find(env)
-        aws = Aws(target)
-        if target.settings.account_id:
-            _ = aws.account
-        yield Session(target=target, aws=aws, out=out)
+        yield Session(target=target, aws=Aws(target), out=out)
 
 
 @contextmanager

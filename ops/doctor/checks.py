@@ -38,16 +38,19 @@ def _tools(_: Session) -> Iterator[Finding]:
 
 def _account(ops: Session) -> Iterator[Finding]:
     """Compare the credentials' account with the settings."""
-    account, region = ops.aws.account, ops.target.settings.region
+    account, settings = ops.aws.account, ops.target.settings
     if ops.target.endpoint:
         yield Finding(found=f"the local AWS at {ops.target.endpoint}")
-    elif ops.target.settings.account_id:
-        yield Finding(found=f"{account} in {region}, as in the settings")
+    elif settings.account_id:
+        yield Finding(found=f"{account} in {settings.region}, as in the settings")
     else:
         yield Finding(
-            found=f"{account} in {region}; the settings have no account_id",
+            found=f"{account} in {settings.region}; the settings have no account_id",
             remedy=f'if it is the right one, set account_id = "{account}" in '
-            f"environments/{ops.target.name}.toml",
+            f"environments/{ops.target.name}.toml"
+            if settings.retain
+            else None,
+            warning=True,
         )
 
 
@@ -55,8 +58,7 @@ def _settings(ops: Session) -> Iterator[Finding]:
     """Warn of what the environment's file leaves to fill in, as the synthesis does."""
     target = ops.target
     environment = Environment(naming=target.naming, settings=target.settings)
-    # The check of the account knows which id is missing.
-    found = [one for one in warnings(environment) if one.field != "account_id"]
+    found = warnings(environment)
     for one in found:
         yield Finding(
             found=f"{one.field}: {one.reason}",
@@ -140,7 +142,7 @@ def _buckets(ops: Session) -> Iterator[Finding]:
             yield Finding(found=f"the bucket {name} does not exist, or is not yours", remedy=remedy)
             continue
         versioning = _versioning(ops, name)
-        as_wanted = versioning == (settings.versioning and bucket.versioned)
+        as_wanted = versioning == settings.versions(bucket)
         yield Finding(
             found=f"{name}, versioning {'on' if versioning else 'off'}",
             remedy=None if as_wanted else remedy,
@@ -177,7 +179,7 @@ def _function(ops: Session) -> Iterator[Finding]:
 def _concurrency(ops: Session) -> Iterator[Finding]:
     """Compare the account's quota with the concurrency that the settings reserve."""
     if ops.target.endpoint:
-        return  # The emulator's quota is made up.
+        return  # The emulator's quota is not AWS's.
     settings, name = ops.target.settings.function, ops.target.naming.function
     functions = ops.aws.client("lambda")
     try:
@@ -232,10 +234,11 @@ def _alarms(ops: Session) -> Iterator[Finding]:
         yield Finding(found=f"{len(alarms.expected(ops.target))} exist")
 
 
+# The checks after that of the account need it.
 CHECKS: Mapping[str, Check] = {
     "tools": _tools,
-    "account": _account,
     "settings": _settings,
+    "account": _account,
     "state": _state,
     "configuration": _configuration,
     "secret": _secret,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -93,6 +94,51 @@ def test_invalid_input_prints_one_message_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def test_an_interpreter_without_the_packages_names_the_remedy() -> None:
+    for program, code in ((["main.py", "--env", "dev"], EXIT_BAD_INPUT), (["-m", "ops"], 3)):
+        # -S: without the packages of this environment.
+        done = subprocess.run(
+            [sys.executable, "-S", *program],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert (done.returncode, done.stdout) == (code, "")
+        first, remedy = done.stderr.splitlines()
+        assert "not installed: " in first
+        assert remedy.startswith("remedy: make install, then .venv/bin/python ")
+
+
+@pytest.mark.parametrize("there", ["file", "parent is a file", "unwritable"])
+def test_an_output_that_cannot_be_written_is_a_problem(
+    there: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "out"
+    if there == "file":
+        output.write_text("mine", encoding="utf-8")
+    elif there == "parent is a file":
+        output.write_text("mine", encoding="utf-8")
+        output /= "below"
+    else:
+        # The tests may be run by root, whom no mode stops.
+        def read_only(**_: object) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        monkeypatch.setattr("tempfile.TemporaryFile", read_only)
+
+    assert main(["--env", "dev", "--output", str(output)]) == EXIT_BAD_INPUT
+
+    errors = capsys.readouterr().err
+    assert f"--output: output = {str(output)!r}" in errors
+    assert "remedy: choose another folder" in errors
+
+
 def test_invalid_input_prints_no_traceback(tmp_path: Path) -> None:
     done = _run("--env", "pord", "--output", str(tmp_path / "out"))
     assert (done.returncode, done.stdout) == (EXIT_BAD_INPUT, "")
@@ -139,8 +185,9 @@ def _filled_in(folder: Path) -> str:
 
 
 def test_warnings_are_lines_on_stderr_and_no_failure(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CO2_STRICT", raising=False)
     monkeypatch.setattr("modules.app.synthesize", lambda *_, **__: ["prod-base"])
 
@@ -152,8 +199,8 @@ def test_warnings_are_lines_on_stderr_and_no_failure(
     assert {line.split(": ")[2] for line in lines} >= FORGOTTEN
     assert all(line.startswith("warning: prod.toml: ") for line in lines)
     assert (
-        "warning: prod.toml: monitoring.emails: it is empty, so alarms tell nobody; add a recipient"
-        in lines
+        "warning: prod.toml: monitoring.emails: it is empty, so alarms have no recipient; "
+        "add a recipient" in lines
     )
 
 

@@ -10,12 +10,15 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import NoCredentialsError
 from botocore.stub import Stubber
 
 from modules import catalogue, environments
 from modules.app import synthesize
 from modules.catalogue import Bucket, Layer, Parameter
 from modules.owner_warnings import warnings
+from ops.common.aws import Aws
+from ops.common.errors import RefusedError
 from ops.common.local_address import Key
 from ops.common.output import Output
 from ops.common.session import Session
@@ -67,6 +70,33 @@ def test_a_new_bucket_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the bucket co2-analysis-prod-exports does not exist, or is not yours" in _found(
         "bucket"
     )
+
+
+class _Versioned:
+    """S3 with every bucket, all of them versioned."""
+
+    def head_bucket(self, **_: Any) -> dict[str, Any]:
+        return {"BucketRegion": "us-east-1"}
+
+    def get_bucket_versioning(self, **_: Any) -> dict[str, Any]:
+        return {"Status": "Enabled"}
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_access_log_bucket_has_its_own_setting_of_versioning(*, wanted: bool) -> None:
+    session = _session(_Versioned())
+    settings = dataclasses.replace(
+        session.target.settings,
+        buckets=dataclasses.replace(
+            session.target.settings.buckets, access_logs_days=30, access_logs_versioning=wanted
+        ),
+    )
+    target = dataclasses.replace(session.target, settings=settings)
+
+    found = run(checks.CHECKS["bucket"], dataclasses.replace(session, target=target))
+
+    wrong = {one.found for one in found if one.remedy}
+    assert wrong == (set() if wanted else {"co2-analysis-prod-access-logs, versioning on"})
 
 
 def test_a_new_parameter_is_compared_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +161,8 @@ def test_the_warnings_of_the_synthesis_are_findings_that_name_the_file() -> None
 
     found = list(run(checks.CHECKS["settings"], session))
 
-    expected = {one.field for one in warnings(environment)} - {"account_id"}
+    expected = {one.field for one in warnings(environment)}
+    assert "account_id" in expected
     assert {one.found.split(":")[0] for one in found} == expected
     assert {one.status for one in found} == {"WARN"}
     assert all(str(one.remedy).startswith("environments/prod.toml: ") for one in found)
@@ -163,6 +194,47 @@ def test_a_warning_does_not_change_the_exit_code(
     broken = ops("doctor", "--env", "box", "--json", port=4566)
     assert (broken.code, json.loads(broken.out)["healthy"]) == (1, False)
     assert "1 thing is wrong with box" in broken.err
+
+
+@pytest.mark.parametrize(("name", "status"), [("dev", "ok"), ("prod", "WARN")])
+def test_a_missing_account_id_is_a_warning_where_data_is_retained(name: str, status: str) -> None:
+    aws: Any = SimpleNamespace(account="123456789012")
+    session = dataclasses.replace(_session(None, name), aws=aws)
+
+    (one,) = run(checks.CHECKS["account"], session)
+
+    assert one.status == status
+    assert "the settings have no account_id" in one.found
+
+
+@pytest.mark.parametrize(
+    "error", [NoCredentialsError(), RefusedError("another account", remedy="choose a profile")]
+)
+def test_without_the_account_the_report_says_so_once(
+    error: Exception, ops: Run, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (settings / "box.toml").read_text(encoding="utf-8")
+    text = text.replace("[local_aws]\nport = 4566\n", "")
+    (settings / "box.toml").write_text(f'account_id = "123456789012"\n{text}', encoding="utf-8")
+    monkeypatch.setattr(Aws, "account", property(lambda _: _raise(error)))
+
+    shown = ops("doctor", "--env", "box", "--json")
+
+    document = json.loads(shown.out)
+    assert (shown.code, document["healthy"]) == (1, False)
+    found = {one["what"]: one for one in document["findings"]}
+    assert found["account"]["status"] == "WRONG"
+    assert list(found) == ["tools", "settings", "account", "others"]
+    assert found["others"]["status"] == "WARN"
+    after = list(checks.CHECKS)[3:]
+    assert f": {', '.join(after)}" in found["others"]["found"]
+    assert "1 thing is wrong with box" in shown.err
+    # Other commands stop.
+    assert ops("table", "size", "--env", "box").out == ""
+
+
+def _raise(error: Exception) -> str:
+    raise error
 
 
 def _session(

@@ -45,7 +45,7 @@ def _sections() -> dict[str, list[str]]:
             heading = line.lstrip("# ")
         elif line.startswith("```"):
             inside = line == "```console"
-        elif inside and not line.startswith(("export ", "aws ")):
+        elif inside and not line.startswith(("export ", "source ", "aws ")):
             found.setdefault(heading, []).append(line)
     return found
 
