@@ -9,6 +9,7 @@ from typing import Annotated
 from modules.problems import Problem
 from modules.schema.constraints import Between, Matches
 from modules.schema.setting_docs import Doc
+from modules.settings.forms import KEY_ARN
 
 # The longest retention of a recovery point: docs.aws.amazon.com/aws-backup, "Lifecycle".
 _LONGEST_DAYS = 36_500
@@ -53,11 +54,7 @@ class BackupSettings:
     ] = 35
     kms_key_arn: Annotated[
         str | None,
-        Matches(
-            r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
-            "the ARN of a KMS key",
-            "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-        ),
+        KEY_ARN,
         Doc(
             "Key of the vault, in the environment's Region; by default AWS's own for backups. "
             "Changing it replaces the vault.",

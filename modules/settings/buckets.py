@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from modules.problems import Problem
@@ -84,7 +84,7 @@ class Replication:
     ]
     key_arn: Annotated[
         str | None,
-        KEY_ARN,
+        replace(KEY_ARN, example=KEY_ARN.example.replace("us-east-1", REGION.example)),
         Doc(
             "KMS key of the replicas, in their Region; required by `encryption.buckets`.",
             cost="$0.03 per 10,000 requests",
