@@ -170,6 +170,8 @@ INVALID: list[Row] = [
     ("encryption.table", "create", "encryption.table", "ARN of a KMS key"),
     ("encryption.table", KEY.replace(":key/", ":alias/"), "encryption.table", "ARN of a KMS key"),
     ("encryption.topic", "own", "encryption.topic", "ARN of a KMS key"),
+    ("backup", {"kms_key_arn": f"{KEY.partition('/')[0]}/not-an-id"}, "backup.kms_key_arn",
+     "ARN of a KMS key"),
     ("tags", "Owner", "tags", "table of strings"),
     ("tags", {"Owner": 5}, "tags", "table of strings"),
     ("tags.aws:owner", "me", "tags.aws:owner", "aws:"),
@@ -211,8 +213,7 @@ CONTRADICTIONS: list[Row] = [
     ("buckets.analytics", True, "buckets.analytics", "access_logs_days"),
     ("buckets.access_logs_versioning", True, "buckets.access_logs_versioning", "access_logs_days"),
     ("backup", {"keep_days": 6, "lock": {"minimum_days": 7}}, "backup.keep_days", "7 days"),
-    ("backup", {"kms_key_arn": KEY.replace("us-east-1", "eu-west-1")}, "backup.kms_key_arn",
-     "in us-east-1"),
+    ("backup", {"kms_key_arn": COPY_KEY}, "backup.kms_key_arn", "in us-east-1"),
     ("function.code_signing",
      {"profile_version_arn": PROFILE.replace("us-east-1", "eu-west-1"), "bucket": "packages"},
      "function.code_signing.profile_version_arn", "in us-east-1"),
@@ -307,10 +308,32 @@ def test_unversioned_buckets_cannot_be_backed_up() -> None:
     assert set(_problems(document)) == {"backup"}
 
 
-def test_a_role_and_its_boundary_are_in_one_account() -> None:
-    document = changed("permissions_boundary", BOUNDARY)
+@pytest.mark.parametrize(
+    ("path", "value", "field", "rule"),
+    [
+        ("permissions_boundary", BOUNDARY, "permissions_boundary", "an IAM policy must be in"),
+        ("backup", {"kms_key_arn": KEY}, "backup.kms_key_arn", "encrypts backups with a key of"),
+        ("function.code_signing", {"profile_version_arn": PROFILE, "bucket": "packages"},
+         "function.code_signing.profile_version_arn", "this project signs with a profile of"),
+    ],
+)  # fmt: skip
+def test_what_must_be_in_the_environments_account(
+    path: str, value: object, field: str, rule: str
+) -> None:
+    document = changed(path, value)
     document["account_id"] = "210987654321"
-    assert set(_problems(document)) == {"permissions_boundary"}
+    (problem,) = _problems(document).values()
+    assert problem.field == field
+    assert problem.reason.endswith(f"{rule} the environment's account")
+    assert problem.remedy == "write an ARN in account 210987654321"
+    document["account_id"] = "123456789012"
+    assert _problems(document) == {}
+
+
+def test_another_region_is_not_called_another_account() -> None:
+    (problem,) = _problems(changed("backup", {"kms_key_arn": COPY_KEY})).values()
+    assert "us-east-1" in problem.reason
+    assert "account" not in problem.line
 
 
 def test_all_problems_are_reported_together() -> None:
