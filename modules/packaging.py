@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What the function bundles, with a digest of the files that get into the package. In the unpacked
 # wheel, whose hash the lock has, this prints it:
-#     find . -name '*.py' -o -name 'LICENSE*' -type f | sed 's,^./,,' | LC_ALL=C sort |
-#         xargs sha256sum | sha256sum
+#     find . -type f | sed 's,^./,,' | grep -iE '\.py$|(^|/)(LICEN[CS]E|COPYING|NOTICE)[^/]*$' |
+#         LC_ALL=C sort | xargs sha256sum | sha256sum
 # RECORD would not do instead: whoever can change installed files can change it as well.
 BUNDLED: Mapping[str, str] = {
     "fastjsonschema": "60d5baccbaf6b8916cab651f771debb62e928f6a6d9e407bfff2fde0102ff865",
