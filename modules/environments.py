@@ -80,7 +80,6 @@ def _read(path: Path, local_port: int | None) -> tuple[Environment, list[Problem
         problem = Problem(
             where=path.name,
             field="the file",
-            value=path.name,
             reason=f"it is not valid TOML: {error}",
             remedy="correct that line; values are strings in quotes, numbers, true or false",
         )

@@ -104,7 +104,6 @@ def _untracked(source: Path, files: Iterable[Path]) -> Iterator[Problem]:
             yield Problem(
                 where=source.name,
                 field=path.relative_to(source).as_posix(),
-                value="untracked",
                 reason="the package contains only what Git tracks",
                 remedy=f"run `git add {path}`, or remove it",
             )

@@ -226,7 +226,7 @@ class Settings:
         if self.buckets.object_lock and not self.retain:
             yield Problem(
                 field="buckets.object_lock",
-                value=self.buckets.object_lock.mode,
+                value=self.buckets.object_lock,
                 reason="retain = false empties the buckets, which locked versions prevent",
                 remedy="set retain = true, or remove the table [buckets.object_lock]",
                 involves=("retain",),
@@ -237,7 +237,7 @@ class Settings:
         if self.frontend and partition(self.region) != "aws":
             yield Problem(
                 field="frontend",
-                value="on",
+                value=self.frontend,
                 reason=f"CloudFront and its Region {EDGE_REGION} are not in this partition",
                 remedy="remove the section [frontend], or choose a Region of the partition aws",
                 involves=("region",),
@@ -291,7 +291,7 @@ class Settings:
         if self.backup and not self.buckets.versioning:
             yield Problem(
                 field="backup",
-                value="on",
+                value=self.backup,
                 reason="AWS Backup backs up versioned buckets only",
                 remedy="set buckets.versioning = true, or remove the table [backup]",
                 involves=("buckets.versioning",),
@@ -299,7 +299,7 @@ class Settings:
         if self.backup and self.backup.lock and not self.retain:
             yield Problem(
                 field="backup.lock",
-                value=self.backup.lock.minimum_days,
+                value=self.backup.lock,
                 reason="retain = false deletes the backups with the stack, which a lock prevents",
                 remedy="set retain = true, or remove the table [backup.lock]",
                 involves=("retain",),

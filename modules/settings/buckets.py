@@ -236,7 +236,7 @@ class BucketSettings:
 def _needs_versioning(field: str, at: str) -> Problem:
     return Problem(
         field=field,
-        value="on",
+        value={},
         reason="it requires versioning",
         remedy=f"set {at}.versioning = true, or remove the table [{field}]",
         involves=(f"{at}.versioning",),

@@ -188,7 +188,7 @@ def test_a_module_that_git_does_not_track_is_rejected(
     monkeypatch.setenv("GIT_DIR", str(tmp_path))
     with pytest.raises(InputError, match=f"git add {stray}") as caught:
         build_package(checkout, folder=tmp_path / "out")
-    assert [problem.field for problem in caught.value.problems] == ["secrets.py"]
+    assert [problem.subject for problem in caught.value.problems] == ["reasoning: secrets.py"]
     _git(checkout, "add", "secrets.py")
     assert build_package(checkout, folder=tmp_path / "out").sha256 != expected
 
