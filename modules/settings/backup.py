@@ -15,6 +15,12 @@ from modules.settings.forms import KEY_ARN
 _LONGEST_DAYS = 36_500
 
 
+def _list(number: str) -> str:
+    """Return the pattern of a field of a cron expression: numbers, ranges and steps."""
+    part = rf"(\*|{number}(-{number})?)(/[0-9]+)?"
+    return f"{part}(,{part})*"
+
+
 @dataclass(frozen=True, kw_only=True)
 class VaultLock:
     """Vault Lock: a minimum retention of backups, which then nobody can delete sooner."""
@@ -40,7 +46,11 @@ class BackupSettings:
 
     schedule: Annotated[
         str,
-        Matches(r"cron\([^\s()]+( [^\s()]+){5}\)", "a cron expression in UTC", "cron(0 5 ? * * *)"),
+        Matches(
+            rf"cron\({_list('[0-5]?[0-9]')} {_list('([01]?[0-9]|2[0-3])')}( [^\s()]+){{4}}\)",
+            "a cron expression in UTC: minute, hour and four more fields",
+            "cron(0 5 ? * * *)",
+        ),
         Doc("When backups start.", cost="a backup of the table is a full copy each time"),
     ] = "cron(0 5 ? * * *)"
     keep_days: Annotated[

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from modules.problems import Problem
 from modules.schema.reader import structure
-from modules.settings import Settings
+from modules.settings import Firewall, Settings
 
 GOOD: Mapping[str, object] = tomllib.loads(
     """
@@ -118,6 +118,8 @@ INVALID: list[Row] = [
      "managed policy"),
     ("backup", {"schedule": "daily"}, "backup.schedule", "cron"),
     ("backup", {"schedule": "cron(0 5 * * *)"}, "backup.schedule", "cron"),
+    ("backup", {"schedule": "cron(60 5 ? * * *)"}, "backup.schedule", "minute"),
+    ("backup", {"schedule": "cron(0 24 ? * * *)"}, "backup.schedule", "hour"),
     ("backup", {"keep_days": 0}, "backup.keep_days", "1 to 36500"),
     ("backup", {"copy_to_vault_arn": "copies"}, "backup.copy_to_vault_arn", "vault"),
     ("backup", {"lock": {"minimum_days": 7, "compliance_after_days": 2}},
@@ -236,6 +238,8 @@ CONTRADICTIONS: list[Row] = [
     ("encryption.logs", COPY_KEY, "encryption.logs", "us-east-1"),
     ("frontend", {"firewall": {"log_retention_days": 30, "log_key_arn": COPY_KEY}},
      "frontend.firewall.log_key_arn", "us-east-1"),
+    ("frontend", {"firewall": {"rate_limit": 50, "api_rate_limit": 50}},
+     "frontend.firewall.api_rate_limit", "lower than rate_limit"),
     ("frontend", {"firewall": {"log_key_arn": KEY}}, "frontend.firewall.log_key_arn", "no log"),
     ("encryption.buckets", KEY, "encryption.buckets", "oac"),
     ("", {"encryption": {"table": KEY}, "table": {**TABLE, "replicas": ["eu-west-1"]}},
@@ -264,6 +268,9 @@ VALID: list[tuple[str, object]] = [
     ("permissions_boundary", "arn:aws:iam::aws:policy/PowerUserAccess"),
     ("backup", {"keep_days": 7, "lock": {"minimum_days": 7, "compliance_after_days": 3}}),
     ("backup", {"kms_key_arn": KEY}),
+    ("backup", {"schedule": "cron(59,0/15 0-23/6,9 ? * MON-FRI *)"}),
+    ("frontend", {"firewall": {"rate_limit": 50}}),
+    ("frontend", {"firewall": {"rate_limit": 50, "api_rate_limit": 49}}),
     ("function.code_signing", {"profile_version_arn": PROFILE, "bucket": "packages"}),
     ("buckets", {"versioning": True, "access_logs_versioning": True,
                  "replication": {"region": "eu-west-1", "access_logs_days": 1}}),
@@ -337,6 +344,13 @@ def test_another_region_is_not_called_another_account() -> None:
     (problem,) = _problems(changed("backup", {"kms_key_arn": COPY_KEY})).values()
     assert "us-east-1" in problem.reason
     assert "account" not in problem.line
+
+
+@pytest.mark.parametrize(("limit", "effective"), [(10, 10), (2000, 100)])
+def test_the_default_limit_for_the_api_is_never_above_the_limit_for_all(
+    limit: int, effective: int
+) -> None:
+    assert Firewall(rate_limit=limit).api_requests == effective
 
 
 def test_all_problems_are_reported_together() -> None:
