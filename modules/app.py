@@ -36,8 +36,8 @@ def synthesize(
 ) -> list[str]:
     """Write ``output/stacks/<environment>-<layer>/cdk.tf.json`` and return the stacks' names.
 
-    All layers of an environment are built, because outputs exist only where a later layer uses
-    them; only the chosen ``layers`` are written.
+    All layers of an environment are built, because each takes the outputs of those before it; only
+    the chosen ``layers`` are written.
     """
     package = build_package(ROOT / "lambda_src" / "reasoning")
     output.mkdir(parents=True, exist_ok=True)

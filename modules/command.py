@@ -22,8 +22,8 @@ Options can also be set by environment variables, for example under the cdktf co
 CO2_ENVIRONMENTS, CO2_LAYERS (both comma-separated), CO2_LOCAL_PORT, CO2_SETTINGS, CO2_STRICT (1).
 
 Settings that are valid but that an owner has probably forgotten are warnings, one line each on
-stderr: placeholders such as example.org, and where data is retained no recipient of alarms, budget,
-account_id, web ACL or domain.
+stderr: placeholders such as example.org, alarms without a recipient, and where data is retained no
+budget, account_id, web ACL or domain.
 
 examples:
   python main.py                                 every environment in AWS

@@ -80,7 +80,6 @@ def _read(path: Path, local_port: int | None) -> tuple[Environment, list[Problem
         problem = Problem(
             where=path.name,
             field="the file",
-            value=path.name,
             reason=f"it is not valid TOML: {error}",
             remedy="correct that line; values are strings in quotes, numbers, true or false",
         )
@@ -95,6 +94,10 @@ def _read(path: Path, local_port: int | None) -> tuple[Environment, list[Problem
     )
     if not any(problem.field == "buckets.suffix" for problem in problems):
         problems += _distinct(naming.problems())
+    if not any(
+        problem.field.startswith(("backup", "region", "account_id")) for problem in problems
+    ):
+        problems += _copied_to_itself(naming, settings)
     if not any(problem.field.startswith("adopt") for problem in problems):
         problems += adoption.problems(naming, settings)
     located = [dataclasses.replace(problem, where=path.name) for problem in problems]
@@ -110,6 +113,19 @@ def _with_stand_in(settings: Settings) -> Settings:
         settings.gemini, endpoint=local.gemini_endpoint, hosts=(local.host,)
     )
     return dataclasses.replace(settings, gemini=gemini)
+
+
+def _copied_to_itself(naming: Naming, settings: Settings) -> Iterator[Problem]:
+    """Yield a problem if backups are copied to the vault that they are in."""
+    target = settings.backup.copy_to_vault_arn if settings.backup else None
+    own = f":backup:{settings.region}:{settings.account_id}:backup-vault:{naming.backup}"
+    if target and target.endswith(own):
+        yield Problem(
+            field="backup.copy_to_vault_arn",
+            value=target,
+            reason="it is the vault of the backups themselves",
+            remedy="write the ARN of a vault in another Region or account, or remove it",
+        )
 
 
 def _distinct(problems: Iterator[Problem]) -> list[Problem]:

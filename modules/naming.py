@@ -251,7 +251,7 @@ class Naming:
         if len(taken) > _MOST_TAGS:
             yield Problem(
                 field="tags",
-                value=f"{len(self.extra_tags)} tags",
+                value=self.extra_tags,
                 reason=f"with the {len(tags)} of this project there are {len(taken)} tags",
                 remedy=f"set at most {_MOST_TAGS - len(tags)}",
             )

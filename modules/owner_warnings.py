@@ -1,7 +1,8 @@
 """Warnings: settings that are valid, but that an environment's owner has probably forgotten.
 
-A placeholder is a mistake everywhere. What is merely absent is reported only where data is
-retained: elsewhere its absence saves money and mail. A local AWS needs neither.
+A placeholder is a mistake everywhere, and so are alarms without a recipient, which are paid for.
+What is merely absent is reported only where data is retained: elsewhere its absence saves money. A
+local AWS needs none of it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def warnings(environment: Environment) -> list[Problem]:
     if settings.local_aws:
         return []
     found = [*_placeholders(settings, "")]
+    found += _recipients(settings.monitoring)
     if settings.retain:
         found += _account(settings)
         found += _frontend(settings.frontend)
@@ -85,6 +87,16 @@ def _frontend(frontend: FrontendSettings | None) -> Iterator[Problem]:
         )
 
 
+def _recipients(monitoring: MonitoringSettings | None) -> Iterator[Problem]:
+    if monitoring and not monitoring.emails:
+        yield Problem(
+            field="monitoring.emails",
+            value=[],
+            reason="it is empty, so alarms have no recipient",
+            remedy="add a recipient",
+        )
+
+
 def _monitoring(monitoring: MonitoringSettings | None) -> Iterator[Problem]:
     if monitoring is None:
         yield Problem(
@@ -94,13 +106,6 @@ def _monitoring(monitoring: MonitoringSettings | None) -> Iterator[Problem]:
             remedy="add [monitoring] with emails and monthly_budget_usd",
         )
         return
-    if not monitoring.emails:
-        yield Problem(
-            field="monitoring.emails",
-            value=[],
-            reason="it is empty, so alarms have no recipient",
-            remedy="add a recipient",
-        )
     if monitoring.monthly_budget_usd is None:
         yield Problem(
             field="monitoring.monthly_budget_usd",

@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What the function bundles, with a digest of the files that get into the package. In the unpacked
 # wheel, whose hash the lock has, this prints it:
-#     find . -name '*.py' -o -name 'LICENSE*' -type f | sed 's,^./,,' | LC_ALL=C sort |
-#         xargs sha256sum | sha256sum
+#     find . -type f | sed 's,^./,,' | grep -iE '\.py$|(^|/)(LICEN[CS]E|COPYING|NOTICE)[^/]*$' |
+#         LC_ALL=C sort | xargs sha256sum | sha256sum
 # RECORD would not do instead: whoever can change installed files can change it as well.
 BUNDLED: Mapping[str, str] = {
     "fastjsonschema": "60d5baccbaf6b8916cab651f771debb62e928f6a6d9e407bfff2fde0102ff865",
@@ -117,8 +117,7 @@ def _untracked(source: Path, files: Iterable[Path], root: Path) -> Iterator[Prob
 def _stray(source: Path, path: Path, reason: str, remedy: str) -> Problem:
     return Problem(
         where=source.name,
-        field=path.relative_to(source.parent).as_posix(),
-        value=None,
+        field=path.relative_to(source).as_posix() if path != source else "the package",
         reason=reason,
         remedy=remedy,
     )

@@ -95,7 +95,7 @@ def read(text: str, *, where: str) -> list[Entry]:
         entries = [structure(Entry, {**row}) for row in rows]
     except (ValueError, TypeError) as error:
         remedy = "correct the TOML, and write nothing but tables [[accepted]]"
-        problem = Problem(where=where, field="file", value="", reason=str(error), remedy=remedy)
+        problem = Problem(where=where, field="file", reason=str(error), remedy=remedy)
         raise InputError([problem]) from error
     problems = [
         replace(one, where=where, field=f"accepted[{number}].{one.field}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cdktf_cdktf_provider_aws.secretsmanager_secret import SecretsmanagerSecret
@@ -48,7 +49,19 @@ class BaseOutputs(LayerOutputs):
 
     def key(self, choice: str | None, reader: LayerStack) -> str | None:
         """Return the ARN of the key that a setting of ``[encryption]`` chooses, if any."""
-        return reader.read(self).own_key_arn if choice == OWN else choice
+        return _chosen(choice, lambda: reader.read(self).own_key_arn)
+
+    def logs(self, reader: LayerStack) -> AccessLogBucket | None:
+        """Return the access log bucket, if there is one."""
+        return reader.read(self).access_logs if self.access_logs else None
+
+
+def _chosen(choice: str | None, own: Callable[[], str | None]) -> str | None:
+    """Return the ARN that ``choice`` means; ``own`` is called only if it is the own key's.
+
+    A layer that reads the own key depends on the state of the base layer.
+    """
+    return own() if choice == OWN else choice
 
 
 class BaseLayer(LayerStack):
@@ -58,7 +71,7 @@ class BaseLayer(LayerStack):
         super().__init__(scope, environment, Layer.BASE)
         encryption = self.settings.encryption
         own_key = self._own_key() if encryption.own_key else None
-        secret = self._add_secret(own_key if encryption.secret == OWN else encryption.secret)
+        secret = self._add_secret(_chosen(encryption.secret, lambda: own_key))
         keep_days = self.settings.buckets.access_logs_days
         logs = self._access_log_bucket(keep_days) if keep_days else None
         published = publish(

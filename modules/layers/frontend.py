@@ -100,7 +100,7 @@ class FrontendLayer(LayerStack):
         )
         distribution_arn = distribution.arn  # read once: each read is a message to the kernel
         self._allow_invocation(function, distribution_arn)
-        if logs := base.access_logs and self.read(base).access_logs:
+        if logs := base.logs(self):
             add_distribution_logs(
                 self,
                 "logs",

@@ -34,7 +34,10 @@ from modules.stack import LayerOutputs, LayerStack
 
 @dataclass(frozen=True, kw_only=True)
 class StorageOutputs(LayerOutputs):
-    """The table, and the buckets by id; CloudFront reads them by the identity, if there is one."""
+    """The table, and the buckets by id.
+
+    CloudFront reads them by the control, or with ``origin_access = "oai"`` by the identity.
+    """
 
     cache_table: CacheTable
     bucket_names: Mapping[str, str]
@@ -114,9 +117,7 @@ class StorageLayer(LayerStack):
     ) -> PrivateBucketConfig:
         settings, name = self.settings.buckets, self.naming.bucket(bucket)
         versioning = settings.versions(bucket)
-        logs = None
-        if bucket.logged and base.access_logs:
-            logs = self.read(base).access_logs
+        logs = base.logs(self) if bucket.logged else None
         return PrivateBucketConfig(
             name=name,
             retain=self.settings.retain,

@@ -73,10 +73,17 @@ class _Reader:
             self._report(path, raw, wrong_type)
             return _placeholder(field)
         for position, item in _items(raw, path):
+            value = item[1] if isinstance(item, tuple) else item
             violation = field.constraint and field.constraint.violation(item)
+            if isinstance(raw, list | dict) and not isinstance(value, str):
+                violation = Violation("it is not a string", f"write {_EXPECTED[str]}")
             if violation:
-                self._report(position, item[1] if isinstance(item, tuple) else item, violation)
-        return tuple(raw) if isinstance(raw, list) else raw
+                self._report(position, value, violation)
+        if isinstance(raw, list):
+            return tuple(item for item in raw if isinstance(item, str))
+        if isinstance(raw, dict):
+            return {key: item for key, item in raw.items() if isinstance(item, str)}
+        return raw
 
     def _unknown(self, key: str, value: object, known: list[str], at: str) -> None:
         near = difflib.get_close_matches(key, known, n=1)
@@ -96,13 +103,11 @@ def _wrong_type(field: Field, raw: object, path: str) -> Violation | None:
     if field.is_section:
         return Violation("it is a table, not a value", f"write a table [{path}]")
     if isinstance(raw, list):
-        valid = field.kind is tuple and all(isinstance(item, str) for item in raw)
+        valid = field.kind is tuple
         if valid and field.required and not raw:
             return Violation("it must not be empty", "list at least one")
     else:
         valid = type(raw) is field.kind  # not isinstance: in Python a bool is an int
-        if isinstance(raw, dict):
-            valid = valid and all(isinstance(item, str) for item in raw.values())
     expected = _EXPECTED[field.kind]
     return None if valid else Violation(f"it is not {expected}", f"write {expected}")
 

@@ -30,7 +30,7 @@ from modules.settings.adopt import AdoptSettings
 from modules.settings.backup import BackupSettings, VaultLock
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
 from modules.settings.encryption import EncryptionSettings
-from modules.settings.forms import REGION, TAGS, region_and_account
+from modules.settings.forms import REGION, TAGS, key_elsewhere, region_and_account
 from modules.settings.frontend import Countries, Domain, Firewall, FrontendSettings
 from modules.settings.function import (
     CacheSettings,
@@ -72,6 +72,9 @@ __all__ = [
     "TableSettings",
     "VaultLock",
 ]
+
+# Signer can share profiles between accounts; this project does not use that.
+_PROFILE = "this project signs with a profile of"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +226,7 @@ class Settings:
         if self.buckets.object_lock and not self.retain:
             yield Problem(
                 field="buckets.object_lock",
-                value=self.buckets.object_lock.mode,
+                value=self.buckets.object_lock,
                 reason="retain = false empties the buckets, which locked versions prevent",
                 remedy="set retain = true, or remove the table [buckets.object_lock]",
                 involves=("retain",),
@@ -234,7 +237,7 @@ class Settings:
         if self.frontend and partition(self.region) != "aws":
             yield Problem(
                 field="frontend",
-                value="on",
+                value=self.frontend,
                 reason=f"CloudFront and its Region {EDGE_REGION} are not in this partition",
                 remedy="remove the section [frontend], or choose a Region of the partition aws",
                 involves=("region",),
@@ -292,7 +295,7 @@ class Settings:
         if self.backup and not self.buckets.versioning:
             yield Problem(
                 field="backup",
-                value="on",
+                value=self.backup,
                 reason="AWS Backup backs up versioned buckets only",
                 remedy="set buckets.versioning = true, or remove the table [backup]",
                 involves=("buckets.versioning",),
@@ -300,35 +303,42 @@ class Settings:
         if self.backup and self.backup.lock and not self.retain:
             yield Problem(
                 field="backup.lock",
-                value=self.backup.lock.minimum_days,
+                value=self.backup.lock,
                 reason="retain = false deletes the backups with the stack, which a lock prevents",
                 remedy="set retain = true, or remove the table [backup.lock]",
                 involves=("retain",),
             )
 
     def _foreign_arns(self) -> Iterator[Problem]:
-        """Yield a problem for a policy, profile or key of another Region or account."""
+        """Yield a problem for a policy, profile or key of another account or Region."""
         signing, backup = self.function.code_signing, self.backup
         profile = signing.profile_version_arn if signing else None
         key = backup.kms_key_arn if backup else None
+        if key:
+            yield from key_elsewhere("backup.kms_key_arn", key, self.region, "region")
         named = (
-            ("permissions_boundary", self.permissions_boundary, ""),
-            ("function.code_signing.profile_version_arn", profile, self.region),
-            ("backup.kms_key_arn", key, self.region),
+            ("permissions_boundary", self.permissions_boundary, "an IAM policy must be in"),
+            ("function.code_signing.profile_version_arn", profile, _PROFILE),
+            ("backup.kms_key_arn", key, "this project encrypts backups with a key of"),
         )
-        for name, arn, region in named:
-            if arn is None:
-                continue
-            found, account = region_and_account(arn)
-            if found != region or account not in {self.account_id or account, "aws"}:
+        for name, arn, rule in named:
+            account = region_and_account(arn or "")[1]
+            if arn and self.account_id and account not in {self.account_id, "aws"}:
                 yield Problem(
                     field=name,
                     value=arn,
-                    reason="AWS accepts only one of the environment's own account and Region",
-                    remedy=f"name one of {self.account_id or 'its account'}"
-                    + (f" in {region}" if region else ""),
-                    involves=("account_id", "region"),
+                    reason=f"{rule} the environment's account",
+                    remedy=f"write an ARN in account {self.account_id}",
+                    involves=("account_id",),
                 )
+        if profile and region_and_account(profile)[0] != self.region:
+            yield Problem(
+                field="function.code_signing.profile_version_arn",
+                value=profile,
+                reason=f"{_PROFILE} the environment's Region",
+                remedy=f"write an ARN in {self.region}",
+                involves=("region",),
+            )
 
     def _replicas(self) -> Iterator[Problem]:
         """Yield a problem for a replica in the environment's own Region, or twice in one."""

@@ -9,9 +9,16 @@ from typing import Annotated
 from modules.problems import Problem
 from modules.schema.constraints import Between, Matches
 from modules.schema.setting_docs import Doc
+from modules.settings.forms import KEY_ARN
 
 # The longest retention of a recovery point: docs.aws.amazon.com/aws-backup, "Lifecycle".
 _LONGEST_DAYS = 36_500
+
+
+def _list(number: str) -> str:
+    """Return the pattern of a field of a cron expression: numbers, ranges and steps."""
+    part = rf"(\*|{number}(-{number})?)(/[0-9]+)?"
+    return f"{part}(,{part})*"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +46,11 @@ class BackupSettings:
 
     schedule: Annotated[
         str,
-        Matches(r"cron\([^\s()]+( [^\s()]+){5}\)", "a cron expression in UTC", "cron(0 5 ? * * *)"),
+        Matches(
+            rf"cron\({_list('[0-5]?[0-9]')} {_list('([01]?[0-9]|2[0-3])')}( [^\s()]+){{4}}\)",
+            "a cron expression in UTC: minute, hour and four more fields",
+            "cron(0 5 ? * * *)",
+        ),
         Doc("When backups start.", cost="a backup of the table is a full copy each time"),
     ] = "cron(0 5 ? * * *)"
     keep_days: Annotated[
@@ -53,11 +64,7 @@ class BackupSettings:
     ] = 35
     kms_key_arn: Annotated[
         str | None,
-        Matches(
-            r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
-            "the ARN of a KMS key",
-            "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
-        ),
+        KEY_ARN,
         Doc(
             "Key of the vault, in the environment's Region; by default AWS's own for backups. "
             "Changing it replaces the vault.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from modules.catalogue import ACCESS_LOGS, Bucket
@@ -85,7 +85,7 @@ class Replication:
     ]
     key_arn: Annotated[
         str | None,
-        KEY_ARN,
+        replace(KEY_ARN, example=KEY_ARN.example.replace("us-east-1", REGION.example)),
         Doc(
             "KMS key of the replicas, in their Region; required by `encryption.buckets`.",
             cost="$0.03 per 10,000 requests",
@@ -243,7 +243,7 @@ class BucketSettings:
 def _needs_versioning(field: str, at: str) -> Problem:
     return Problem(
         field=field,
-        value="on",
+        value={},
         reason="it requires versioning",
         remedy=f"set {at}.versioning = true, or remove the table [{field}]",
         involves=(f"{at}.versioning",),

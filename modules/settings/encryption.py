@@ -16,7 +16,7 @@ from modules.settings.table import TableSettings
 # Stands for the key that `own_key` creates.
 OWN = "own"
 
-_KEY = Matches(f"{OWN}|{KEY_ARN.pattern}", f'{KEY_ARN.form}, or "{OWN}"', OWN)
+_KEY = Matches(f"{OWN}|{KEY_ARN.pattern}", f'"{OWN}" or {KEY_ARN.form}', KEY_ARN.example)
 
 
 @dataclass(frozen=True, kw_only=True)

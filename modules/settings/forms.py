@@ -17,7 +17,7 @@ LOG_RETENTION = OneOf(
 KEY_ARN = Matches(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f-]{36})",
     "the ARN of a KMS key",
-    "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 )
 # What every service accepts in a tag: AWS Tagging Best Practices.
 _TAG_CHARACTER = "[A-Za-z0-9 _.:/=+@-]"

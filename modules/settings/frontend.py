@@ -12,6 +12,8 @@ from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
 from modules.settings.forms import KEY_ARN, LOG_RETENTION, key_elsewhere
 
+_API_REQUESTS = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
@@ -61,14 +63,15 @@ class Firewall:
         ),
     ] = 2000
     api_rate_limit: Annotated[
-        int,
+        int | None,
         Between(10, 2_000_000_000, "requests in 5 minutes", "AWS WAF"),
         Doc(
             "The same for `/api/*` alone, where a question can cost a call to Gemini; cached "
-            "answers count, too, and an office often has one address.",
+            "answers count, too, and an office often has one address. Unset, 100, or `rate_limit` "
+            "if that is lower.",
             cost="$1 for the rule",
         ),
-    ] = 100
+    ] = None
     managed_rules: Annotated[
         bool,
         Doc(
@@ -99,8 +102,21 @@ class Firewall:
         Doc("KMS key of that log, in us-east-1; unset, CloudWatch's own."),
     ] = None
 
+    @property
+    def api_requests(self) -> int:
+        """The rate limit for the API in use."""
+        return self.api_rate_limit or min(_API_REQUESTS, self.rate_limit)
+
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a problem if the log's key is without a log, or in another Region."""
+        """Yield a problem for a limit without effect, and a key without a log or elsewhere."""
+        if self.api_rate_limit and self.api_rate_limit >= self.rate_limit:
+            yield Problem(
+                field=f"{at}.api_rate_limit",
+                value=self.api_rate_limit,
+                reason=f"{at}.rate_limit = {self.rate_limit} blocks the address before",
+                remedy="set it lower than rate_limit, or remove it",
+                involves=(f"{at}.rate_limit",),
+            )
         if self.log_key_arn is None:
             return
         field = f"{at}.log_key_arn"

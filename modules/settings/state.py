@@ -81,7 +81,7 @@ class StateSettings:
         if len(chosen) != 1:
             yield Problem(
                 field=at,
-                value=chosen,
-                reason="there must be exactly one backend",
+                value=self,
+                reason=f"there must be exactly one backend, not {' and '.join(chosen) or 'none'}",
                 remedy=f"keep one of the tables [{at}.s3], [{at}.hcp], [{at}.local]",
             )

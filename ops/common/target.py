@@ -89,9 +89,8 @@ def _load(name: str, port: int | None, folder: Path) -> environments.Environment
 def _first_problem(error: InputError) -> str:
     first = error.problems[0]
     more = len(error.problems) - 1
-    place = f"{first.where}: " if first.where else ""
     rest = f" (and {more} more: python main.py lists them)" if more else ""
-    return f"{place}{first.field} = {first.value!r}: {first.reason}{rest}"
+    return f"{first.subject}: {first.reason}{rest}"
 
 
 def _port(text: str | None) -> int | None:

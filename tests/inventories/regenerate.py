@@ -6,12 +6,14 @@ Run it with ``make inventories``.
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from modules import environments
 from modules.app import synthesize
+from modules.packaging import ROOT
 from tests.modules.terraform_json import Stack
 
 INVENTORIES = Path(__file__).parent
@@ -45,6 +47,7 @@ def main() -> None:
                 for layer in environment.layers
             }
             path.write_text(with_counts(old, counts), encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

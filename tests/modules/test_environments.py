@@ -84,3 +84,27 @@ def test_problems_of_all_files_are_reported_together(tmp_path: Path) -> None:
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no \*\.toml"):
         environments.load(folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("vault", "fields"),
+    [
+        ("us-east-1:123456789012:backup-vault:co2-analysis-demo-backup",
+         ["backup.copy_to_vault_arn"]),
+        ("eu-west-1:123456789012:backup-vault:co2-analysis-demo-backup", []),
+        ("us-east-1:210987654321:backup-vault:co2-analysis-demo-backup", []),
+        ("us-east-1:123456789012:backup-vault:copies", []),
+    ],
+)  # fmt: skip
+def test_backups_are_not_copied_to_their_own_vault(
+    vault: str, fields: list[str], tmp_path: Path
+) -> None:
+    text = f'account_id = "123456789012"\n{GOOD}[buckets]\nversioning = true\n'
+    text += f'[backup]\ncopy_to_vault_arn = "arn:aws:backup:{vault}"\n'
+    (tmp_path / "demo.toml").write_text(text, encoding="utf-8")
+    found: list[str] = []
+    try:
+        environments.load(folder=tmp_path)
+    except InputError as error:
+        found = [problem.field for problem in error.problems]
+    assert found == fields

@@ -1,4 +1,4 @@
-"""Every policy in every stack grants the required permissions only."""
+"""No policy in any stack grants more than was decided."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_log_delivery_is_limited_to_one_service_and_source(
     assert mapping(condition["StringEquals"])["aws:SourceAccount"] == ACCOUNT
 
 
-def test_the_function_has_the_required_permissions_only(shipped: dict[str, Stack]) -> None:
+def test_the_function_may_do_what_it_calls_and_query_the_table(shipped: dict[str, Stack]) -> None:
     rights = _rights(shipped["dev-compute"])
     assert {sid: actions for sid, (actions, _) in rights.items()} == {
         "ReadCachedAnswers": {"dynamodb:GetItem"},

@@ -72,8 +72,9 @@ def test_what_a_retained_environment_lacks_is_named(
     document = _document(**change)
     lacking = {key: value for key, value in document.items() if value is not None}
     assert _fields(lacking) == fields
-    # Its owner can delete it at any time: what is absent there is saved.
-    assert _fields({**lacking, "retain": False}) == []
+    # Its owner can delete it at any time: what is absent there is saved, but alarms are paid for.
+    paid_for = [field for field in fields if field == "monitoring.emails"]
+    assert _fields({**lacking, "retain": False}) == paid_for
 
 
 def test_a_local_environment_has_none() -> None:

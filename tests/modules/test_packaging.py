@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -15,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from modules.packaging import ROOT, build_package
+from modules import packaging
+from modules.packaging import BUNDLED, ROOT, build_package
 from modules.problems import InputError
 
 SOURCE = ROOT / "lambda_src" / "reasoning"
@@ -110,6 +112,27 @@ def test_a_copy_of_what_was_reviewed_is_packaged(site: Path, tmp_path: Path) -> 
         assert "fastjsonschema/draft04.py" in archive.namelist()
 
 
+def test_the_documented_command_computes_the_digest_of_what_is_packaged(
+    site: Path, tmp_path: Path
+) -> None:
+    comments = Path(packaging.__file__).read_text(encoding="utf-8").partition("BUNDLED:")[0]
+    command = "".join(re.findall(r"(?m)^#     (.*)", comments))
+
+    def computed() -> str:
+        pipe = subprocess.run(["sh", "-c", command], cwd=site, capture_output=True, check=True)
+        return pipe.stdout.decode().split()[0]
+
+    assert computed() == BUNDLED["fastjsonschema"]
+    for name in ("Licence.md", "COPYING", "notice.txt", "licenses.py", "a_notice.txt"):
+        (site / "fastjsonschema" / name).write_text("new")
+    package = build_package(
+        SOURCE, distributions={"fastjsonschema": computed()}, folder=tmp_path / "out"
+    )
+    with zipfile.ZipFile(package.path) as archive:
+        assert "fastjsonschema/Licence.md" in archive.namelist()
+        assert "fastjsonschema/a_notice.txt" not in archive.namelist()
+
+
 @pytest.mark.parametrize(
     ("tamper", "named"),
     [
@@ -165,7 +188,7 @@ def test_a_module_that_git_does_not_track_is_rejected(
     monkeypatch.setenv("GIT_DIR", str(tmp_path))
     with pytest.raises(InputError, match=f"git add {stray}") as caught:
         build_package(checkout, root=checkout.parent, folder=tmp_path / "out")
-    assert [problem.field for problem in caught.value.problems] == ["reasoning/secrets.py"]
+    assert [problem.subject for problem in caught.value.problems] == ["reasoning: secrets.py"]
     _git(checkout, "add", "secrets.py")
     assert build_package(checkout, root=checkout.parent, folder=tmp_path / "out").sha256 != expected
 

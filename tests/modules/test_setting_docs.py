@@ -8,7 +8,8 @@ from typing import Annotated
 
 import pytest
 
-from modules.schema.constraints import Between
+from modules.catalogue import EDGE_REGION
+from modules.schema.constraints import Between, Matches
 from modules.schema.fields import Field, fields
 from modules.settings import Settings
 
@@ -30,6 +31,19 @@ def test_a_setting_has_one_line_of_documentation(path: str, field: Field) -> Non
         assert "\n" not in line
         assert line == line.strip()
     assert doc.text.endswith("."), f"{path}: the documentation is a sentence"
+
+
+def test_the_example_of_an_arn_is_an_arn_that_the_setting_accepts() -> None:
+    arns = [
+        (path, field.doc.text, field.constraint)
+        for path, field in _all(Settings)
+        if isinstance(field.constraint, Matches) and "ARN" in field.constraint.form
+    ]
+    assert {"encryption.table", "frontend.firewall.log_key_arn"} <= {path for path, _, _ in arns}
+    for path, text, constraint in arns:
+        assert constraint.example.startswith("arn:"), path
+        assert constraint.violation(constraint.example) is None, path
+        assert EDGE_REGION not in text or EDGE_REGION in constraint.example, path
 
 
 def test_a_setting_without_documentation_is_an_error() -> None:

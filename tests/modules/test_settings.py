@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from modules.problems import Problem
 from modules.schema.reader import structure
-from modules.settings import Settings
+from modules.settings import Firewall, Settings
 
 GOOD: Mapping[str, object] = tomllib.loads(
     """
@@ -103,7 +103,9 @@ INVALID: list[Row] = [
     ("buckets.cors_origins", ["https://-a.org"], "buckets.cors_origins[0]", "origin URL"),
     ("buckets.cors_origins", ["http://a.org"], "buckets.cors_origins[0]", "origin URL"),
     ("buckets.cors_origins", "https://a.org", "buckets.cors_origins", "list"),
-    ("buckets.cors_origins", [1], "buckets.cors_origins", "list"),
+    ("buckets.cors_origins", ["https://a.org", 1, {}, "b.org"],
+     ("buckets.cors_origins[1]", "buckets.cors_origins[2]", "buckets.cors_origins[3]"), ""),
+    ("table.replicas", [["eu-west-1"]], "table.replicas[0]", "a string"),
     ("function.cors_origins", ["http://a.org"], "function.cors_origins[0]", "origin URL"),
     ("cache.namespace", "", "cache.namespace", "letters"),
     ("cache.namespace", "a b", "cache.namespace", "letters"),
@@ -116,6 +118,8 @@ INVALID: list[Row] = [
      "managed policy"),
     ("backup", {"schedule": "daily"}, "backup.schedule", "cron"),
     ("backup", {"schedule": "cron(0 5 * * *)"}, "backup.schedule", "cron"),
+    ("backup", {"schedule": "cron(60 5 ? * * *)"}, "backup.schedule", "minute"),
+    ("backup", {"schedule": "cron(0 24 ? * * *)"}, "backup.schedule", "hour"),
     ("backup", {"keep_days": 0}, "backup.keep_days", "1 to 36500"),
     ("backup", {"copy_to_vault_arn": "copies"}, "backup.copy_to_vault_arn", "vault"),
     ("backup", {"lock": {"minimum_days": 7, "compliance_after_days": 2}},
@@ -170,8 +174,11 @@ INVALID: list[Row] = [
     ("encryption.table", "create", "encryption.table", "ARN of a KMS key"),
     ("encryption.table", KEY.replace(":key/", ":alias/"), "encryption.table", "ARN of a KMS key"),
     ("encryption.topic", "own", "encryption.topic", "ARN of a KMS key"),
+    ("backup", {"kms_key_arn": f"{KEY.partition('/')[0]}/not-an-id"}, "backup.kms_key_arn",
+     "ARN of a KMS key"),
     ("tags", "Owner", "tags", "table of strings"),
-    ("tags", {"Owner": 5}, "tags", "table of strings"),
+    ("tags", {"Owner": 5}, "tags.Owner", "a string"),
+    ("tags", {"N": 4711, "aws:foo": "x", "Team": "a"}, ("tags.N", "tags.aws:foo"), ""),
     ("tags.aws:owner", "me", "tags.aws:owner", "aws:"),
     ("tags.Owner?", "me", "tags.Owner?", "letters"),
     ("tags.Owner", "a;b", "tags.Owner", "letters"),
@@ -211,8 +218,7 @@ CONTRADICTIONS: list[Row] = [
     ("buckets.analytics", True, "buckets.analytics", "access_logs_days"),
     ("buckets.access_logs_versioning", True, "buckets.access_logs_versioning", "access_logs_days"),
     ("backup", {"keep_days": 6, "lock": {"minimum_days": 7}}, "backup.keep_days", "7 days"),
-    ("backup", {"kms_key_arn": KEY.replace("us-east-1", "eu-west-1")}, "backup.kms_key_arn",
-     "in us-east-1"),
+    ("backup", {"kms_key_arn": COPY_KEY}, "backup.kms_key_arn", "in us-east-1"),
     ("function.code_signing",
      {"profile_version_arn": PROFILE.replace("us-east-1", "eu-west-1"), "bucket": "packages"},
      "function.code_signing.profile_version_arn", "in us-east-1"),
@@ -232,6 +238,8 @@ CONTRADICTIONS: list[Row] = [
     ("encryption.logs", COPY_KEY, "encryption.logs", "us-east-1"),
     ("frontend", {"firewall": {"log_retention_days": 30, "log_key_arn": COPY_KEY}},
      "frontend.firewall.log_key_arn", "us-east-1"),
+    ("frontend", {"firewall": {"rate_limit": 50, "api_rate_limit": 50}},
+     "frontend.firewall.api_rate_limit", "lower than rate_limit"),
     ("frontend", {"firewall": {"log_key_arn": KEY}}, "frontend.firewall.log_key_arn", "no log"),
     ("encryption.buckets", KEY, "encryption.buckets", "oac"),
     ("", {"encryption": {"table": KEY}, "table": {**TABLE, "replicas": ["eu-west-1"]}},
@@ -260,6 +268,9 @@ VALID: list[tuple[str, object]] = [
     ("permissions_boundary", "arn:aws:iam::aws:policy/PowerUserAccess"),
     ("backup", {"keep_days": 7, "lock": {"minimum_days": 7, "compliance_after_days": 3}}),
     ("backup", {"kms_key_arn": KEY}),
+    ("backup", {"schedule": "cron(59,0/15 0-23/6,9 ? * MON-FRI *)"}),
+    ("frontend", {"firewall": {"rate_limit": 50}}),
+    ("frontend", {"firewall": {"rate_limit": 50, "api_rate_limit": 49}}),
     ("function.code_signing", {"profile_version_arn": PROFILE, "bucket": "packages"}),
     ("buckets", {"versioning": True, "access_logs_versioning": True,
                  "replication": {"region": "eu-west-1", "access_logs_days": 1}}),
@@ -307,10 +318,39 @@ def test_unversioned_buckets_cannot_be_backed_up() -> None:
     assert set(_problems(document)) == {"backup"}
 
 
-def test_a_role_and_its_boundary_are_in_one_account() -> None:
-    document = changed("permissions_boundary", BOUNDARY)
+@pytest.mark.parametrize(
+    ("path", "value", "field", "rule"),
+    [
+        ("permissions_boundary", BOUNDARY, "permissions_boundary", "an IAM policy must be in"),
+        ("backup", {"kms_key_arn": KEY}, "backup.kms_key_arn", "encrypts backups with a key of"),
+        ("function.code_signing", {"profile_version_arn": PROFILE, "bucket": "packages"},
+         "function.code_signing.profile_version_arn", "this project signs with a profile of"),
+    ],
+)  # fmt: skip
+def test_what_must_be_in_the_environments_account(
+    path: str, value: object, field: str, rule: str
+) -> None:
+    document = changed(path, value)
     document["account_id"] = "210987654321"
-    assert set(_problems(document)) == {"permissions_boundary"}
+    (problem,) = _problems(document).values()
+    assert problem.field == field
+    assert problem.reason.endswith(f"{rule} the environment's account")
+    assert problem.remedy == "write an ARN in account 210987654321"
+    document["account_id"] = "123456789012"
+    assert _problems(document) == {}
+
+
+def test_another_region_is_not_called_another_account() -> None:
+    (problem,) = _problems(changed("backup", {"kms_key_arn": COPY_KEY})).values()
+    assert "us-east-1" in problem.reason
+    assert "account" not in problem.line
+
+
+@pytest.mark.parametrize(("limit", "effective"), [(10, 10), (2000, 100)])
+def test_the_default_limit_for_the_api_is_never_above_the_limit_for_all(
+    limit: int, effective: int
+) -> None:
+    assert Firewall(rate_limit=limit).api_requests == effective
 
 
 def test_all_problems_are_reported_together() -> None:

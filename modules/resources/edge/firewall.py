@@ -70,7 +70,7 @@ def add_firewall(stack: LayerStack, id_: str, config: FirewallConfig) -> Wafv2We
     settings = config.settings
     rules = [
         _rate_limit("rate-limit", 0, settings.rate_limit),
-        _rate_limit("api-rate-limit", 1, settings.api_rate_limit, path=API_PATH),
+        _rate_limit("api-rate-limit", 1, settings.api_requests, path=API_PATH),
     ]
     groups = (
         *(_MANAGED if settings.managed_rules else ()),
