@@ -44,7 +44,7 @@ def overwrites(naming: Naming, adopt: AdoptSettings) -> Iterator[Parameter]:
 
 def problems(naming: Naming, settings: Settings) -> Iterator[Problem]:
     """Yield a problem for each parameter and secret that is not this environment's."""
-    known = {naming.parameter(one) for one in PARAMETERS if settings.have(one)}
+    known = {naming.parameter(one) for one in PARAMETERS if settings.enables(one)}
     for path in settings.adopt.parameters:
         if path not in known:
             yield Problem(

@@ -11,18 +11,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from modules.packaging import ROOT
-from ops.common.errors import OperatorError
 from ops.local.environment import scrubbed
 from ops.local.paths import LocalPaths
 from ops.local.terraform.provider import find_provider
 from ops.local.terraform.tools import find_tools
 from policy.findings import Stacks
+from policy.programs import run
 
 Json = Mapping[str, Any]
 
@@ -49,7 +48,7 @@ def plan(stacks: Stacks, folder: Path) -> Path:
         OperatorError: Terraform rejects the stacks.
 
     """
-    terraform = find_tools(os.environ).terraform
+    program = find_tools(os.environ).terraform
     paths = LocalPaths(ROOT)
     environment = {
         **scrubbed(os.environ),
@@ -62,24 +61,13 @@ def plan(stacks: Stacks, folder: Path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(json.dumps(document, indent=2), encoding="utf-8")
 
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [terraform, *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise OperatorError(f"terraform {arguments[0]} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
+    def terraform(*arguments: str) -> str:
+        return run([program, *arguments], folder=folder, variables=environment)
 
-    run("init", "-input=false", "-no-color")
-    run("plan", "-input=false", "-no-color", "-refresh=false", "-lock=false", "-out=plan")
+    terraform("init", "-input=false", "-no-color")
+    terraform("plan", "-input=false", "-no-color", "-refresh=false", "-lock=false", "-out=plan")
     file = folder / "plan.json"
-    file.write_text(run("show", "-json", "plan"), encoding="utf-8")
+    file.write_text(terraform("show", "-json", "plan"), encoding="utf-8")
     return file
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from ops.common.errors import OperatorError
 from ops.local.environment import scrubbed
 from policy.findings import Report, Stacks, read_checkov, read_tf_nag
 from policy.plan import plan
+from policy.programs import run
 
 # Variants that use every setting, and every protection.
 _VARIANTS = ("everything", "hardened")
@@ -28,7 +28,11 @@ def synthesize(folder: Path) -> Stacks:
         ("variants", [f"--settings={_VARIANT_FOLDER}", *variants]),
     ):
         output = f"--output={folder / name}"
-        _run([sys.executable, "main.py", output, *options], folder=ROOT)
+        run(
+            [sys.executable, "main.py", output, *options],
+            folder=ROOT,
+            variables=scrubbed(os.environ),
+        )
     return {
         file.parent.name: json.loads(file.read_text(encoding="utf-8"))
         for file in sorted(folder.glob("*/stacks/*/cdk.tf.json"))
@@ -37,13 +41,13 @@ def synthesize(folder: Path) -> Stacks:
 
 def checkov(stacks: Stacks, folder: Path) -> Report:
     """Run checkov on the synthesized JSON in ``folder``."""
-    document = _run(
+    document = run(
         [
             *(_tool("checkov"), "-d", str(folder), "--framework", "terraform_json"),
             *("--skip-download", "--compact", "--soft-fail", "-o", "json"),
         ],
         folder=folder,
-        home=folder,
+        variables=_without_configuration(folder),
     )
     return read_checkov(json.loads(document), stacks)
 
@@ -56,15 +60,20 @@ def tf_nag(stacks: Stacks, folder: Path) -> Report:
 
     """
     file = plan(stacks, folder)
-    found = _run(
+    found = run(
         [
             *(_tool("tf-nag"), "scan", "--plan-json", str(file)),
             *("--format", "json", "--fail-on", "never"),
         ],
         folder=folder,
-        home=folder,
+        variables=_without_configuration(folder),
     )
     return read_tf_nag(json.loads(found), json.loads(file.read_text(encoding="utf-8")), stacks)
+
+
+def _without_configuration(home: Path) -> dict[str, str]:
+    """Return an environment without the user's configuration of checkov, which may skip checks."""
+    return scrubbed(os.environ) | {"HOME": str(home)}
 
 
 def _tool(name: str) -> str:
@@ -72,20 +81,3 @@ def _tool(name: str) -> str:
     if not program.exists():
         raise OperatorError(f"{program} is missing", remedy="run `make policy`")
     return str(program)
-
-
-def _run(command: list[str], *, folder: Path, home: Path | None = None) -> str:
-    """Run a program; ``home`` hides the user's configuration of checkov, which may skip checks."""
-    variables = scrubbed(os.environ) | ({"HOME": str(home)} if home else {})
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise OperatorError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout

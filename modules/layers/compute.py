@@ -9,11 +9,11 @@ from constructs import Construct
 
 from modules.catalogue import Layer
 from modules.environments import Environment
+from modules.iam import Statement
 from modules.layers.base import BaseOutputs
 from modules.layers.publishing import publish
 from modules.layers.storage import StorageOutputs
 from modules.packaging import Package
-from modules.policy import Statement
 from modules.resources.encryption_key import use_keys
 from modules.resources.function import (
     SignedFunction,

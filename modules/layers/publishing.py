@@ -22,7 +22,7 @@ def publish(stack: LayerStack, **facts: object) -> Mapping[str, str]:
     settings = stack.settings
     facts = {"naming": stack.naming, **facts}
     for row in PARAMETERS:
-        if row.layer is stack.layer and settings.have(row):
+        if row.layer is stack.layer and settings.enables(row):
             operated = row.operated and attrgetter(row.operated)(settings) is None
             config = ParameterConfig(
                 name=stack.naming.parameter(row),
@@ -34,7 +34,7 @@ def publish(stack: LayerStack, **facts: object) -> Mapping[str, str]:
     values = {
         output.name: output.value.format(**facts)
         for output in OUTPUTS
-        if output.layer is stack.layer and settings.have(output)
+        if output.layer is stack.layer and settings.enables(output)
     }
     # A scope of their own, because within cdktf a parameter can have the same name.
     scope = Construct(stack, "outputs")

@@ -124,7 +124,7 @@ class StorageLayer(LayerStack):
             key_arn=base.key(self.settings.encryption.buckets, self),
             statements=read_statements(self, access, name) if bucket.read_by_cloudfront else (),
             # The first plan does not know the ARN of the identity yet.
-            readable=bucket.read_by_cloudfront and access.identity is not None,
+            policy_in_plan=bucket.read_by_cloudfront and access.identity is not None,
             versioning=versioning,
             lifecycle=data_rules(settings.lifecycle, versioning=versioning)
             if settings.lifecycle

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 
-from modules.policy import Condition, Statement, service
+from modules.iam import Condition, Statement, service
 from modules.resources.bucket_lifecycle import log_rules
 from modules.resources.private_bucket import (
     PrivateBucket,

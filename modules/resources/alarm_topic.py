@@ -9,7 +9,7 @@ from cdktf_cdktf_provider_aws.sns_topic import SnsTopic
 from cdktf_cdktf_provider_aws.sns_topic_policy import SnsTopicPolicy
 from cdktf_cdktf_provider_aws.sns_topic_subscription import SnsTopicSubscription
 
-from modules.policy import Statement, policy, service
+from modules.iam import Statement, policy, service
 from modules.resources.encryption_key import (
     EncryptionKeyConfig,
     add_encryption_key,

@@ -16,11 +16,10 @@ from cdktf_cdktf_provider_aws.backup_plan import (
 from cdktf_cdktf_provider_aws.backup_selection import BackupSelection
 from cdktf_cdktf_provider_aws.backup_vault import BackupVault
 from cdktf_cdktf_provider_aws.backup_vault_lock_configuration import BackupVaultLockConfiguration
-from cdktf_cdktf_provider_aws.iam_role import IamRole
-from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 
 from modules.catalogue import dns_suffix
-from modules.policy import Statement, policy, service
+from modules.iam import Statement
+from modules.resources.service_role import ServiceRoleConfig, add_service_role
 from modules.settings import BackupSettings
 from modules.stack import LayerStack
 
@@ -56,27 +55,19 @@ def add_backup(stack: LayerStack, id_: str, config: BackupConfig) -> None:
             min_retention_days=lock.minimum_days,
             changeable_for_days=lock.compliance_after_days,
         )
-    role = IamRole(
+    role = add_service_role(
         stack,
-        f"{id_}_role",
-        name=stack.naming.backup_role,
-        description="AWS Backup reads the table and the buckets",
-        permissions_boundary=config.permissions_boundary,
-        assume_role_policy=policy(
-            Statement(
-                sid="AllowBackup",
-                principals=service("backup.amazonaws.com"),
-                actions=("sts:AssumeRole",),
-                conditions={"StringEquals": {"aws:SourceAccount": stack.account_id}},
-            )
+        id_,
+        ServiceRoleConfig(
+            name=stack.naming.backup_role,
+            description="AWS Backup reads the table and the buckets",
+            service="backup",
+            trust_sid="AllowBackup",
+            trust_conditions={"StringEquals": {"aws:SourceAccount": stack.account_id}},
+            policy_name=stack.naming.backup_policy,
+            statements=[*_rights(stack, config)],
+            permissions_boundary=config.permissions_boundary,
         ),
-    )
-    rights = IamRolePolicy(
-        stack,
-        f"{id_}_rights",
-        name=stack.naming.backup_policy,
-        role=role.name,
-        policy=policy(*_rights(stack, config)),
     )
     plan = BackupPlan(stack, f"{id_}_plan", name=name, rule=[_rule(vault_name, settings)])
     BackupSelection(
@@ -86,7 +77,7 @@ def add_backup(stack: LayerStack, id_: str, config: BackupConfig) -> None:
         plan_id=plan.id,
         iam_role_arn=role.arn,
         resources=[config.table_arn, *config.bucket_arns],
-        depends_on=[rights],
+        depends_on=[role.rights],
     )
 
 
@@ -112,7 +103,7 @@ def _rights(stack: LayerStack, config: BackupConfig) -> Iterator[Statement]:
     """Yield what AWS's managed policies grant for tables and buckets, for these alone.
 
     Their statements are listed by service in "Managed policies for AWS Backup", section "Customer
-    managed policies": docs/decisions/0024-estate.md.
+    managed policies": docs/decisions/0024-signing-and-backups.md.
     """
     account, partition = stack.account_id, stack.partition
     copy_to = config.settings.copy_to_vault_arn

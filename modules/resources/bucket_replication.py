@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cdktf_cdktf_provider_aws.iam_role import IamRole
-from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.s3_bucket_replication_configuration import (
     S3BucketReplicationConfigurationA,
     S3BucketReplicationConfigurationRule,
@@ -22,7 +20,7 @@ from cdktf_cdktf_provider_aws.s3_bucket_replication_configuration import (
     S3BucketReplicationConfigurationRuleSourceSelectionCriteriaSseKmsEncryptedObjects as _EncryptedObjects,  # noqa: E501 - the bindings' name
 )
 
-from modules.policy import Statement, policy, service
+from modules.iam import Statement
 from modules.resources.access_log_bucket import AccessLogBucketConfig, add_access_log_bucket
 from modules.resources.encryption_key import use_keys
 from modules.resources.private_bucket import (
@@ -31,6 +29,7 @@ from modules.resources.private_bucket import (
     PrivateBucketConfig,
     add_private_bucket,
 )
+from modules.resources.service_role import ServiceRoleConfig, add_service_role
 from modules.stack import LayerStack
 
 
@@ -65,27 +64,19 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
         add_private_bucket(stack, f"{source.id}_replica", _copy(stack, source, config, logs))
         for source in sources
     ]
-    role = IamRole(
+    role = add_service_role(
         stack,
-        f"{id_}_role",
-        name=stack.naming.replication_role,
-        description="S3 replicates objects to another Region",
-        permissions_boundary=config.permissions_boundary,
-        assume_role_policy=policy(
-            Statement(
-                sid="AllowS3",
-                principals=service("s3.amazonaws.com"),
-                actions=("sts:AssumeRole",),
-                conditions={"StringEquals": {"aws:SourceAccount": stack.account_id}},
-            )
+        id_,
+        ServiceRoleConfig(
+            name=stack.naming.replication_role,
+            description="S3 replicates objects to another Region",
+            service="s3",
+            trust_sid="AllowS3",
+            trust_conditions={"StringEquals": {"aws:SourceAccount": stack.account_id}},
+            policy_name=stack.naming.replication_policy,
+            statements=[*_rights(sources, copies), *_key_rights(stack, config)],
+            permissions_boundary=config.permissions_boundary,
         ),
-    )
-    rights = IamRolePolicy(
-        stack,
-        f"{id_}_rights",
-        name=stack.naming.replication_policy,
-        role=role.name,
-        policy=policy(*_rights(sources, copies), *_key_rights(stack, config)),
     )
     for source, copy in zip(sources, copies, strict=True):
         S3BucketReplicationConfigurationA(
@@ -95,7 +86,7 @@ def add_bucket_replication(stack: LayerStack, id_: str, config: BucketReplicatio
             role=role.arn,
             rule=[_everything(copy)],
             # S3 checks both buckets' versioning, and the role.
-            depends_on=[source.last, copy.last, rights],
+            depends_on=[source.last, copy.last, role.rights],
         )
 
 

@@ -24,7 +24,7 @@ from modules.catalogue import (
     TABLE_KEY,
     TTL_ATTRIBUTE,
 )
-from modules.policy import Statement
+from modules.iam import Statement
 from modules.resources.table_autoscaling import TableAutoscalingConfig, add_table_autoscaling
 from modules.settings import TableSettings
 from modules.stack import LayerStack

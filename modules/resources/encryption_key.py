@@ -10,7 +10,7 @@ from cdktf_cdktf_provider_aws.kms_alias import KmsAlias
 from cdktf_cdktf_provider_aws.kms_key import KmsKey
 
 from modules.catalogue import dns_suffix
-from modules.policy import Condition, Statement, policy, service
+from modules.iam import Condition, Statement, policy, service
 from modules.stack import LayerStack
 
 _DELETION_DAYS = 30

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from cdktf import AssetType, TerraformAsset
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
-from cdktf_cdktf_provider_aws.iam_role import IamRole
-from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.lambda_alias import LambdaAlias
 from cdktf_cdktf_provider_aws.lambda_function import (
     LambdaFunction,
@@ -21,9 +19,10 @@ from cdktf_cdktf_provider_aws.lambda_provisioned_concurrency_config import (
     LambdaProvisionedConcurrencyConfig,
 )
 
+from modules.iam import Statement
 from modules.packaging import Package
-from modules.policy import Statement, policy, service
 from modules.resources.code_signing import SignedPackageConfig, add_signed_package
+from modules.resources.service_role import ServiceRoleConfig, add_service_role
 from modules.settings import FunctionSettings
 from modules.stack import LayerStack
 
@@ -75,33 +74,25 @@ def add_signed_function(
         kms_key_id=config.log_key_arn,
         skip_destroy=config.retain or None,
     )
-    role = IamRole(
+    role = add_service_role(
         stack,
-        f"{id_}_role",
-        name=naming.execution_role,
-        description="Execution role of the cache Lambda",
-        permissions_boundary=config.permissions_boundary,
-        assume_role_policy=policy(
-            Statement(
-                sid="AllowLambda",
-                principals=service("lambda.amazonaws.com"),
-                actions=("sts:AssumeRole",),
-            )
-        ),
-    )
-    rights = IamRolePolicy(
-        stack,
-        f"{id_}_rights",
-        name=naming.execution_policy,
-        role=role.name,
-        policy=policy(
-            *config.statements,
-            Statement(
-                sid="WriteOwnLog",
-                actions=("logs:CreateLogStream", "logs:PutLogEvents"),
-                resources=(stack.arn("logs", f"log-group:{naming.log_group}:*"),),
-            ),
-            *([_trace()] if settings.tracing else []),
+        id_,
+        ServiceRoleConfig(
+            name=naming.execution_role,
+            description="Execution role of the cache Lambda",
+            service="lambda",
+            trust_sid="AllowLambda",
+            policy_name=naming.execution_policy,
+            statements=[
+                *config.statements,
+                Statement(
+                    sid="WriteOwnLog",
+                    actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+                    resources=(stack.arn("logs", f"log-group:{naming.log_group}:*"),),
+                ),
+                *([_trace()] if settings.tracing else []),
+            ],
+            permissions_boundary=config.permissions_boundary,
         ),
     )
     package = TerraformAsset(
@@ -145,7 +136,7 @@ def add_signed_function(
         publish=settings.alias is not None or None,
         reserved_concurrent_executions=settings.reserved_concurrency,
         # Its first call must already be allowed to write its log.
-        depends_on=[rights],
+        depends_on=[role.rights],
     )
     alias = _add_alias(stack, id_, function, settings)
     url = LambdaFunctionUrl(

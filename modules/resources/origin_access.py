@@ -9,7 +9,7 @@ from cdktf_cdktf_provider_aws.cloudfront_origin_access_identity import (
     CloudfrontOriginAccessIdentity,
 )
 
-from modules.policy import Statement, service
+from modules.iam import Statement, service
 from modules.stack import LayerStack
 
 

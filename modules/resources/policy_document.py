@@ -12,7 +12,7 @@ from cdktf_cdktf_provider_aws.data_aws_iam_policy_document import (
     DataAwsIamPolicyDocumentStatementPrincipals,
 )
 
-from modules.policy import Statement
+from modules.iam import Statement
 from modules.stack import LayerStack
 
 

@@ -50,7 +50,7 @@ from cdktf_cdktf_provider_aws.s3_bucket_versioning import (
 )
 
 from modules.catalogue import REQUEST_METRICS
-from modules.policy import EVERYONE, Statement, policy
+from modules.iam import EVERYONE, Statement, policy
 from modules.resources.policy_document import PolicyDocumentConfig, add_policy_document
 from modules.settings import BucketSettings, ObjectLock
 from modules.stack import LayerStack
@@ -72,16 +72,16 @@ class PrivateBucketConfig:
 
     ``retain`` protects the bucket from deletion; without it a destroy empties the bucket first.
     ``key_arn`` is the KMS key of new objects, None S3's own. ``statements`` are added to the bucket
-    policy; with ``readable`` a plan shows all that it knows of them. ``provider`` is for a Region
-    other than the stack's. ``access_logs`` names a bucket, ``analytics`` an ARN. ``cross_origin``
-    are the settings of its CORS rule.
+    policy; with ``policy_in_plan`` a plan shows all of it that it knows. ``provider`` is for a
+    Region other than the stack's. ``access_logs`` names a bucket, ``analytics`` an ARN.
+    ``cross_origin`` are the settings of its CORS rule.
     """
 
     name: str
     retain: bool
     key_arn: str | None = None
     statements: Sequence[Statement] = ()
-    readable: bool = False
+    policy_in_plan: bool = False
     versioning: bool = False
     lifecycle: Sequence[S3BucketLifecycleConfigurationRule] = ()
     provider: AwsProvider | None = None
@@ -201,7 +201,7 @@ def add_private_bucket(stack: LayerStack, id_: str, config: PrivateBucketConfig)
 
 def _policy(stack: LayerStack, id_: str, config: PrivateBucketConfig) -> str:
     statements = (*_tls_only(stack.bucket_arn(config.name)), *config.statements)
-    if config.readable:
+    if config.policy_in_plan:
         return add_policy_document(stack, id_, PolicyDocumentConfig(statements=statements)).json
     return policy(*statements)
 

@@ -181,7 +181,7 @@ class Settings:
         optional = {Layer.FRONTEND: self.frontend, Layer.MONITORING: self.monitoring}
         return tuple(layer for layer in Layer if optional.get(layer, True))
 
-    def have(self, row: Parameter | Output) -> bool:
+    def enables(self, row: Parameter | Output) -> bool:
         """Return whether these settings enable what the row describes."""
         return row.layer in self.layers and bool(not row.needs or attrgetter(row.needs)(self))
 

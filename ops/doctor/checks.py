@@ -262,7 +262,7 @@ def _parameters(
         .paginate(Path=naming.parameters, Recursive=True)
     )
     found = {one["Name"]: one["Value"] for page in pages for one in page["Parameters"]}
-    rows = [row for row in PARAMETERS if row.layer in layers and ops.target.settings.have(row)]
+    rows = [row for row in PARAMETERS if row.layer in layers and ops.target.settings.enables(row)]
     wrong = 0
     for row in rows:
         path = naming.parameter(row)

@@ -44,7 +44,7 @@ def estate(synthesized: Synthesize) -> dict[str, Stack]:
     document["adopt"] |= {bucket.adopt: list(bucket.parts) for bucket in BUCKETS if bucket.adopt}
     chosen, _ = structure(Settings, document)
     document["adopt"]["parameters"] = [
-        _UNIT.parameter(row) for row in PARAMETERS if chosen.have(row)
+        _UNIT.parameter(row) for row in PARAMETERS if chosen.enables(row)
     ]
     return synthesized(document)
 
@@ -193,7 +193,7 @@ def test_what_belongs_to_another_environment_is_not_adopted(
 @settings(max_examples=50)
 @given(
     st.from_regex(r"/co2-analysis/unit(/[A-Za-z0-9_.-]+){1,4}", fullmatch=True)
-    | st.sampled_from([_UNIT.parameter(row) for row in PARAMETERS if _PLAIN.have(row)])
+    | st.sampled_from([_UNIT.parameter(row) for row in PARAMETERS if _PLAIN.enables(row)])
 )
 def test_a_path_is_overwritten_or_refused(path: str) -> None:
     chosen, _ = structure(Settings, {**tomllib.loads(BASIS), "adopt": {"parameters": [path]}})

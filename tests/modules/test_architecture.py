@@ -14,7 +14,7 @@ from modules.packaging import ROOT
 
 # From the bottom up; a room imports rooms above it in this list, and others beside it.
 RANKS = (
-    ("catalogue", "problems", "policy", "packaging"),
+    ("catalogue", "problems", "iam", "packaging"),
     ("schema",),
     ("naming", "settings"),
     ("adoption",),

@@ -18,7 +18,7 @@ from ops.local.services import processes
 from ops.local.services.client import is_ok
 from ops.local.services.ports import Ports
 from ops.local.services.processes import ProcessIdentity
-from ops.local.services.wall import READY_PATH
+from ops.local.services.request_filter import READY_PATH
 
 STOP_SECONDS = 10.0
 

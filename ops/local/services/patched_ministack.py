@@ -1,4 +1,4 @@
-"""Run MiniStack behind a wall, with functions that inherit nothing, and with faster responses."""
+"""Run MiniStack behind the request filter; its functions inherit nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypercorn.events import RawData
 from hypercorn.protocol.h11 import H11Protocol
 
 if TYPE_CHECKING:
-    from ops.local.services.wall import App, Receive, Scope, Send
+    from ops.local.services.request_filter import App, Receive, Scope, Send
 
 # What Lambda sets for every function, and MiniStack's workers need.
 _SET_BY_LAMBDA = {
@@ -49,7 +49,7 @@ async def send(protocol: Any, event: Any) -> None:
 
 
 class MiniStack:
-    """What the wall asks MiniStack."""
+    """What the request filter asks MiniStack."""
 
     def secret(self, key_id: str, token: str | None) -> str | None:
         """Return the secret of an access key: of the root user, of an IAM user, or of a session."""
@@ -143,10 +143,10 @@ def main() -> None:
     from ministack import app  # noqa: PLC0415
     from ministack.core import lambda_runtime  # noqa: PLC0415
 
-    from ops.local.services.wall import Wall  # noqa: PLC0415
+    from ops.local.services.request_filter import RequestFilter  # noqa: PLC0415
 
     setattr(H11Protocol, "_send_h11_event", send)  # noqa: B010 - mypy rejects the assignment
-    app.app = Wall(app.app, MiniStack(), int(os.environ["GATEWAY_PORT"]))
+    app.app = RequestFilter(app.app, MiniStack(), int(os.environ["GATEWAY_PORT"]))
     lambda_runtime.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": start_function})
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)
 

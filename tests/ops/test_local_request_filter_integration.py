@@ -1,4 +1,4 @@
-"""Attacks on the emulator, which the wall stops, and the clients that it must let through."""
+"""Attacks on the emulator that the request filter stops, and the clients that it admits."""
 
 from __future__ import annotations
 

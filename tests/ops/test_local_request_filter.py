@@ -1,4 +1,4 @@
-"""What the wall before the emulator lets through."""
+"""What the request filter before the emulator lets through."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from ops.local.services import wall as wall_module
-from ops.local.services.wall import App, Message, Receive, Scope, Send, Wall
+from ops.local.services import request_filter
+from ops.local.services.request_filter import App, Message, Receive, RequestFilter, Scope, Send
 
 PORT = 4566
 HOST = f"127.0.0.1:{PORT}"
@@ -95,7 +95,7 @@ def ask(
             for name, value in {"Host": HOST, **(headers or {})}.items()
         ],
     }
-    asyncio.run(Wall(ministack, ministack, PORT)(scope, receive, send))
+    asyncio.run(RequestFilter(ministack, ministack, PORT)(scope, receive, send))
     return answer
 
 
@@ -200,7 +200,7 @@ def test_a_body_that_s3_does_not_sign_is_passed_on(ministack: Ministack, payload
 def test_a_body_of_unknown_hash_is_limited(
     ministack: Ministack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wall_module, "_LARGEST_UNVERIFIED", 3)
+    monkeypatch.setattr(request_filter, "_LARGEST_UNVERIFIED", 3)
 
     assert ask(ministack, method="POST", headers=signed(b"abc"), chunks=[b"abc"]).status == 200
     answer = ask(ministack, method="POST", headers=signed(b"abcd"), chunks=[b"ab", b"cd"])
@@ -300,7 +300,7 @@ def test_a_client_that_is_gone_gets_nothing(ministack: Ministack) -> None:
         "query_string": b"",
         "headers": [(b"host", HOST.encode()), *headers],
     }
-    asyncio.run(Wall(ministack, ministack, PORT)(scope, receive, send))
+    asyncio.run(RequestFilter(ministack, ministack, PORT)(scope, receive, send))
     assert ministack.bodies == []
 
 
@@ -313,5 +313,5 @@ def test_web_sockets_are_closed(ministack: Ministack) -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(Wall(ministack, ministack, PORT)({"type": "websocket"}, receive, send))
+    asyncio.run(RequestFilter(ministack, ministack, PORT)({"type": "websocket"}, receive, send))
     assert sent == [{"type": "websocket.close"}]

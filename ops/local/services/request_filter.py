@@ -1,8 +1,8 @@
-"""The wall before the emulator: an ASGI application that lets only signed requests through.
+"""The request filter before the emulator: an ASGI application that admits signed requests only.
 
 The emulator itself checks neither signature nor origin, and allows every page to read its responses
-(CORS). Any page in the developer's browser could create a function and with it read files. The wall
-admits
+(CORS). Any page in the developer's browser could create a function and with it read files. The
+filter admits
 
 - no page of another origin, and no host name but this machine's and those of AWS: an attacker's
   name can resolve to 127.0.0.1 (DNS rebinding)
@@ -48,7 +48,7 @@ _DRAINED = 1024 * 1024
 
 
 class Emulator(Protocol):
-    """What the wall asks the emulator behind it."""
+    """What the request filter asks the emulator behind it."""
 
     def secret(self, key_id: str, token: str | None) -> str | None:
         """Return the secret of an access key, or None if it is unknown or the token is wrong."""
@@ -65,7 +65,7 @@ class RefusedRequestError(Exception):
         self.remedy = remedy
 
 
-class Wall:
+class RequestFilter:
     """The ASGI application before ``app``, which the ``emulator`` serves on ``port``."""
 
     def __init__(
