@@ -27,7 +27,7 @@ Json = Mapping[str, Any]
 
 # As in the documentation of AWS.
 _ACCOUNT = "123456789012"
-_OF_THE_STACK = {"//", "terraform", "provider"}
+_OF_THE_STACK = {"//", "terraform", "provider", "import"}
 _READS = {"aws_caller_identity", "terraform_remote_state"}
 _ACCOUNT_READ = "data.aws_caller_identity.current.account_id"
 _STATE_READ = re.compile(r"data\.terraform_remote_state\.(\w+)\.outputs\.(\w+)")

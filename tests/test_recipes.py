@@ -313,12 +313,12 @@ def _prompt(checkout: Checkout) -> None:
 def _cors(checkout: Checkout) -> None:
     checkout.insert(
         "environments/prod.toml",
-        'cors_origins = ["https://maps.example.org"]\n',
-        before="log_retention_days = 30",
+        'cors_origins = ["https://maps.institute.test"]\n',
+        after="[function]",
     )
     stacks = checkout.synthesize("--env", "prod")
     function = stacks["prod-compute"].resource("aws_lambda_function.reasoning")
-    assert '"CORS_ORIGINS": "https://maps.example.org"' in json.dumps(function["environment"])
+    assert '"CORS_ORIGINS": "https://maps.institute.test"' in json.dumps(function["environment"])
     policy = stacks["prod-frontend"].resource("aws_cloudfront_cache_policy.api_cache")
     assert '"Origin"' in json.dumps(policy)
 

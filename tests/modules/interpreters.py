@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -29,6 +30,11 @@ def run_python(
         check=True,
         timeout=300,
     )
+
+
+def complaints(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what ``main.py`` printed to stderr, without its warnings about settings."""
+    return re.sub(r"^warning: [\w-]+\.toml: .*\n", "", done.stderr, flags=re.MULTILINE)
 
 
 def run_code(code: str, *, python: Path = CDKTF) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ import pytest
 
 from modules import environments
 from modules.fast_import.bindings import STOCK_VARIABLE
-from tests.modules.interpreters import INSTALLED, ROOT, run_code, run_python
+from tests.modules.interpreters import INSTALLED, ROOT, complaints, run_code, run_python
 
 HOOK = ROOT / "modules" / "fast_import" / "lazy-index.cjs"
 PEAK_MB = 300
@@ -27,7 +27,9 @@ with_every_package = pytest.mark.parametrize("python", INSTALLED, ids=lambda pat
 
 
 def _synthesize(python: Path, output: Path, **variables: str) -> str:
-    return run_python("main.py", f"--output={output}", python=python, variables=variables).stderr
+    return complaints(
+        run_python("main.py", f"--output={output}", python=python, variables=variables)
+    )
 
 
 def _documents(output: Path) -> dict[str, bytes]:

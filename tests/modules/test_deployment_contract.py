@@ -40,7 +40,7 @@ def test_every_parameter_and_output_of_the_catalogue_is_created(
             if address.startswith("aws_ssm_parameter.")
         }
         assert created == {f"{prefix}/{row.path}" for row in PARAMETERS if row.layer.key == layer}
-        outputs = mapping(stack.at("output"))
+        outputs = mapping(stack.document.get("output", {}))
         for row in OUTPUTS:
             if row.layer.key == layer:
                 output = mapping(outputs[row.name])

@@ -154,7 +154,8 @@ class TestReplication:
         assert block["restrict_public_buckets"] is True
         rule = _rules(storage, "replication_access_logs")["expire-logs"]
         assert rule["expiration"] == [{"days": 60}]
-        for bucket in ("static_website", "geojson"):
+        replicated = [bucket.id for bucket in DATA_BUCKETS if bucket.replicated]
+        for bucket in replicated:
             logging = storage.resource(f"aws_s3_bucket_logging.{bucket}_replica_logging")
             assert logging["target_bucket"] == "${aws_s3_bucket.replication_access_logs.bucket}"
         statements = dict(storage.policies())[
@@ -166,7 +167,7 @@ class TestReplication:
         condition = mapping(deliver["Condition"])
         assert mapping(condition["ArnLike"])["aws:SourceArn"] == [
             f"arn:aws:s3:::{storage.resource(f'aws_s3_bucket.{bucket}_replica')['bucket']}"
-            for bucket in ("static_website", "geojson")
+            for bucket in replicated
         ]
         assert "aws:SourceAccount" in mapping(condition["StringEquals"])
 
