@@ -133,7 +133,7 @@ def test_reader_and_schema_agree_on_each_kind_of_setting(field: Field) -> None:
     schema = json_schema(one)
     near = _near(field.constraint)
 
-    @settings(max_examples=20)
+    @settings(max_examples=12)
     @given(value=_TOML | near | st.lists(near | _TOML, max_size=2))
     def agree(value: object) -> None:
         document = {field.name: value}
