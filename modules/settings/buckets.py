@@ -10,7 +10,7 @@ from modules.catalogue import ACCESS_LOGS, Bucket
 from modules.problems import Problem
 from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
-from modules.settings.forms import KEY_ARN, REGION, star_beside_origins
+from modules.settings.forms import KEY_ARN, KEY_COST, REGION, star_beside_origins
 
 _HEADER = Matches(r"\*|[A-Za-z0-9-]{1,100}", 'a header name, or "*"', "Range")
 
@@ -88,7 +88,7 @@ class Replication:
         replace(KEY_ARN, example=KEY_ARN.example.replace("us-east-1", REGION.example)),
         Doc(
             "KMS key of the replicas, in their Region; required by `encryption.buckets`.",
-            cost="$0.03 per 10,000 requests",
+            cost=KEY_COST,
         ),
     ] = None
     access_logs_days: Annotated[

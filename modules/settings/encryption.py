@@ -10,7 +10,7 @@ from modules.problems import Problem
 from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
 from modules.settings.buckets import Replication
-from modules.settings.forms import KEY_ARN, key_elsewhere
+from modules.settings.forms import KEY_ARN, KEY_COST, key_elsewhere
 from modules.settings.table import TableSettings
 
 # Stands for the key that `own_key` creates.
@@ -33,26 +33,36 @@ class EncryptionSettings:
         ),
     ] = False
     table: Annotated[
-        str | None, _KEY, Doc("Key of the cache table; unset, the one that AWS manages.")
+        str | None,
+        _KEY,
+        Doc("Key of the cache table; unset, the one that AWS manages.", cost=KEY_COST),
     ] = None
     buckets: Annotated[
         str | None,
         _KEY,
         Doc(
             "Key of new objects; unset, S3's own. Requires `oac`. Access logs always use S3's "
-            "own, which their delivery requires."
+            "own, which their delivery requires.",
+            cost=KEY_COST,
         ),
     ] = None
     logs: Annotated[
-        str | None, _KEY, Doc("Key of the function's new log events; unset, CloudWatch's own.")
+        str | None,
+        _KEY,
+        Doc("Key of the function's new log events; unset, CloudWatch's own.", cost=KEY_COST),
     ] = None
     secret: Annotated[
-        str | None, _KEY, Doc("Key of the Gemini secret; unset, the one that AWS manages.")
+        str | None,
+        _KEY,
+        Doc("Key of the Gemini secret; unset, the one that AWS manages.", cost=KEY_COST),
     ] = None
     function: Annotated[
         str | None,
         _KEY,
-        Doc("Key of the function's environment variables, which hold no secret; unset, Lambda's."),
+        Doc(
+            "Key of the function's environment variables, which hold no secret; unset, Lambda's.",
+            cost=KEY_COST,
+        ),
     ] = None
     topic: Annotated[
         str | None,

@@ -13,6 +13,7 @@ LOG_RETENTION = OneOf(
      3288, 3653),
     "CloudWatch Logs",
 )  # fmt: skip
+KEY_COST = "$0.03 per 10,000 requests to the key"
 # Not an alias: services store the key that it stands for, and the next plan would differ.
 KEY_ARN = Matches(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f-]{36})",

@@ -10,7 +10,7 @@ from modules.catalogue import EDGE_REGION
 from modules.problems import Problem
 from modules.schema.constraints import Between, Matches, https_origin
 from modules.schema.setting_docs import Doc
-from modules.settings.forms import KEY_ARN, LOG_RETENTION, key_elsewhere
+from modules.settings.forms import KEY_ARN, KEY_COST, LOG_RETENTION, key_elsewhere
 
 _API_REQUESTS = 100
 
@@ -99,7 +99,7 @@ class Firewall:
     log_key_arn: Annotated[
         str | None,
         KEY_ARN,
-        Doc("KMS key of that log, in us-east-1; unset, CloudWatch's own."),
+        Doc("KMS key of that log, in us-east-1; unset, CloudWatch's own.", cost=KEY_COST),
     ] = None
 
     @property
