@@ -24,7 +24,7 @@ def measure(runs: int) -> Iterator[Result]:
         used = interleaved(runs, ours=ours, floor=floor, stock=stock)
         for name, usages in used.items():
             yield Result(what=f"CPU of {name}", figure=f"{median_cpu(usages):.2f} s")
-        yield at_most("CPU, ours over the floor", ratio(used["ours"], used["floor"]), 3.5)
+        yield at_most("CPU, ours over the floor", ratio(used["ours"], used["floor"]), 3.0)
         yield at_most("CPU, ours over stock", ratio(used["ours"], used["stock"]), 1 / 8)
         python, node = _peaks(output / "ours")
         yield at_most("peak memory of Python", python, 80, unit="MB")
