@@ -121,8 +121,9 @@ _TOML: st.SearchStrategy[object] = (
 )
 
 
+@pytest.mark.parametrize("examples", [12, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("field", KINDS.values(), ids=lambda field: field.name)
-def test_reader_and_schema_agree_on_each_kind_of_setting(field: Field) -> None:
+def test_reader_and_schema_agree_on_each_kind_of_setting(field: Field, examples: int) -> None:
     hint = Annotated[field.kind, field.constraint, DOC]  # type: ignore[name-defined]
     default = (
         dataclasses.field()
@@ -133,7 +134,7 @@ def test_reader_and_schema_agree_on_each_kind_of_setting(field: Field) -> None:
     schema = json_schema(one)
     near = _near(field.constraint)
 
-    @settings(max_examples=12)
+    @settings(max_examples=examples)
     @given(value=_TOML | near | st.lists(near | _TOML, max_size=2))
     def agree(value: object) -> None:
         document = {field.name: value}
