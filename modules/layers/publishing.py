@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from operator import attrgetter
 
 from cdktf import TerraformOutput
@@ -21,18 +22,23 @@ def publish(stack: LayerStack, **facts: object) -> Mapping[str, str]:
     """
     settings = stack.settings
     facts = {"naming": stack.naming, **facts}
+
+    @cache  # most parameters are outputs, too, and a fact can be an attribute that is read anew
+    def filled(template: str) -> str:
+        return template.format(**facts)
+
     for row in PARAMETERS:
         if row.layer is stack.layer and settings.enables(row):
             operated = row.operated and attrgetter(row.operated)(settings) is None
             config = ParameterConfig(
                 name=stack.naming.parameter(row),
-                value=row.value.format(**facts),
+                value=filled(row.value),
                 description=row.description,
                 keep_changes=bool(operated),
             )
             add_parameter(stack, row.id, config)
     values = {
-        output.name: output.value.format(**facts)
+        output.name: filled(output.value)
         for output in OUTPUTS
         if output.layer is stack.layer and settings.enables(output)
     }
