@@ -458,7 +458,7 @@ OUTPUTS = (
 )
 
 # How release 1.0 named what later layers read, after ``cross-stack-output-``. A checkout of it
-# still plans against the states that this one applies. To be removed in release 3.
+# still plans against the states that this one applies. To be removed in 3.0.
 FORMER_OUTPUTS = {
     "aws_s3_bucketaccess_logsarn": "access_logs_bucket_arn",
     "aws_s3_bucketaccess_logsbucket": "access_logs_bucket_name",
