@@ -58,6 +58,16 @@ class Naming:
         return self._bucket("terraform-state")
 
     @property
+    def state_key_alias(self) -> str:
+        """Alias of the KMS key of that bucket."""
+        return f"alias/{self._name('terraform-state')}"
+
+    @property
+    def saved_plans(self) -> str:
+        """Key prefix of saved plans in the state bucket."""
+        return f"{self.environment}/plans/"
+
+    @property
     def function(self) -> str:
         """The cache Lambda."""
         return self._name("reasoning-function")
@@ -184,6 +194,10 @@ class Naming:
     def state_key(self, layer: Layer) -> str:
         """Return the key of a layer's state in the state bucket."""
         return f"{self.environment}/{layer.key}/terraform.tfstate"
+
+    def state_lock(self, layer: Layer) -> str:
+        """Return the key of the lock of a layer's state, which Terraform derives."""
+        return f"{self.state_key(layer)}.tflock"
 
     def state_file(self, directory: str, layer: Layer) -> str:
         """Return the path of a layer's state file, relative to its stack folder in the checkout."""
