@@ -15,6 +15,10 @@ from modules.problems import Problem
 
 APPLICATION = "CO2 Anomaly Analysis"
 
+# Of the deploy roles, their policies and the boundary, so that no pattern of the environment's own
+# names covers them.
+BOOTSTRAP_PATH = f"/{PROJECT}/bootstrap/"
+
 _LONGEST_BUCKET = 63
 _LONGEST_ROLE_OR_FUNCTION = 64
 # AWS allows 50 tags of a resource; some are left to systems that add tags themselves.
@@ -66,6 +70,25 @@ class Naming:
     def saved_plans(self) -> str:
         """Key prefix of saved plans in the state bucket."""
         return f"{self.environment}/plans/"
+
+    @property
+    def plan_role(self) -> str:
+        """Role that plans the environment's layers."""
+        return self._name("plan-role")
+
+    @property
+    def apply_role(self) -> str:
+        """Role that applies the environment's layers."""
+        return self._name("apply-role")
+
+    @property
+    def boundary(self) -> str:
+        """Managed policy that is the permissions boundary of the roles of those layers."""
+        return self._name("boundary")
+
+    def deploy_policy(self, role: str, group: str) -> str:
+        """Return the name of a managed policy of the ``plan`` or ``apply`` role."""
+        return self._name(f"{role}-{group}")
 
     @property
     def function(self) -> str:
