@@ -259,9 +259,9 @@ class BootstrapSettings:
         if self.kms_key and self.kms_key != OWN and state.s3:
             where = state.s3.region or region
             yield from key_elsewhere("bootstrap.kms_key", self.kms_key, where, "region", "state")
-        yield from self._distrust(state, account_id)
+        yield from self._trust_problems(state, account_id)
 
-    def _distrust(self, state: StateSettings, account_id: str | None) -> Iterator[Problem]:
+    def _trust_problems(self, state: StateSettings, account_id: str | None) -> Iterator[Problem]:
         """Yield a problem for each trust that cannot hold."""
         if self.hcp and not state.hcp:
             yield Problem(
