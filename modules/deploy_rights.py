@@ -26,10 +26,7 @@ from modules.catalogue import (
     partition,
 )
 from modules.iam import Condition, Statement
-from modules.naming import Naming
-
-# IAM path of the deploy roles and of their policies: no pattern of a layer's names reaches it.
-BOOTSTRAP_PATH = f"/{PROJECT}/bootstrap/"
+from modules.naming import BOOTSTRAP_PATH, Naming
 
 _ANY = ("*",)
 
@@ -168,7 +165,7 @@ def _states(scope: Scope, bucket: str, end: str = "") -> tuple[str, ...]:
 
     A layer reads the states of the layers that it depends on.
     """
-    keys = (scope.naming.state_key(layer) for layer in Layer if layer.key != "bootstrap")
+    keys = (scope.naming.state_key(layer) for layer in Layer if layer is not Layer.BOOTSTRAP)
     return tuple(scope.bucket_arn(bucket, key) + end for key in keys)
 
 
@@ -457,8 +454,10 @@ def _use_keys(scope: Scope) -> Right:
                 "kms:Decrypt",
                 "kms:DescribeKey",
                 "kms:Encrypt",
-                "kms:GenerateDataKey*",
-                "kms:ReEncrypt*",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
                 "kms:RetireGrant",
             ),
             _FOR_THE_SERVICE,

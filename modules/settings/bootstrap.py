@@ -15,6 +15,7 @@ from modules.settings.forms import (
     BUCKET,
     KEY_ARN,
     KEY_COST,
+    POLICY_ARN,
     key_elsewhere,
     region_and_account,
 )
@@ -195,6 +196,11 @@ class BootstrapSettings:
             cost="storage of the logs",
         ),
     ] = None
+    permissions_boundary: Annotated[
+        str | None,
+        POLICY_ARN,
+        Doc("Permissions boundary of the plan role and the apply role: an existing policy."),
+    ] = None
     principals: Annotated[
         tuple[str, ...],
         _PRINCIPAL,
@@ -245,10 +251,12 @@ class BootstrapSettings:
                 remedy="remove the table [bootstrap], or choose [state.s3] or [state.hcp]",
                 involves=("state",),
             )
-        created = bool(state.s3 and not state.s3.bucket)
-        for name in ("kms_key", "access_logs_bucket"):
-            value = getattr(self, name)
-            if value and not created and not state.local:
+        named = bool(state.s3 and state.s3.bucket)
+        for name, value in (
+            ("kms_key", self.kms_key if state.hcp or self.kms_key == OWN else None),
+            ("access_logs_bucket", self.access_logs_bucket),
+        ):
+            if value and (named or state.hcp):
                 yield Problem(
                     field=f"bootstrap.{name}",
                     value=value,
