@@ -750,9 +750,15 @@ def _read_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="ReadPackage",
-        actions=["s3:GetObject", "s3:GetObjectTagging"],
+        # Signer reads the version that it signs, Lambda what Signer has written.
+        actions=["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"],
         resources=_packages(scope),
-        unrecorded={"s3:GetObjectVersion": "Signer reads the version that it signs"},
+    )
+    yield Right(
+        sid="FindPackages",
+        actions=["s3:ListBucket"],
+        resources=(scope.bucket_arn("*"),),
+        conditions={"StringLike": {"s3:prefix": f"{naming.function}/*"}},
     )
     yield Right(
         sid="ReadLogGroup",
@@ -937,12 +943,14 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateDistribution",
         actions=["cloudfront:CreateDistribution", "cloudfront:TagResource"],
-        resources=_edge(scope, "distribution/*"),
+        resources=_ANY,  # there is no distribution yet
         conditions=scope.own_at_creation,
     )
     yield Right(
         sid="ChangeDistribution",
         actions=[
+            # Whoever has its logs delivered needs this right.
+            "cloudfront:AllowVendedLogDeliveryForResource",
             "cloudfront:DeleteDistribution",
             "cloudfront:TagResource",
             "cloudfront:UpdateDistribution",
@@ -950,7 +958,6 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
         resources=_edge(scope, "distribution/*"),
         conditions=scope.own,
         unrecorded={
-            "cloudfront:AllowVendedLogDeliveryForResource": _FOR_THE_SERVICE,
             "cloudfront:UntagResource": "a tag is removed from the settings",
         },
     )
@@ -958,6 +965,7 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
         sid="ChangeEdgePolicies",
         actions=[
             "cloudfront:CreateCachePolicy",
+            "cloudfront:CreateFunction",
             "cloudfront:CreateOriginAccessControl",
             "cloudfront:CreateResponseHeadersPolicy",
             "cloudfront:DeleteCachePolicy",
@@ -971,7 +979,6 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="ChangeEdgeFunctions",
         actions=[
-            "cloudfront:CreateFunction",
             "cloudfront:DeleteFunction",
             "cloudfront:PublishFunction",
         ],
