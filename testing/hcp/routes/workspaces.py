@@ -18,18 +18,10 @@ from testing.hcp.api import (
     one,
     page,
 )
+from testing.hcp.resource import changed, find, now
 from testing.hcp.routes.organizations import bindings, keys_and_values
 from testing.hcp.service import Service
-from testing.hcp.store import (
-    Lock,
-    Tag,
-    TagBinding,
-    Workspace,
-    WorkspaceSettings,
-    changed,
-    find,
-    now,
-)
+from testing.hcp.store import Lock, Tag, TagBinding, Workspace, WorkspaceSettings
 
 ROUTES = Routes()
 
