@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from testing.hcp.api import ApiError, InvalidError, JsonObject, NotFoundError
+from testing.hcp.objects import Objects
 from testing.hcp.resource import Resource, first, now, reference, references, shown
+
+if TYPE_CHECKING:
+    from testing.hcp.runs import ConfigurationVersion, Run
+    from testing.hcp.states import StateVersion
 
 
 @dataclass(kw_only=True, eq=False)
@@ -145,11 +151,34 @@ class Workspace(Resource):
     consumers: list[Workspace] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
     notifications: list[NotificationConfiguration] = field(default_factory=list)
+    states: list[StateVersion] = field(default_factory=list)
+    configurations: list[ConfigurationVersion] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    current_run: Run | None = None
     resource_count: int = 0
 
     @property
     def name(self) -> str:
         return self.settings.name
+
+    def latest_configuration(self) -> ConfigurationVersion | None:
+        """Return the newest configuration that runs may apply."""
+        usable = [
+            each
+            for each in self.configurations
+            if each.content is not None and not each.speculative
+        ]
+        return usable[-1] if usable else None
+
+    def shares_state_with(self, reader: Workspace) -> bool:
+        """Return whether runs of another workspace may read its state."""
+        settings = self.settings
+        return (
+            reader is self
+            or settings.global_remote_state
+            or (settings.project_remote_state and reader.project is self.project)
+            or reader in self.consumers
+        )
 
     def has_resources(self) -> bool:
         """Return whether its state has resources, so that a safe deletion is refused."""
@@ -182,6 +211,14 @@ class Workspace(Resource):
                 }
             },
         }
+        if self.states:
+            related["current-state-version"] = self.states[-1].reference()
+        if self.configurations:
+            related["current-configuration-version"] = self.configurations[-1].reference()
+        if self.current_run:
+            related["current-run"] = self.current_run.reference()
+        if self.runs:
+            related["latest-run"] = self.runs[-1].reference()
         if self.lock:
             related["locked-by"] = reference(self.lock.kind, self.lock.holder)
         return related
@@ -393,6 +430,10 @@ class Store:
         self.variable_sets: dict[str, VariableSet] = {}
         self.run_triggers: dict[str, RunTrigger] = {}
         self.notifications: dict[str, NotificationConfiguration] = {}
+        self.states: dict[str, StateVersion] = {}
+        self.configurations: dict[str, ConfigurationVersion] = {}
+        self.runs: dict[str, Run] = {}
+        self.objects = Objects()
         self.default_project = self.add_project(ProjectSettings(name=DEFAULT_PROJECT))
 
     def find_organization(self, name: str) -> Organization:
