@@ -331,6 +331,8 @@ _REPORTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("local", "GET .*/current-state-version", {"status": 401}, "unauthorized"),
     ("local", "POST .*/actions/lock", {"status": 404}, "resource not found"),
     ("local", "POST .*/state-versions", {"status": 409}, "conflict"),
+    ("local", "GET /_archivist/", {"cut": Cut.DOWNLOAD}, "unexpected eof"),
+    ("local", "POST .*/actions/lock", {"cut": Cut.DOWNLOAD}, "already locked"),
     ("remote", "POST .*/runs", {"status": 404}, "resource not found"),
     ("remote", "GET .*/plans/plan-", {"status": 401}, "unauthorized"),
 ]
