@@ -23,8 +23,9 @@ from modules.stack import LayerStack
 class DeployRoleConfig:
     """A role below ``BOOTSTRAP_PATH``; ``trust`` says who may assume it.
 
-    ``trusted_providers`` are those of the OIDC providers that this stack creates. ``policies`` maps the name of each managed policy to its statements: one inline policy would be
-    too long. ``permissions_boundary`` is the ARN of a policy of the owner.
+    ``trusted_providers`` are those of the OIDC providers that this stack creates. ``policies`` maps
+    the name of each managed policy to its statements: one inline policy would be too long.
+    ``permissions_boundary`` is the ARN of a policy of the owner.
     """
 
     account_id: str
