@@ -40,7 +40,7 @@ from modules.settings.function import (
 )
 from modules.settings.local_aws import LocalAws
 from modules.settings.monitoring import MonitoringSettings
-from modules.settings.state import HcpState, LocalState, S3State, StateSettings
+from modules.settings.state import HcpNotification, HcpState, LocalState, S3State, StateSettings
 from modules.settings.table import Autoscaling, Capacity, OnDemandLimit, TableSettings
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "FrontendSettings",
     "FunctionSettings",
     "GeminiSettings",
+    "HcpNotification",
     "HcpState",
     "Lifecycle",
     "LocalAws",
