@@ -28,6 +28,7 @@ from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
 from modules.settings.adopt import AdoptSettings
 from modules.settings.backup import BackupSettings, VaultLock
+from modules.settings.bootstrap import BootstrapSettings
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
 from modules.settings.encryption import EncryptionSettings
 from modules.settings.forms import REGION, TAGS, key_elsewhere, region_and_account
@@ -47,6 +48,7 @@ __all__ = [
     "AdoptSettings",
     "Autoscaling",
     "BackupSettings",
+    "BootstrapSettings",
     "BucketSettings",
     "CacheSettings",
     "Capacity",
@@ -164,6 +166,13 @@ class Settings:
         MonitoringSettings | None,
         Doc("Alarms, dashboard, budget; without this section there is no monitoring layer."),
     ] = None
+    bootstrap: Annotated[
+        BootstrapSettings | None,
+        Doc(
+            "State bucket and deploy roles, which an administrator applies before all other layers "
+            "with `ops bootstrap`; without this section they must exist."
+        ),
+    ] = None
     adopt: Annotated[
         AdoptSettings,
         Doc(
@@ -179,8 +188,22 @@ class Settings:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers that these settings enable."""
-        optional = {Layer.FRONTEND: self.frontend, Layer.MONITORING: self.monitoring}
+        optional = {
+            Layer.BOOTSTRAP: self.bootstrap,
+            Layer.FRONTEND: self.frontend,
+            Layer.MONITORING: self.monitoring,
+        }
         return tuple(layer for layer in Layer if optional.get(layer, True))
+
+    @property
+    def creates_state_bucket(self) -> bool:
+        """Whether the bootstrap layer creates the bucket of the states."""
+        return bool(self.bootstrap and self.state.s3 and not self.state.s3.bucket)
+
+    @property
+    def state_in_kms_bucket(self) -> bool:
+        """Whether the bucket of the states encrypts with a KMS key."""
+        return bool(self.creates_state_bucket and self.bootstrap and self.bootstrap.kms_key)
 
     def enables(self, row: Parameter | Output) -> bool:
         """Return whether these settings enable what the row describes."""
@@ -232,6 +255,8 @@ class Settings:
                 remedy="set retain = true, or remove the table [buckets.object_lock]",
                 involves=("retain",),
             )
+        if self.bootstrap:
+            yield from self.bootstrap.contradictions(self.state, self.region)
         yield from self._backups()
         yield from self._replicas()
         yield from self._foreign_arns()
