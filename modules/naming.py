@@ -86,6 +86,11 @@ class Naming:
         """Managed policy that is the permissions boundary of the roles of those layers."""
         return self._name("boundary")
 
+    @property
+    def variable_set(self) -> str:
+        """Variable set of HCP Terraform that names those roles."""
+        return self._name("aws-roles")
+
     def deploy_policy(self, role: str, group: str) -> str:
         """Return the name of a managed policy of the ``plan`` or ``apply`` role."""
         return self._name(f"{role}-{group}")
@@ -229,6 +234,11 @@ class Naming:
     def workspace(self, layer: Layer) -> str:
         """Return the name of a layer's HCP Terraform workspace."""
         return self._name(layer.key)
+
+    @property
+    def workspaces(self) -> str:
+        """Prefix of the names of all those workspaces."""
+        return self._name("")
 
     def tags(self, layer: Layer) -> dict[str, str]:
         """Return the default tags of a layer."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ops.hcp.model import (
@@ -78,7 +78,7 @@ class CreateWorkspace(Change):
                 for one in changed
                 if getattr(self.workspace, one) != getattr(empty, one) or one == "execution_mode"
             ),
-            *(f"tag {key} = {value}" for key, value in sorted(self.workspace.tags.items())),
+            f"tags = {_shown(self.workspace.tags)}",
         )
 
 
@@ -113,10 +113,8 @@ class UpdateWorkspace(Change):
             f"{one}: {_shown(getattr(self.before, one))} -> {_shown(getattr(self.after, one))}"
             for one in self.attributes
         )
-        tags = (
-            f"tag {key}: {_shown(self.before.tags.get(key))} -> {_shown(value)}"
-            for key, value in self.tags.items()
-        )
+        old = {key: self.before.tags[key] for key in self.tags if key in self.before.tags}
+        tags = (f"tags: {_shown(old)} -> {_shown(self.tags)}",) if self.tags else ()
         return (*attributes, *tags)
 
 
@@ -235,7 +233,7 @@ class Notify(Change):
         if new is None:
             return ()
         if old is None:
-            return (new.kind, *sorted(new.triggers))
+            return (f"{new.kind}: {', '.join(sorted(new.triggers))}",)
         return (
             *((f"kind: {old.kind} -> {new.kind}",) if old.kind != new.kind else ()),
             *(f"+ {one}" for one in sorted(new.triggers - old.triggers)),
@@ -299,8 +297,15 @@ def _relations(before: Workspace, after: Workspace) -> Iterator[Change]:
         yield AddRunTrigger(name=after.name, source=source)
     for source in sorted(before.sources - after.sources):
         yield RemoveRunTrigger(name=after.name, source=source)
-    if before.notification != after.notification:
+    if _differ(before.notification, after.notification):
         yield Notify(name=after.name, before=before.notification, after=after.notification)
+
+
+def _differ(before: Notification | None, after: Notification | None) -> bool:
+    if before is not None and after is not None and before.url is None:
+        # The host keeps it to itself.
+        before = replace(before, url=after.url)
+    return before != after
 
 
 def _variables(before: VariableSet | None, after: VariableSet | None) -> Iterator[Change]:
@@ -313,6 +318,8 @@ def _variables(before: VariableSet | None, after: VariableSet | None) -> Iterato
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Mapping):
+        value = tuple(f"{key}={each}" for key, each in sorted(value.items()))
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
     return str(value) if value else "none"

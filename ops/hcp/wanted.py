@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from modules import catalogue
 from modules.catalogue import PROJECT, Layer
 from modules.environments import Environment
-from modules.naming import Naming
+from modules.naming import BOOTSTRAP_PATH, Naming
 from modules.settings import HcpNotification, HcpState
 from ops.common.errors import BadInputError
 from ops.hcp.model import Notification, VariableSet, Wanted, Workspace
@@ -18,9 +18,7 @@ from ops.local.terraform.stacks import Stack
 STACKS = PurePosixPath("cdktf.out", "stacks")
 # Of a run: it waits for an approval, or it failed.
 _RUN_TRIGGERS = frozenset({"run:needs_attention", "run:errored"})
-_DRIFT_TRIGGERS = frozenset(
-    {"assessment:drifted", "assessment:check_failure", "assessment:failed"}
-)
+_DRIFT_TRIGGERS = frozenset({"assessment:drifted", "assessment:check_failure", "assessment:failed"})
 
 
 def wanted(
@@ -52,8 +50,11 @@ def wanted(
 
 
 def driven_layers(environment: Environment) -> tuple[Layer, ...]:
-    """Return the layers whose workspaces `ops hcp` manages, in dependency order."""
-    return environment.layers
+    """Return the layers whose workspaces `ops hcp` manages, in dependency order.
+
+    The bootstrap layer makes the roles of the runs, so no run can apply it.
+    """
+    return tuple(layer for layer in environment.layers if layer is not Layer.BOOTSTRAP)
 
 
 def read_workspaces(stack: Stack) -> frozenset[str]:
@@ -114,13 +115,16 @@ def _notification(hcp: HcpState, variables: Mapping[str, str]) -> Notification |
 def _variable_set(environment: Environment, workspaces: frozenset[str]) -> VariableSet | None:
     """Return the variables with which runs assume the roles of the bootstrap stack."""
     naming, settings = environment.naming, environment.settings
-    bootstrap = settings.bootstrap
-    if bootstrap is None or bootstrap.hcp is None:
+    if not getattr(settings.bootstrap, "hcp", None):
         return None
     partition = catalogue.partition(settings.region)
-    arn = f"arn:{partition}:iam::{settings.account_id}:role{{path}}{{name}}"
+    roles = f"arn:{partition}:iam::{settings.account_id}:role{BOOTSTRAP_PATH}"
     return VariableSet(
         name=naming.variable_set,
-        variables={},
+        variables={
+            "TFC_AWS_PROVIDER_AUTH": "true",
+            "TFC_AWS_PLAN_ROLE_ARN": f"{roles}{naming.plan_role}",
+            "TFC_AWS_APPLY_ROLE_ARN": f"{roles}{naming.apply_role}",
+        },
         workspaces=workspaces,
     )
