@@ -9,17 +9,14 @@ import typer
 
 from ops.common.command import command
 from ops.common.confirmation import Consent, require_confirmation
-from ops.common.errors import BadInputError
+from ops.common.errors import BadInputError, OperatorError
 from ops.common.options import DryRun, Yes, command_group
+from ops.common.output import table
 from ops.hcp.context import EXIT_CODES, HcpContext, hcp_context
+from ops.hcp.wanted import driven_layers, wanted
+from ops.local.terraform.stacks import Stack
 
 app = command_group()
-
-
-@app.callback()
-def _group() -> None:
-    pass
-
 
 Confirmed = Annotated[
     list[str] | None,
@@ -30,6 +27,21 @@ Confirmed = Annotated[
         "it has a state.",
     ),
 ]
+
+Layers = Annotated[
+    list[str] | None,
+    typer.Option("--layer", help="Only this layer; can be repeated. By default all."),
+]
+Apply = Annotated[bool, typer.Option("--apply/--plan", help="Apply, or make a speculative plan.")]
+Destroy = Annotated[
+    bool, typer.Option("--destroy", help="Destroy everything, in reverse order; plans it first.")
+]
+RUN_EXIT_CODES = {
+    **EXIT_CODES,
+    1: "a plan failed; its message names the layer",
+    8: "an apply failed; its message names the layer",
+    9: "a run was discarded or cancelled in HCP Terraform",
+}
 
 
 @command(
@@ -50,11 +62,11 @@ def sync(
     it has a state. Workspaces of others are never changed.
     """
     from ops.hcp import differences, reading  # noqa: PLC0415 - the client takes a second
-    from ops.hcp.wanted import wanted  # noqa: PLC0415
     from ops.hcp.writing import Writer  # noqa: PLC0415
 
     names = set(confirm or ())
     wants = wanted(hcp.environment, hcp.settings, hcp.stacks, os.environ)
+    _require_url(hcp)
     found, directory = reading.read(hcp.client, hcp.settings, hcp.target.naming, wants)
     unwanted = found.workspaces.keys() - {one.name for one in wants.workspaces}
     if unknown := names - unwanted - {hcp.target.name}:
@@ -94,6 +106,101 @@ def sync(
             writer.perform(change)
             progress.add(1)
     hcp.out.result({**document, "changed": True}, [_counted(len(planned.changes), "made")])
+
+
+@command(
+    app,
+    "run",
+    "hcp run --env dev",
+    "hcp run --env dev --apply",
+    "hcp run --env dev --layer compute --apply --yes",
+    "hcp run --env dev --apply --destroy",
+    context=hcp_context,
+    exit_codes=RUN_EXIT_CODES,
+)
+def run(
+    hcp: HcpContext,
+    consent: Consent,
+    *,
+    layer: Layers = None,
+    apply: Apply = False,
+    destroy: Destroy = False,
+) -> None:
+    """Plan or apply the layers with runs in HCP Terraform, in the order of their dependencies.
+
+    A layer whose dependencies are not applied yet cannot be planned; it is deferred. An apply asks
+    for approval of each plan here, or waits for it in HCP Terraform where there is no terminal. It
+    stops at the first failure. To resume, run it again.
+    """
+    from ops.hcp import runs  # noqa: PLC0415
+
+    stacks = _chosen(hcp, layer)
+    if destroy:
+        stacks.reverse()
+    if consent.dry_run:
+        hcp.out.result(
+            {"layers": [stack.name for stack in stacks]},
+            [f"{number}. {stack.name}" for number, stack in enumerate(stacks, start=1)],
+        )
+        return
+    request = runs.Request(stacks=stacks, apply=apply, destroy=destroy, consent=consent)
+    results = list(runs.drive(hcp, request))
+    hcp.out.result({"layers": [one.document() for one in results]}, [])
+
+
+@command(
+    app,
+    "status",
+    "hcp status --env dev",
+    "hcp status --env dev --json",
+    context=hcp_context,
+    exit_codes=EXIT_CODES,
+)
+def status(hcp: HcpContext) -> None:
+    """Show the workspaces, their last runs and locks, and how they differ from the settings.
+
+    The exit code is 1 if a workspace is missing or differs.
+    """
+    from ops.hcp import differences, reading  # noqa: PLC0415
+    from ops.hcp import status as status_  # noqa: PLC0415
+
+    wants = wanted(hcp.environment, hcp.settings, hcp.stacks, os.environ)
+    found, directory = reading.read(hcp.client, hcp.settings, hcp.target.naming, wants)
+    plan = differences.plan(found, wants)
+    statuses = list(status_.read(hcp.client, wants, directory, plan))
+    hcp.out.result(
+        {
+            "workspaces": [one.document() for one in statuses],
+            "changes": [one.document() for one in plan.changes],
+        },
+        table(status_.HEADER, [one.row for one in statuses]),
+    )
+    if plan.changes:
+        raise OperatorError(
+            f"{_counted(len(plan.changes))} would make {hcp.target.name} as its settings say",
+            remedy=f"python -m ops hcp sync --env {hcp.target.name}",
+        )
+
+
+def _require_url(hcp: HcpContext) -> None:
+    notification = hcp.settings.notification
+    if notification and not os.environ.get(notification.url_variable):
+        raise BadInputError(
+            f"the environment variable {notification.url_variable} is not set",
+            remedy="set it to the URL of the webhook, or remove [state.hcp.notification]",
+        )
+
+
+def _chosen(hcp: HcpContext, layers: list[str] | None) -> list[Stack]:
+    """Return the stacks of the chosen layers, or of all, in dependency order."""
+    names = {layer.key: hcp.target.naming.stack(layer) for layer in driven_layers(hcp.environment)}
+    if unknown := sorted(set(layers or ()) - names.keys()):
+        raise BadInputError(
+            f"--layer {unknown[0]} is not a layer that runs in HCP Terraform",
+            remedy=f"choose from {', '.join(names)}",
+        )
+    chosen = {names[key] for key in layers or names}
+    return [stack for stack in hcp.stacks if stack.name in chosen]
 
 
 def _counted(count: int, done: str = "") -> str:

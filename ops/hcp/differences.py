@@ -238,7 +238,7 @@ class Notify(Change):
             *((f"kind: {old.kind} -> {new.kind}",) if old.kind != new.kind else ()),
             *(f"+ {one}" for one in sorted(new.triggers - old.triggers)),
             *(f"- {one}" for one in sorted(old.triggers - new.triggers)),
-            *(("url changes",) if old.url != new.url else ()),
+            *(("url changes",) if old.url and new.url and old.url != new.url else ()),
             *(("enabled: false -> true",) if not old.enabled else ()),
         )
 
@@ -302,9 +302,9 @@ def _relations(before: Workspace, after: Workspace) -> Iterator[Change]:
 
 
 def _differ(before: Notification | None, after: Notification | None) -> bool:
-    if before is not None and after is not None and before.url is None:
-        # The host keeps it to itself.
-        before = replace(before, url=after.url)
+    if before and after and (before.url is None or after.url is None):
+        # The host keeps it to itself, or it was not given.
+        before, after = replace(before, url=None), replace(after, url=None)
     return before != after
 
 

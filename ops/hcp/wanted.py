@@ -10,7 +10,6 @@ from modules.catalogue import PROJECT, Layer
 from modules.environments import Environment
 from modules.naming import BOOTSTRAP_PATH, Naming
 from modules.settings import HcpNotification, HcpState
-from ops.common.errors import BadInputError
 from ops.hcp.model import Notification, VariableSet, Wanted, Workspace
 from ops.local.terraform.stacks import Stack
 
@@ -24,13 +23,9 @@ _DRIFT_TRIGGERS = frozenset({"assessment:drifted", "assessment:check_failure", "
 def wanted(
     environment: Environment, hcp: HcpState, stacks: Iterable[Stack], variables: Mapping[str, str]
 ) -> Wanted:
-    """Return what there should be; ``variables`` has the URL of the webhook.
+    """Return what there should be; ``variables`` may have the URL of the webhook.
 
     Who may read whose state is what the synthesized stacks read.
-
-    Raises:
-        BadInputError: The variable with the URL of the webhook is not set.
-
     """
     naming = environment.naming
     layers = {naming.stack(layer): layer for layer in driven_layers(environment)}
@@ -99,16 +94,10 @@ def _notification(hcp: HcpState, variables: Mapping[str, str]) -> Notification |
     setting: HcpNotification | None = hcp.notification
     if setting is None:
         return None
-    url = variables.get(setting.url_variable)
-    if not url:
-        raise BadInputError(
-            f"the environment variable {setting.url_variable} is not set",
-            remedy="set it to the URL of the webhook, or remove [state.hcp.notification]",
-        )
     return Notification(
         kind=setting.kind,
         triggers=_RUN_TRIGGERS | (_DRIFT_TRIGGERS if hcp.assessments else frozenset()),
-        url=url,
+        url=variables.get(setting.url_variable) or None,
     )
 
 
