@@ -137,7 +137,7 @@ class HcpState:
                 reason=f'execution_mode is "{self.execution_mode}"',
                 remedy='set agent_pool with execution_mode = "agent", and only then',
             )
-        if self.execution_mode == "local":
+        if self.execution_mode not in ("remote", "agent"):
             for name in ("terraform_version", "auto_apply", "run_triggers", "assessments",
                          "vcs_driven", "notification"):  # fmt: skip
                 if value := getattr(self, name):
