@@ -193,7 +193,8 @@ class Route:
     method: str
     pattern: re.Pattern[str]
     handler: Handler
-    open: bool
+    is_open: bool
+    is_for_runs: bool
 
 
 class Routes:
@@ -202,12 +203,20 @@ class Routes:
     def __init__(self) -> None:
         self._routes: list[Route] = []
 
-    def add(self, method: str, path: str, *, is_open: bool = False) -> Callable[[Handler], Handler]:
+    def add(
+        self, method: str, path: str, *, is_open: bool = False, is_for_runs: bool = False
+    ) -> Callable[[Handler], Handler]:
         pattern = re.compile(re.sub(r"\{\w+\}", "([^/]+)", path))
 
         def register(handler: Handler) -> Handler:
             self._routes.append(
-                Route(method=method, pattern=pattern, handler=handler, open=is_open)
+                Route(
+                    method=method,
+                    pattern=pattern,
+                    handler=handler,
+                    is_open=is_open,
+                    is_for_runs=is_for_runs,
+                )
             )
             return handler
 

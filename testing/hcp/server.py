@@ -30,7 +30,9 @@ from testing.hcp.api import (
     Routes,
 )
 from testing.hcp.faults import Cut
-from testing.hcp.routes import organizations, subscriptions, variables, workspaces
+from testing.hcp.routes import organizations, runs, states, subscriptions, variables, workspaces
+from testing.hcp.runner import Engine
+from testing.hcp.scripted import ScriptedEngine
 from testing.hcp.service import Service
 from testing.hcp.store import Store
 
@@ -52,7 +54,8 @@ class HcpStandIn:
     """A running stand-in with one organization, whose owner holds ``token``.
 
     ``requests`` lists what was asked; ``faults`` switches faults on. ``assessments`` says whether
-    the plan of the organization includes health assessments.
+    the plan of the organization includes health assessments. ``engine`` does the work of remote
+    runs, by default without Terraform.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class HcpStandIn:
         token: str | None = None,
         hostname: str = HOSTNAME,
         assessments: bool = True,
+        engine: Engine | None = None,
     ) -> None:
         self.organization = organization
         self.hostname = hostname
@@ -72,9 +76,11 @@ class HcpStandIn:
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.service = Service(
             store=self.store,
+            hostname=hostname,
             address=self.address,
-            callers={self.token: Caller(id=USER)},
+            engine=engine or ScriptedEngine(),
         )
+        self.service.callers[self.token] = Caller(id=USER)
         self.faults = self.service.faults
         self.routes = _routes()
 
@@ -88,38 +94,17 @@ class HcpStandIn:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.service.runner.close()
         self._server.shutdown()
         self._server.server_close()
 
-    def terraform_config(self, path: Path, *, including: Path | None = None) -> Path:
-        """Write a CLI configuration that sends Terraform here, after that in ``including``."""
-        names = ("tfe.v2", "tfe.v2.1", "tfe.v2.2", "state.v2")
-        services = dict.fromkeys(names, f"{self.address}/api/v2/")
-        lines = "".join(f'    "{name}" = "{url}"\n' for name, url in services.items())
-        text = f'host "{self.hostname}" {{\n  services = {{\n{lines}  }}\n}}\n'
-        if including:
-            text = including.read_text(encoding="utf-8") + text
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def token_variable(self) -> str:
-        """Return the name of the variable in which Terraform looks for the token."""
-        return "TF_TOKEN_" + self.hostname.replace("-", "__").replace(".", "_")
+    def terraform_config(self, path: Path) -> Path:
+        """Write a CLI configuration that sends Terraform here."""
+        return self.service.terraform_config(path)
 
     def environment(self, folder: Path, user_environment: Mapping[str, str]) -> dict[str, str]:
-        """Return Terraform's environment with the token, and a configuration in ``folder``.
-
-        The configuration keeps what the given environment's one says, such as a provider mirror.
-        """
-        named = user_environment.get("TF_CLI_CONFIG_FILE")
-        config = self.terraform_config(
-            folder / "hcp.tfrc", including=Path(named) if named else None
-        )
-        return {
-            **user_environment,
-            "TF_CLI_CONFIG_FILE": str(config),
-            self.token_variable(): self.token,
-        }
+        """Return Terraform's environment with the owner's token (see `Service.environment`)."""
+        return self.service.environment(folder, user_environment, token=self.token)
 
     def answer(self, method: str, target: str, authorization: str | None, body: bytes) -> Response:
         parts = urlsplit(target)
@@ -136,12 +121,14 @@ class HcpStandIn:
         found = self.routes.find(method, path)
         caller = (
             Caller(id="anyone", kind="anyone")
-            if found and found[0].open
+            if found and found[0].is_open
             else self.service.caller(authorization)
         )
         if found is None:
             raise NotFoundError
         route, identities = found
+        if caller.kind == "runs" and not route.is_for_runs:
+            raise NotFoundError
         request = Request(
             method=method,
             path=path,
@@ -155,7 +142,14 @@ class HcpStandIn:
 
 def _routes() -> Routes:
     routes = Routes()
-    routes.include(organizations.ROUTES, workspaces.ROUTES, variables.ROUTES, subscriptions.ROUTES)
+    routes.include(
+        organizations.ROUTES,
+        workspaces.ROUTES,
+        variables.ROUTES,
+        subscriptions.ROUTES,
+        states.ROUTES,
+        runs.ROUTES,
+    )
     return routes
 
 

@@ -2,97 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
-import secrets
-import string
 import threading
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING
 
 from testing.hcp.api import ApiError, InvalidError, JsonObject, NotFoundError
+from testing.hcp.objects import Objects
+from testing.hcp.resource import Resource, first, now, reference, references, shown
 
-_ALPHABET = string.ascii_letters + string.digits
-_Settings = TypeVar("_Settings")
-_Found = TypeVar("_Found", bound="Resource")
-
-
-def new_id(prefix: str) -> str:
-    return f"{prefix}-{''.join(secrets.choice(_ALPHABET) for _ in range(16))}"
-
-
-def now() -> str:
-    return dt.datetime.now(tz=dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def reference(type_: str, id_: str) -> JsonObject:
-    return {"data": {"id": id_, "type": type_}}
-
-
-def shown(settings: object) -> JsonObject:
-    """Return the fields of settings as attributes."""
-    return {
-        one.name.rstrip("_").replace("_", "-"): getattr(settings, one.name)
-        for one in dataclasses.fields(settings)  # type: ignore[arg-type]
-    }
-
-
-def changed(settings: _Settings, attributes: JsonObject) -> _Settings:
-    """Return settings with the given attributes; unknown ones are ignored, as the API does."""
-    types = get_type_hints(type(settings))
-    values: dict[str, Any] = {}
-    for one in dataclasses.fields(settings):  # type: ignore[arg-type]
-        attribute = one.name.rstrip("_").replace("_", "-")
-        if attribute not in attributes:
-            continue
-        value = attributes[attribute]
-        accepted = get_args(types[one.name]) or (types[one.name],)
-        plain = tuple(getattr(each, "__origin__", each) for each in accepted)
-        if types[one.name] not in (JsonObject, list[str]) and not isinstance(value, plain):
-            raise InvalidError(attribute, "has the wrong type")
-        values[one.name] = value
-    return dataclasses.replace(settings, **values)  # type: ignore[type-var]
-
-
-@dataclass(kw_only=True, eq=False)
-class Resource:
-    """Something with an identity."""
-
-    TYPE: ClassVar[str]
-    PREFIX: ClassVar[str]
-
-    id: str = ""
-    created_at: str = field(default_factory=now)
-
-    def __post_init__(self) -> None:
-        self.id = self.id or new_id(self.PREFIX)
-
-    def attributes(self) -> JsonObject:
-        return {}
-
-    def relationships(self) -> JsonObject:
-        return {}
-
-    def links(self) -> JsonObject:
-        return {}
-
-    def reference(self) -> JsonObject:
-        return reference(self.TYPE, self.id)
-
-    def render(self) -> JsonObject:
-        shown_: JsonObject = {
-            "id": self.id,
-            "type": self.TYPE,
-            "attributes": {**self.attributes(), "created-at": self.created_at},
-            "relationships": self.relationships(),
-        }
-        if links := self.links():
-            shown_["links"] = links
-        return shown_
-
-
-def references(resources: list[_Found]) -> JsonObject:
-    return {"data": [one.reference()["data"] for one in resources]}
+if TYPE_CHECKING:
+    from testing.hcp.runs import ConfigurationVersion, Run
+    from testing.hcp.states import StateVersion
 
 
 @dataclass(kw_only=True, eq=False)
@@ -231,11 +151,34 @@ class Workspace(Resource):
     consumers: list[Workspace] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
     notifications: list[NotificationConfiguration] = field(default_factory=list)
+    states: list[StateVersion] = field(default_factory=list)
+    configurations: list[ConfigurationVersion] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    current_run: Run | None = None
     resource_count: int = 0
 
     @property
     def name(self) -> str:
         return self.settings.name
+
+    def latest_configuration(self) -> ConfigurationVersion | None:
+        """Return the newest configuration that runs may apply."""
+        usable = [
+            each
+            for each in self.configurations
+            if each.content is not None and not each.speculative
+        ]
+        return usable[-1] if usable else None
+
+    def shares_state_with(self, reader: Workspace) -> bool:
+        """Return whether runs of another workspace may read its state."""
+        settings = self.settings
+        return (
+            reader is self
+            or settings.global_remote_state
+            or (settings.project_remote_state and reader.project is self.project)
+            or reader in self.consumers
+        )
 
     def has_resources(self) -> bool:
         """Return whether its state has resources, so that a safe deletion is refused."""
@@ -268,6 +211,14 @@ class Workspace(Resource):
                 }
             },
         }
+        if self.states:
+            related["current-state-version"] = self.states[-1].reference()
+        if self.configurations:
+            related["current-configuration-version"] = self.configurations[-1].reference()
+        if self.current_run:
+            related["current-run"] = self.current_run.reference()
+        if self.runs:
+            related["latest-run"] = self.runs[-1].reference()
         if self.lock:
             related["locked-by"] = reference(self.lock.kind, self.lock.holder)
         return related
@@ -479,6 +430,10 @@ class Store:
         self.variable_sets: dict[str, VariableSet] = {}
         self.run_triggers: dict[str, RunTrigger] = {}
         self.notifications: dict[str, NotificationConfiguration] = {}
+        self.states: dict[str, StateVersion] = {}
+        self.configurations: dict[str, ConfigurationVersion] = {}
+        self.runs: dict[str, Run] = {}
+        self.objects = Objects()
         self.default_project = self.add_project(ProjectSettings(name=DEFAULT_PROJECT))
 
     def find_organization(self, name: str) -> Organization:
@@ -494,7 +449,7 @@ class Store:
         return project
 
     def project_named(self, name: str) -> Project:
-        return _first([one for one in self.projects.values() if one.settings.name == name])
+        return first([one for one in self.projects.values() if one.settings.name == name])
 
     def workspaces_in(self, project: Project) -> list[Workspace]:
         return [one for one in self.workspaces.values() if one.project is project]
@@ -505,7 +460,7 @@ class Store:
         return workspace
 
     def workspace_named(self, name: str) -> Workspace:
-        return _first([one for one in self.workspaces.values() if one.name == name])
+        return first([one for one in self.workspaces.values() if one.name == name])
 
     def delete_workspace(self, workspace: Workspace) -> None:
         del self.workspaces[workspace.id]
@@ -544,16 +499,3 @@ class Store:
                 detail="Assessments are not available for this organization",
                 pointer="/data/attributes/assessments-enabled",
             )
-
-
-def find(resources: dict[str, _Found], id_: str) -> _Found:
-    """Return a resource, or raise the error of one that does not exist."""
-    if id_ not in resources:
-        raise NotFoundError
-    return resources[id_]
-
-
-def _first(found: list[_Found]) -> _Found:
-    if not found:
-        raise NotFoundError
-    return found[0]

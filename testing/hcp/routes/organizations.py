@@ -14,13 +14,14 @@ from testing.hcp.api import (
     one,
     page,
 )
+from testing.hcp.resource import changed, find
 from testing.hcp.service import Service
-from testing.hcp.store import EntitlementSet, Project, ProjectSettings, TagBinding, changed, find
+from testing.hcp.store import EntitlementSet, Project, ProjectSettings, TagBinding
 
 ROUTES = Routes()
 
 
-@ROUTES.add("GET", "/api/v2/ping")
+@ROUTES.add("GET", "/api/v2/ping", is_for_runs=True)
 def ping(service: Service, request: Request) -> Response:
     return nothing()
 
@@ -45,7 +46,7 @@ def show_organization(service: Service, request: Request, name: str) -> Response
     return one(service.store.find_organization(name))
 
 
-@ROUTES.add("GET", "/api/v2/organizations/{name}/entitlement-set")
+@ROUTES.add("GET", "/api/v2/organizations/{name}/entitlement-set", is_for_runs=True)
 def show_entitlements(service: Service, request: Request, name: str) -> Response:
     organization = service.store.find_organization(name)
     return one(EntitlementSet(id=organization.id, assessments=organization.assessments))

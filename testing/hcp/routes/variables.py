@@ -15,6 +15,7 @@ from testing.hcp.api import (
     one,
     page,
 )
+from testing.hcp.resource import changed, find, now
 from testing.hcp.service import Service
 from testing.hcp.store import (
     Organization,
@@ -24,9 +25,6 @@ from testing.hcp.store import (
     VariableSetSettings,
     VariableSettings,
     Workspace,
-    changed,
-    find,
-    now,
 )
 
 ROUTES = Routes()

@@ -9,6 +9,7 @@ from testing.hcp.api import (
     ApiError,
     InvalidError,
     JsonObject,
+    NotFoundError,
     Rendered,
     Request,
     Response,
@@ -18,18 +19,10 @@ from testing.hcp.api import (
     one,
     page,
 )
+from testing.hcp.resource import changed, find, now
 from testing.hcp.routes.organizations import bindings, keys_and_values
 from testing.hcp.service import Service
-from testing.hcp.store import (
-    Lock,
-    Tag,
-    TagBinding,
-    Workspace,
-    WorkspaceSettings,
-    changed,
-    find,
-    now,
-)
+from testing.hcp.store import Lock, Tag, TagBinding, Workspace, WorkspaceSettings
 
 ROUTES = Routes()
 
@@ -76,7 +69,7 @@ def create_workspace(service: Service, request: Request, name: str) -> Response:
     return one(workspace, status=201)
 
 
-@ROUTES.add("GET", "/api/v2/organizations/{name}/workspaces/{workspace}")
+@ROUTES.add("GET", "/api/v2/organizations/{name}/workspaces/{workspace}", is_for_runs=True)
 def show_workspace(service: Service, request: Request, name: str, workspace: str) -> Response:
     return _show(service, request, _named(service, name, workspace))
 
@@ -135,8 +128,11 @@ def unlock(service: Service, request: Request, id_: str) -> Response:
         raise ApiError(409, "workspace already unlocked")
     if workspace.lock.holder != request.caller.id:
         raise ApiError(409, "workspace is locked by someone else", detail=workspace.lock.reason)
-    workspace.lock = None
-    return one(workspace)
+    if workspace.states and workspace.states[-1].is_pending:
+        raise ApiError(
+            409, "conflict", detail="the latest state version is still pending; try again later"
+        )
+    return _unlocked(service, workspace)
 
 
 @ROUTES.add("POST", "/api/v2/workspaces/{id}/actions/force-unlock")
@@ -144,8 +140,7 @@ def force_unlock(service: Service, request: Request, id_: str) -> Response:
     workspace = find(service.store.workspaces, id_)
     if workspace.lock is None:
         raise ApiError(409, "workspace already unlocked")
-    workspace.lock = None
-    return one(workspace)
+    return _unlocked(service, workspace)
 
 
 @ROUTES.add("GET", _CONSUMERS)
@@ -217,12 +212,20 @@ def add_tag_bindings(service: Service, request: Request, id_: str) -> Response:
     return list_tag_bindings(service, request, id_)
 
 
+def _unlocked(service: Service, workspace: Workspace) -> Response:
+    workspace.lock = None
+    service.runner.proceed(workspace)
+    return one(workspace)
+
+
 def _named(service: Service, organization: str, name: str) -> Workspace:
     service.store.find_organization(organization)
     return service.store.workspace_named(name)
 
 
 def _show(service: Service, request: Request, workspace: Workspace) -> Response:
+    if not service.may_read_state(request.caller, workspace):
+        raise NotFoundError
     included: list[Rendered] = []
     if request.included("project"):
         included.append(workspace.project)
