@@ -104,7 +104,7 @@ def _notification(hcp: HcpState, variables: Mapping[str, str]) -> Notification |
 def _variable_set(environment: Environment, workspaces: frozenset[str]) -> VariableSet | None:
     """Return the variables with which runs assume the roles of the bootstrap stack."""
     naming, settings = environment.naming, environment.settings
-    if not getattr(settings.bootstrap, "hcp", None):
+    if settings.bootstrap is None or settings.bootstrap.hcp is None:
         return None
     partition = catalogue.partition(settings.region)
     roles = f"arn:{partition}:iam::{settings.account_id}:role{BOOTSTRAP_PATH}"
