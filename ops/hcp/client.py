@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import httpx
 from pytfe import TFEClient, TFEConfig
 from pytfe.errors import NotFound, RateLimited, ServerError, TFEError
 
@@ -40,8 +41,12 @@ class Client:
             timeout=_TIMEOUT_SECONDS,
             verify_tls=True,
             max_retries=0,
+            # httpx looks for SSL_CERT_FILE itself.
+            ca_bundle=None,
         )
         self.tfe = TFEClient(config)
+        # For addresses that are secrets themselves, and must not get the token.
+        self.open = httpx.Client(timeout=_TIMEOUT_SECONDS)
 
     def read(self, what: str, request: Callable[[], Answer]) -> Answer:
         """Return the answer of a request that may be repeated: it reads, or it sets a value.

@@ -14,7 +14,6 @@ from pytfe.errors import ServerError
 from ops.hcp.client import Client
 
 _CHUNK_BYTES = 64 * 1024
-_TIMEOUT_SECONDS = 30.0
 _PAUSE_SECONDS = 0.5
 _START, _END = b"\x02", b"\x03"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -33,22 +32,22 @@ def lines(client: Client, what: str, url: str, is_done: Callable[[], bool]) -> I
     rest = b""
     while True:
         done = is_done()
-        chunk = client.read(f"read the log of {what}", partial(_read, url, offset))
+        chunk = client.read(f"read the log of {what}", partial(_read, client.open, url, offset))
         offset += len(chunk)
         *complete, rest = (rest + chunk).split(b"\n")
-        yield from (_text(line) for line in complete)
+        yield from (text(line) for line in complete)
         if _END in rest or (done and not chunk):
             break
         if not chunk:
             time.sleep(_PAUSE_SECONDS)
-    if last := _text(rest):
+    if last := text(rest):
         yield last
 
 
-def _read(url: str, offset: int) -> bytes:
+def _read(client: httpx.Client, url: str, offset: int) -> bytes:
     where = httpx.URL(url).copy_merge_params({"limit": _CHUNK_BYTES, "offset": offset})
     try:
-        answer = httpx.get(where, timeout=_TIMEOUT_SECONDS)
+        answer = client.get(where)
     except httpx.HTTPError as error:
         raise ServerError(type(error).__name__) from None
     # Nothing was written yet, or nothing after the offset.
@@ -59,15 +58,15 @@ def _read(url: str, offset: int) -> bytes:
     return answer.content
 
 
-def _text(line: bytes) -> str:
+def text(line: bytes) -> str:
     """Return a line for people: without frame and colours, and of structured logs the message."""
-    text = line.replace(_START, b"").replace(_END, b"").decode("utf-8", "replace").rstrip("\r")
-    if text.startswith("{"):
+    shown = line.replace(_START, b"").replace(_END, b"").decode("utf-8", "replace").rstrip("\r")
+    if shown.startswith("{"):
         try:
-            entry = json.loads(text)
+            entry = json.loads(shown)
         except ValueError:
-            return text
+            return shown
         if isinstance(entry, dict) and "@message" in entry:
             detail = entry.get("diagnostic", {}).get("detail", "")
-            text = f"{entry['@message']}{': ' if detail else ''}{detail}"
-    return _COLOUR.sub("", text).expandtabs(2)
+            shown = f"{entry['@message']}{': ' if detail else ''}{detail}"
+    return _COLOUR.sub("", shown).expandtabs(2)

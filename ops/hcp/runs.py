@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from pytfe.models import (
@@ -19,6 +20,7 @@ from pytfe.models import (
     ConfigurationVersionCreateOptions,
     Run,
     RunCreateOptions,
+    RunSource,
     Workspace,
     WorkspaceIncludeOpt,
     WorkspaceReadOptions,
@@ -42,6 +44,10 @@ from ops.local.terraform.stacks import Stack
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 2.0
+# Runs of a workspace that are looked at for those in its queue, and readings before it is said
+# that a run waits in it.
+_QUEUE = 20
+_PATIENCE = 6
 _FAILED = {"errored", "canceled", "discarded", "policy_soft_failed"}
 _FINISHED = {"applied", "planned_and_finished", "planned_and_saved", *_FAILED}
 _BEFORE_PLAN = {"pending", "fetching", "fetching_completed", "queuing", "pre_plan_running",
@@ -82,8 +88,9 @@ class Result:
         counts = f"{self.add} to add, {self.change} to change, {self.destroy} to destroy"
         if self.outcome == "applied":
             counts = f"{self.add} added, {self.change} changed, {self.destroy} destroyed"
-        details = {"deferred": self.reason, "unchanged": "no changes"}.get(self.outcome, counts)
-        return f"{self.layer}: {self.outcome}: {details}"
+        if self.outcome == "unchanged":
+            return f"{self.layer}: no changes"
+        return f"{self.layer}: {self.outcome}: {self.reason or counts}"
 
     def document(self) -> dict[str, object]:
         """Return it for JSON."""
@@ -176,8 +183,8 @@ class _Driver:
         """Run it to its end; ``before`` has the results of the layers that it needs."""
         self._require_runs()
         version = self._upload()
-        run = self._start(version)
-        with self._stopped_with_ctrl_c(run):
+        with self._stopped_with_ctrl_c(version):
+            run = self._start(version)
             run, plan = self._follow_plan(run)
             if _status(run) == "errored" and not self._request.apply and self._has_missing_output:
                 unapplied = sorted(
@@ -210,11 +217,33 @@ class _Driver:
                 f"{name} is connected to {workspace.vcs_repo.identifier}, which is all it applies",
                 remedy="push the stacks there; `ops hcp run` can plan them before",
             )
-        if workspace.locked:
+        # A speculative plan waits for nobody.
+        if workspace.locked and self._request.apply and not self._discard_triggered():
             raise BusyError(
                 f"{name} is locked by {holder(workspace)}",
                 remedy="wait for it, or ask them to unlock the workspace in HCP Terraform",
             )
+
+    def _discard_triggered(self) -> bool:
+        """Discard runs that run triggers have started, since this command runs the layer.
+
+        Return False if something else has the lock.
+        """
+        lock = self._workspace.locked_by
+        if lock is None or lock.run is None:
+            return False
+        # The newest first: those that are pending would take the place of the one before.
+        unfinished = [one for one in self._runs() if _status(one) not in _FINISHED]
+        if any(one.source is not RunSource.Run_Source_Run_Trigger for one in unfinished):
+            return False
+        for one in unfinished:
+            run = self._wait(one, until=lambda run: _is_settled(run) or _is_discardable(run))
+            if _is_discardable(run):
+                self._client.read("discard a run", partial(self._tfe.runs.discard, run.id))
+                self._hcp.out.note(
+                    f"{self._stack.name}: discarded {run.id}, which a run trigger started"
+                )
+        return True
 
     def _upload(self) -> ConfigurationVersion:
         name = self._workspace.name
@@ -322,25 +351,47 @@ class _Driver:
         return run
 
     @contextmanager
-    def _stopped_with_ctrl_c(self, run: Run) -> Iterator[None]:
+    def _stopped_with_ctrl_c(self, version: ConfigurationVersion) -> Iterator[None]:
         """End the run with the command, but never an apply that has begun."""
         try:
             yield
         except KeyboardInterrupt:
-            run = self._read(run)
-            said = f"its run goes on: {self._url(run)}"
-            actions = run.actions
-            if actions and actions.is_discardable:
-                self._client.read("discard the run", lambda: self._tfe.runs.discard(run.id))
-                said = "its run is discarded"
-            elif actions and actions.is_cancelable and _status(run) not in _APPLYING:
-                self._client.read("cancel the run", lambda: self._tfe.runs.cancel(run.id))
-                said = "its run is cancelled"
+            done = self._abandon(version)
             raise StoppedError(
-                f"stopped at {self._stack.name}; {said}",
+                f"stopped at {self._stack.name}; {done}",
                 signal_number=signal.SIGINT,
-                remedy="run it again: applied layers are planned again, without changes",
+                remedy="run it again: it plans applied layers again, and finds no changes",
             ) from None
+
+    def _abandon(self, version: ConfigurationVersion) -> str:
+        """Discard or cancel the run of a configuration, and return what became of it."""
+        # By the configuration: the answer to its creation may not have arrived.
+        run = next(
+            (
+                one
+                for one in self._runs()
+                if one.configuration_version and one.configuration_version.id == version.id
+            ),
+            None,
+        )
+        if run is None:
+            return "no run was started"
+        actions = run.actions
+        if actions and actions.is_discardable:
+            self._client.read("discard the run", partial(self._tfe.runs.discard, run.id))
+            return f"its run is discarded: {self._url(run)}"
+        if actions and actions.is_cancelable and _status(run) not in _APPLYING:
+            self._client.read("cancel the run", partial(self._tfe.runs.cancel, run.id))
+            return f"its run is cancelled: {self._url(run)}"
+        goes_on = "ended" if _status(run) in _FINISHED else "goes on; cancel it there"
+        return f"its run {goes_on}: {self._url(run)}"
+
+    def _runs(self) -> list[Run]:
+        """Return the newest runs of the workspace."""
+        return self._client.read(
+            f"list the runs of {self._workspace.name}",
+            lambda: list(islice(self._tfe.runs.list(self._workspace.id), _QUEUE)),
+        )
 
     def _require_success(self, run: Run, what: str) -> None:
         status = _status(run)
@@ -357,10 +408,12 @@ class _Driver:
     def _wait(self, run: Run, until: Callable[[Run], bool]) -> Run:
         """Return the run once ``until`` is true of it."""
         last = _status(run)
-        for _ in _pauses():
+        for number, _ in enumerate(_pauses()):
             run = self._read(run)
             if until(run):
                 return run
+            if number == _PATIENCE and last == "pending":
+                self._hcp.out.note(f"{self._stack.name}: waits for other runs of its workspace")
             if _status(run) != last:
                 last = _status(run)
                 self._hcp.out.note(f"{self._stack.name}: {last.replace('_', ' ')}")
@@ -422,6 +475,10 @@ def _status(run: Run) -> str:
 
 def _is_confirmable(run: Run) -> bool:
     return run.actions is not None and run.actions.is_confirmable
+
+
+def _is_discardable(run: Run) -> bool:
+    return run.actions is not None and run.actions.is_discardable
 
 
 def _is_settled(run: Run) -> bool:
