@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import re
 import threading
+import time
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 
 from testing.hcp.api import ApiError
+
+
+class RateLimit:
+    """Refuses requests beyond a number in each second, as the real API does beyond 30."""
+
+    def __init__(self, per_second: int | None) -> None:
+        self._per_second = per_second
+        self._times: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        if self._per_second is None:
+            return
+        now = time.monotonic()
+        with self._lock:
+            while self._times and self._times[0] <= now - 1:
+                self._times.popleft()
+            if len(self._times) >= self._per_second:
+                raise ApiError(429, _TITLES[429], headers={"Retry-After": "1"})
+            self._times.append(now)
 
 
 class Cut(Enum):

@@ -29,7 +29,7 @@ from testing.hcp.api import (
     Response,
     Routes,
 )
-from testing.hcp.faults import Cut
+from testing.hcp.faults import Cut, RateLimit
 from testing.hcp.routes import organizations, runs, states, subscriptions, variables, workspaces
 from testing.hcp.runner import Engine
 from testing.hcp.scripted import ScriptedEngine
@@ -66,12 +66,14 @@ class HcpStandIn:
         hostname: str = HOSTNAME,
         assessments: bool = True,
         engine: Engine | None = None,
+        requests_per_second: int | None = None,
     ) -> None:
         self.organization = organization
         self.hostname = hostname
         self.token = token or f"user.atlasv1.{secrets.token_urlsafe(24)}"
         self.store = Store(organization, assessments=assessments)
         self.requests: list[Seen] = []
+        self._rate = RateLimit(requests_per_second)
         self._server = _Server(self)
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.service = Service(
@@ -127,6 +129,8 @@ class HcpStandIn:
         if found is None:
             raise NotFoundError
         route, identities = found
+        if not route.is_open:
+            self._rate.check()
         if caller.kind == "runs" and not route.is_for_runs:
             raise NotFoundError
         request = Request(

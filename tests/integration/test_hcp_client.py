@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pytfe import TFEClient, TFEConfig
-from pytfe.errors import AuthError, NotFound, TFEError
+from pytfe.errors import AuthError, NotFound, ServerError, TFEError
 from pytfe.models import (
     CategoryType,
     NotificationConfigurationCreateOptions,
@@ -39,6 +40,7 @@ from pytfe.models import (
     WorkspaceUpdateRemoteStateConsumersOptions,
 )
 
+from testing.hcp.faults import Cut
 from testing.hcp.server import HcpStandIn
 
 pytestmark = pytest.mark.integration
@@ -54,7 +56,7 @@ def hcp() -> Iterator[HcpStandIn]:
 
 @pytest.fixture
 def client(hcp: HcpStandIn) -> Iterator[TFEClient]:
-    with TFEClient(TFEConfig(address=hcp.address, token=hcp.token)) as connected:
+    with TFEClient(TFEConfig(address=hcp.address, token=hcp.token, backoff_base=0.05)) as connected:
         yield connected
 
 
@@ -62,6 +64,67 @@ def _workspace(client: TFEClient, name: str) -> Workspace:
     return client.workspaces.create(
         ORGANIZATION, WorkspaceCreateOptions.model_validate({"name": name})
     )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "retry_after": 0.1, "times": 2},
+        {"status": 502},
+        {"status": 503, "times": 2},
+        {"cut": Cut.UPLOAD},
+        {"cut": Cut.DOWNLOAD},
+        {"seconds": 0.2},
+    ],
+    ids=str,
+)
+def test_faults_that_the_client_survives(
+    hcp: HcpStandIn, client: TFEClient, fault: dict[str, Any]
+) -> None:
+    shown = hcp.faults.add("GET .*/organizations/my-company$", **fault)
+
+    assert client.organizations.read(ORGANIZATION).name == ORGANIZATION
+    assert shown.seen == shown.times
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, AuthError), (404, NotFound), (409, TFEError), (422, TFEError), (500, ServerError)],
+)
+def test_faults_that_the_client_reports_in_one_line(
+    hcp: HcpStandIn, client: TFEClient, status: int, error: type[TFEError]
+) -> None:
+    hcp.faults.add("POST .*/projects$", status=status)
+
+    with pytest.raises(error) as raised:
+        client.projects.create(ORGANIZATION, ProjectCreateOptions(name="co2-analysis"))
+
+    assert "\n" not in str(raised.value)
+    assert hcp.token not in str(raised.value)
+    assert not list(client.projects.list(ORGANIZATION, ProjectListOptions(name="co2-analysis")))
+
+
+def test_a_cut_answer_hides_that_the_request_had_its_effect(
+    hcp: HcpStandIn, client: TFEClient
+) -> None:
+    hcp.faults.add("POST .*/projects$", cut=Cut.DOWNLOAD)
+
+    with pytest.raises(TFEError, match="already been taken"):
+        client.projects.create(ORGANIZATION, ProjectCreateOptions(name="co2-analysis"))
+
+    assert list(client.projects.list(ORGANIZATION, ProjectListOptions(name="co2-analysis")))
+
+
+def test_the_client_slows_down_at_the_rate_limit() -> None:
+    with HcpStandIn(organization=ORGANIZATION, requests_per_second=5) as hcp:
+        config = TFEConfig(address=hcp.address, token=hcp.token)
+        with TFEClient(config) as client:
+            for _ in range(7):
+                client.organizations.read(ORGANIZATION)
+
+    statuses = [seen.status for seen in hcp.requests]
+    assert statuses.count(200) == 7
+    assert 429 in statuses
 
 
 def test_a_wrong_token_is_refused(hcp: HcpStandIn) -> None:
