@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from modules.catalogue import BUCKETS, PROJECT, Bucket, Layer, Parameter
 from modules.problems import Problem
@@ -86,10 +87,11 @@ class Naming:
         """Managed policy that is the permissions boundary of the roles of those layers."""
         return self._name("boundary")
 
-    @property
-    def variable_set(self) -> str:
-        """Variable set of HCP Terraform that names those roles."""
-        return self._name("aws-roles")
+    def bootstrap_arn(
+        self, kind: Literal["policy", "role"], name: str, *, partition: str, account_id: str
+    ) -> str:
+        """Return the ARN of a deploy role, or of the boundary or another of their policies."""
+        return f"arn:{partition}:iam::{account_id}:{kind}{BOOTSTRAP_PATH}{name}"
 
     def deploy_policy(self, role: str, group: str) -> str:
         """Return the name of a managed policy of the ``plan`` or ``apply`` role."""
@@ -239,6 +241,11 @@ class Naming:
     def workspaces(self) -> str:
         """Prefix of the names of all those workspaces."""
         return self._name("")
+
+    @property
+    def variable_set(self) -> str:
+        """Variable set of those workspaces, which names the plan role and the apply role."""
+        return self._name("aws-roles")
 
     def tags(self, layer: Layer) -> dict[str, str]:
         """Return the default tags of a layer."""

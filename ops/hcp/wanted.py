@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import PurePosixPath
 
 from modules import catalogue
 from modules.catalogue import PROJECT, Layer
 from modules.environments import Environment
-from modules.naming import BOOTSTRAP_PATH, Naming
+from modules.naming import Naming
 from modules.settings import HcpNotification, HcpState
 from ops.hcp.model import Notification, VariableSet, Wanted, Workspace
 from ops.local.terraform.stacks import Stack
@@ -106,14 +107,18 @@ def _variable_set(environment: Environment, workspaces: frozenset[str]) -> Varia
     naming, settings = environment.naming, environment.settings
     if settings.bootstrap is None or settings.bootstrap.hcp is None:
         return None
-    partition = catalogue.partition(settings.region)
-    roles = f"arn:{partition}:iam::{settings.account_id}:role{BOOTSTRAP_PATH}"
+    arn = partial(
+        naming.bootstrap_arn,
+        "role",
+        partition=catalogue.partition(settings.region),
+        account_id=str(settings.account_id),
+    )
     return VariableSet(
         name=naming.variable_set,
         variables={
             "TFC_AWS_PROVIDER_AUTH": "true",
-            "TFC_AWS_PLAN_ROLE_ARN": f"{roles}{naming.plan_role}",
-            "TFC_AWS_APPLY_ROLE_ARN": f"{roles}{naming.apply_role}",
+            "TFC_AWS_PLAN_ROLE_ARN": arn(naming.plan_role),
+            "TFC_AWS_APPLY_ROLE_ARN": arn(naming.apply_role),
         },
         workspaces=workspaces,
     )
