@@ -1,0 +1,1 @@
+"""Reviewing plans: what a change does, and what of it is dangerous."""
