@@ -1,0 +1,123 @@
+"""The reader of Terraform's plans."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.review import plan
+from ops.review.plan import Action, Json, Plan, PlanError
+from tests.review.building import change, document
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=12,
+)
+KEYS = (
+    *("resource_changes", "resource_drift", "deferred_changes", "output_changes", "checks"),
+    *("address", "type", "change", "actions", "before", "after", "importing", "id", "errored"),
+    *("replace_paths", "previous_address", "deposed", "action_reason", "resource_change"),
+    *("instances", "problems", "message", "status", "to_display", "reason", "applyable", "values"),
+)
+# Documents whose keys are those of the format, and whose values are anything.
+NEARLY = st.recursive(
+    JSON | st.sampled_from([["update"], ["delete", "create"], "fail", "a.b"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6)
+    ),
+    max_leaves=20,
+)
+
+
+def read(document: Json) -> Plan:
+    return plan.read(plan.parse(json.dumps(document).encode()))
+
+
+@given(JSON | NEARLY)
+def test_it_fails_only_with_its_own_error(document: Json) -> None:
+    for version in ({}, {"format_version": "1.2"}):
+        whole = {**document, **version} if isinstance(document, dict) else document
+        with contextlib.suppress(PlanError):
+            plan.read(whole)
+
+
+@given(st.binary(max_size=60))
+def test_bytes_fail_only_with_its_own_error(text: bytes) -> None:
+    with contextlib.suppress(PlanError):
+        plan.read(plan.parse(text))
+
+
+@given(st.sampled_from(list(Action)), JSON, JSON, st.text(min_size=1), st.none() | st.text())
+def test_what_is_written_is_read(
+    action: Action, before: Any, after: Any, name: str, reason: str | None
+) -> None:
+    written = change(
+        "aws_sns_topic.one",
+        before,
+        after,
+        actions=action.value,
+        action_reason=reason,
+        previous_address=name,
+        replace_paths=[["a", 0]],
+        importing={"id": name},
+        after_unknown={"b": True},
+    )
+    (one,) = plan.read(document(written)).changes
+    assert one.change.action is action
+    assert (one.change.before, one.change.after) == (before, after)
+    assert one.change.unknown == {"b": True}
+    assert (one.previous_address, one.imports, one.reason) == (name, name, reason)
+    assert one.replace_paths == (("a", 0),)
+
+
+def test_unknown_keys_are_ignored() -> None:
+    one = {**change("a.b"), "new": 1}
+    assert read({**document(one), "newer": [1]}).changes[0].address == "a.b"
+
+
+def test_a_plan_may_have_nothing_but_a_version() -> None:
+    assert read({"format_version": "1.0"}) == Plan(format_version="1.0")
+
+
+@pytest.mark.parametrize(
+    ("document", "cause"),
+    [
+        ([], "no plan"),
+        ({}, "format_version is missing"),
+        ({"format_version": "2.0"}, "'2.0'"),
+        ({"format_version": "1.0", "values": {}}, "a state"),
+        ({"format_version": "1.2", "resource_changes": [{}]}, r"address of resource_changes\[0\]"),
+        (document(change("a.b", actions=["explode"])), r"a\.b has the unknown actions"),
+        (document(change("a.b", actions=["create", "create"])), "unknown actions"),
+        (document({**change("a.b"), "change": {"actions": [["update"]]}}), "unknown actions"),
+        (document(change("a.b", replace_paths=[{}])), "replace_paths of a.b"),
+    ],
+)
+def test_what_is_no_plan_says_why(document: Json, cause: str) -> None:
+    with pytest.raises(PlanError, match=cause) as error:
+        read(document)
+    assert error.value.remedy
+    assert "\n" not in str(error.value)
+    assert error.value.exit_code == 1
+
+
+def test_the_log_of_a_plan_is_named() -> None:
+    with pytest.raises(PlanError, match="the log of `terraform plan -json`"):
+        plan.parse(b'{"@level":"info"}\n{"@level":"info"}\n')
+
+
+def test_a_deep_document_is_refused() -> None:
+    with pytest.raises(PlanError, match="can be read"):
+        plan.parse(b"[" * 100_000)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_powershell_may_have_written_it(encoding: str) -> None:
+    text = json.dumps(document(change("a.ü")), ensure_ascii=False)
+    assert plan.read(plan.parse(text.encode(encoding))).changes[0].address == "a.ü"
