@@ -21,6 +21,7 @@ GROUPS = {
     "metrics": "Chart the metrics of an environment.",
     "reference": "Generate the reference pages and the JSON Schema.",
     "restore": "Restore the cache table or objects.",
+    "review": "Review Terraform plans: what changes, and what of it is dangerous.",
     "serve": "Serve the cache Lambda of this checkout over HTTP.",
     "table": "Show the size and configuration of the cache table.",
 }

@@ -93,6 +93,8 @@ def _live_progress(what: str, total: int | None) -> Iterator[Progress]:
 
 def printable(text: str) -> str:
     """Return a text without control characters, so that stored data cannot drive the terminal."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

@@ -1,0 +1,171 @@
+"""A review as Markdown that fits a comment: what does not fit is counted, the worst comes first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ops.review import text
+from ops.review.report import Item, Review, Stack
+
+# By which the comment is found again, to be edited.
+MARKER = "<!-- ops-review -->"
+
+# What GitHub accepts, and a margin for what a workflow adds.
+GITHUB_LIMIT = 65_536
+DEFAULT_LIMIT = 65_000
+SMALLEST_LIMIT = 1_000
+
+_LONGEST_POINTER = 300
+_CHARACTERS_A_ROW = 1_000
+_LONGEST_LINE = 600
+_LONGEST_BLOCK = 4_000
+_TICKS = re.compile("`+")
+
+
+def comment(review: Review, *, limit: int, pointer: str = "") -> str:
+    """Return the review in at most ``limit`` UTF-16 code units.
+
+    ``pointer`` says where the full report is.
+    """
+    where = _inline(pointer[:_LONGEST_POINTER]) if pointer else "the output of `ops review --full`"
+    page = _Page(limit, where)
+    for block in _blocks(review, rows=limit // _CHARACTERS_A_ROW):
+        page.add(block)
+    return page.text()
+
+
+def full(review: Review) -> str:
+    """Return the whole review."""
+    return "\n".join((MARKER, *_blocks(review, rows=len(review.stacks))))
+
+
+class _Page:
+    """Takes blocks as long as they fit, and always has room for the last line."""
+
+    def __init__(self, limit: int, pointer: str) -> None:
+        self._parts = [MARKER]
+        self._pointer = pointer
+        self._omitted = 0
+        self._left = limit - size(f"{MARKER}\n") - size(self._tail(10**9))
+
+    def add(self, block: str) -> None:
+        needed = size(block) + 1
+        if self._omitted or needed > self._left:
+            self._omitted += 1
+        else:
+            self._parts.append(block)
+            self._left -= needed
+
+    def text(self) -> str:
+        tail = [self._tail(self._omitted)] if self._omitted else []
+        return "\n".join((*self._parts, *tail))
+
+    def _tail(self, omitted: int) -> str:
+        return (
+            f"\n**Too long for a comment: {omitted:,} parts are left out. All: {self._pointer}**\n"
+        )
+
+
+def size(some: str) -> int:
+    """Return the length of a text in UTF-16 code units."""
+    return len(some.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _blocks(review: Review, *, rows: int) -> Iterator[str]:
+    """Yield the parts in order of importance; the summary has at most ``rows`` rows."""
+    yield f"### Plan review\n\n**{review.verdict}**\n"
+    yield _matrix(review, rows)
+    found = list(review.dangers())
+    if found:
+        yield "#### Dangerous\n"
+    for stack, item, judged in found:
+        title, lines = text.danger(stack, item, judged)
+        yield "\n".join((f"- {_inline(title)}", *(f"  - {_inline(line)}" for line in lines)))
+    yield from _details(review.stacks)
+    remarks = [f"- {_inline(line)}" for line in text.remarks(review)]
+    if remarks:
+        yield "\n".join(("", *remarks, ""))
+
+
+def _matrix(review: Review, most: int) -> str:
+    """Return the summary; the stacks with the most dangerous changes, if there are very many."""
+    rows = list(zip(review.stacks, text.matrix(review), strict=True))
+    shown = sorted(rows, key=lambda row: _rank(row[0]))[:most]
+    chosen = {id(row) for row in shown}
+    lines = [
+        f"| {' | '.join(text.HEADER)} |",
+        f"|{' --- |' * len(text.HEADER)}",
+        *(f"| {' | '.join(_cell(cell) for cell in row[1])} |" for row in rows if id(row) in chosen),
+    ]
+    if len(rows) > len(shown):
+        lines.append(f"\n... and {len(rows) - len(shown):,} more stacks")
+    return "\n".join((*lines, ""))
+
+
+def _details(stacks: Sequence[Stack]) -> Iterator[str]:
+    for stack in sorted(stacks, key=_rank):
+        yield from _headed(_inline(stack.name), _stack(stack))
+    for stack in stacks:
+        yield from _headed(f"{text.DRIFT}: {_inline(stack.name)}", _items(stack.drift))
+
+
+def _headed(title: str, blocks: Iterator[str]) -> Iterator[str]:
+    """Yield blocks, the first with a heading."""
+    head = f"\n#### {title}\n\n"
+    for block in blocks:
+        yield f"{head}{block}"
+        head = ""
+
+
+def _rank(stack: Stack) -> tuple[bool, int]:
+    return not stack.errored, min((item.rank for item in stack.items), default=1000)
+
+
+def _stack(stack: Stack) -> Iterator[str]:
+    for note in text.notes(stack):
+        yield f"- {_inline(note)}\n"
+    yield from _items(stack.items)
+    outputs = list(text.outputs(stack))
+    if outputs:
+        yield _fenced(outputs)
+
+
+def _items(items: Sequence[Item]) -> Iterator[str]:
+    """Yield blocks with several resources each."""
+    block: list[str] = []
+    for item in items:
+        # What the diff language colours: + green, - red, ! orange.
+        title = re.sub("^~", "!", text.title(item))
+        lines = [_cut(line) for line in (title, *(f"    {one}" for one in text.details(item)))]
+        if block and sum(map(len, block)) + sum(map(len, lines)) > _LONGEST_BLOCK:
+            yield _fenced(block)
+            block = []
+        block += lines
+    if block:
+        yield _fenced(block)
+
+
+def _fenced(lines: Sequence[str]) -> str:
+    fence = "`" * max(3, _longest_run(lines) + 1)
+    return "\n".join((f"{fence}diff", *lines, fence))
+
+
+def _inline(some: str) -> str:
+    """Return a text as code, in which nothing is markup or a mention."""
+    some = _cut(some)
+    fence = "`" * (_longest_run([some]) + 1)
+    room = " " if "`" in some or some != some.strip() else ""
+    return f"{fence}{room}{some}{room}{fence}"
+
+
+def _longest_run(lines: Sequence[str]) -> int:
+    return max((len(run) for line in lines for run in _TICKS.findall(line)), default=0)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 3]}..."
+
+
+def _cell(some: str) -> str:
+    return re.sub(r"[^\w .,-]", "_", some)[:60]

@@ -1,0 +1,122 @@
+"""The parts of a review as lines of text, for the terminal and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ops.common.output import printable
+from ops.review.report import COLUMNS, Item, Judged, Line, Review, Stack
+
+SIGNS = {"add": "+", "change": "~", "replace": "-/+", "destroy": "-", "forget": "x"}
+HEADER = ("environment", "layer", *COLUMNS, "cost")
+
+DRIFT = "Changed outside Terraform"
+_MOST_LINES = 40
+
+
+def matrix(review: Review) -> list[tuple[str, ...]]:
+    """Return the rows of the summary; there is no cost model yet."""
+    return [
+        (
+            printable(stack.environment),
+            stack.layer or "-",
+            *(str(stack.counts[column] or "") for column in COLUMNS),
+            "",
+        )
+        for stack in review.stacks
+    ]
+
+
+def title(item: Item) -> str:
+    """Return the first line about a resource."""
+    sign = next((SIGNS[one] for one in item.operations if one in SIGNS), "=")
+    notes = [", ".join(item.operations)]
+    if item.previous_address:
+        notes.append(f"from {item.previous_address}")
+    if item.imports is not None:
+        notes.append(f"id {item.imports or 'known after apply'}")
+    if item.deposed:
+        notes.append(f"deposed object {item.deposed}")
+    return printable(f"{sign} {item.address}  ({'; '.join(filter(None, notes))})")
+
+
+def details(item: Item, most: int = _MOST_LINES) -> Iterator[str]:
+    """Yield the other lines about a resource, without indentation."""
+    lines = list(_details(item))
+    yield from map(printable, lines[:most])
+    if len(lines) > most:
+        yield f"... and {len(lines) - most:,} more lines"
+
+
+def _details(item: Item) -> Iterator[str]:
+    for line in item.lines:
+        yield attribute(line)
+    for path, rights in item.rights:
+        yield f"{path}:"
+        yield from (f"  {line}" for line in rights)
+    if item.later:
+        yield f"known after apply: {', '.join(item.later)}"
+    if item.elsewhere:
+        yield f"owned by other resources or nobody: {', '.join(item.elsewhere)}"
+    if item.noise:
+        what = "1 attribute" if item.noise == 1 else f"{item.noise:,} attributes"
+        yield f"({what} from nothing to nothing)"
+    if item.operations == ("change",) and not (item.lines or item.rights or item.later):
+        yield "(nothing but form or noise)"
+
+
+def attribute(line: Line) -> str:
+    """Return an attribute's change in one line."""
+    owner = f"  [owner: {line.owner}]" if line.owner else ""
+    if line.before == "(absent)":
+        return f"{line.path}: + {line.after}{owner}"
+    if line.after == "(absent)":
+        return f"{line.path}: - {line.before}{owner}"
+    return f"{line.path}: {line.before} -> {line.after}{owner}"
+
+
+def danger(stack: Stack, item: Item, judged: Judged) -> tuple[str, list[str]]:
+    """Return the title of a danger, and its other lines."""
+    one = judged.danger
+    lines = [f"because: {one.cause}", f"lost: {one.loses}"]
+    # As --accept takes it.
+    title = f"{one.rank.label}: {stack.name}/{item.address}:{one.kind}"
+    if judged.accepted:
+        title = f"accepted: {title}"
+        lines.append(f"accepted by {judged.accepted.who}: {judged.accepted.why}")
+    return printable(title), [printable(line) for line in lines]
+
+
+def notes(stack: Stack) -> Iterator[str]:
+    """Yield what is to be said about a whole stack."""
+    if stack.errored:
+        yield "PLAN FAILED: what it lists may not be all"
+    if stack.is_deferred:
+        until = f" until {', '.join(stack.waits_for)} is applied" if stack.waits_for else ""
+        yield printable(f"deferred{until}: {stack.waits_because or 'no reason given'}")
+    for address, status, problems in stack.failed_checks:
+        yield printable(f"check {address}: {status}: {'; '.join(problems)}")
+    for item in stack.deferred:
+        yield printable(f"deferred: {item.address}: {(item.reason or '').replace('_', ' ')}")
+
+
+def outputs(stack: Stack) -> Iterator[str]:
+    """Yield the outputs that change."""
+    for operation, line in stack.outputs:
+        yield printable(f"{SIGNS[operation]} output {attribute(line)}")
+
+
+def remarks(review: Review) -> Iterator[str]:
+    """Yield what is to be said at the end."""
+    if review.open_dangers:
+        yield (
+            "Whoever accepts a danger adds --accept 'STACK/ADDRESS:KIND', as above, or an entry to"
+            " the acceptance file."
+        )
+    for one in review.expired:
+        yield printable(f"expired acceptance: {one} ({one.who}, until {one.until})")
+    for one in review.unneeded:
+        yield printable(f"acceptance that is not needed: {one} ({one.who}): remove it")
+    noise = sum(stack.noise for stack in review.stacks)
+    if noise:
+        yield f"{noise:,} changes from nothing to nothing (null to [], {{}}, 0 or false) not shown."
