@@ -18,6 +18,8 @@ from ops.common.options import command_group
 from ops.common.output import Output
 from ops.common.session import output
 from ops.review import acceptance, json_report, markdown, sarif, sources, terminal
+from ops.review.acceptance import Acceptance
+from ops.review.report import Review
 from ops.review.reviewing import review as reviewed
 
 if TYPE_CHECKING:
@@ -97,10 +99,13 @@ def review(
     mark them. The format of an acceptance file is in docs/plan-review.md.
     """
     today = datetime.now(tz=UTC).date()
-    entries = acceptance.parse(accept or ())
+    options = acceptance.parse(accept or ())
+    entries = list(options)
     if acceptances:
         entries += acceptance.read(_text(acceptances), where=str(acceptances))
     result = reviewed(sources.load(plans), acceptance.sort_out(entries, today))
+    for option in options:
+        _require_one_stack(option, result)
     if markdown_:
         where = pointer or (full.name if full else "")
         _write(markdown_, markdown.comment(result, limit=limit, pointer=where))
@@ -116,6 +121,20 @@ def review(
         sys.stdout.write("".join(f"{line}\n" for line in lines))
     if result.exit_code:
         raise typer.Exit(result.exit_code)
+
+
+def _require_one_stack(option: Acceptance, result: Review) -> None:
+    """Refuse to accept a danger everywhere that was perhaps looked at in one stack."""
+    stacks = {
+        stack.name
+        for stack, item, judged in result.dangers()
+        if option.accepts(stack.name, item.address, judged.danger.kind)
+    }
+    if len(stacks) > 1:
+        raise OperatorError(
+            f"--accept {option} is a danger in {', '.join(sorted(stacks))}",
+            remedy=f"name the stack: --accept '{min(stacks)}/{option}'",
+        )
 
 
 def _text(file: Path) -> str:

@@ -12,6 +12,7 @@ from ops.review.acceptance import Acceptances
 from ops.review.attributes import UNKNOWN, AttributeChange, Document, Value
 from ops.review.dangers import Danger, Rank
 from ops.review.plan import Action, Change, Json, Plan, PlanError, ResourceChange
+from ops.review.policy_dangers import Kind as PolicyDanger
 from ops.review.report import Item, Judged, Line, Review, Stack
 from ops.review.secrets import Mask, is_digest_name, is_secret_value, recognized
 
@@ -35,6 +36,9 @@ _OWNERS = {
 }
 _OPERATED = {f"aws_ssm_parameter.{one.id}" for one in PARAMETERS if one.operated}
 _FAILED = {"fail", "error"}
+# Whose policy is created with them, so that it gives rights on nothing that exists. A key's policy
+# must let its account change it, or nobody could.
+_NEW_WITH_POLICY = {"aws_kms_key"}
 # In which a resource shows what resources of other types manage.
 _DERIVED = {
     "aws_s3_bucket": frozenset(
@@ -229,6 +233,8 @@ class _Reviewer:
             compared = attributes.compare(resource.change)
         of_policies, others = attributes.policies(compared)
         rights, found = self._rights(of_policies)
+        if action is Action.CREATE and resource.type in _NEW_WITH_POLICY:
+            found = [one for one in found if one.kind == PolicyDanger.PUBLIC.value]
         lines: list[AttributeChange] = []
         if action is not Action.CREATE:
             causes = {_names(path) for path in resource.replace_paths}

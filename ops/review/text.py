@@ -119,4 +119,5 @@ def remarks(review: Review) -> Iterator[str]:
         yield printable(f"acceptance that is not needed: {one} ({one.who}): remove it")
     noise = sum(stack.noise for stack in review.stacks)
     if noise:
-        yield f"{noise:,} changes from nothing to nothing (null to [], {{}}, 0 or false) not shown."
+        what = "1 change" if noise == 1 else f"{noise:,} changes"
+        yield f"Not shown: {what} from nothing to nothing (null, [], {{}}, 0, false)."

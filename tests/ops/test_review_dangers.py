@@ -200,6 +200,19 @@ def test_a_dropped_denial_of_plain_http_is_dangerous() -> None:
     assert any("denial" in kind for kind in kinds(one))
 
 
+def test_a_new_key_may_give_its_account_all_rights_and_nobody_else() -> None:
+    def rights(principal: str) -> dict[str, Any]:
+        who = {"AWS": principal}
+        return {"Effect": "Allow", "Principal": who, "Action": "kms:*", "Resource": "*"}
+
+    own, everybody = (_policy(rights(who)) for who in ("arn:aws:iam::123456789012:root", "*"))
+    create = ["create"]
+    assert kinds(item(change("aws_kms_key.one", None, own, actions=create))) == []
+    assert kinds(item(change("aws_kms_key.one", None, everybody, actions=create))) == ["public"]
+    wider = item(change("aws_kms_key.one", _policy(_ALLOWED), own))
+    assert kinds(wider)
+
+
 def test_a_policy_that_is_known_after_apply_cannot_be_reviewed() -> None:
     one = change("aws_s3_bucket_policy.one", _policy(_TLS), {}, after_unknown={"policy": True})
     assert kinds(item(one)) == ["policy-unknown"]

@@ -475,6 +475,16 @@ def test_a_danger_is_accepted_in_the_command_line(option: str, code: int) -> Non
     assert reviewed(DESTROYED, acceptances=accepted).exit_code == code
 
 
+def test_a_danger_in_two_stacks_is_accepted_by_stack(ops: Run, tmp_path: Path) -> None:
+    for name in ("dev-base", "prod-base"):
+        _plan(tmp_path, f"{name}.json", DESTROYED)
+    answer = ops("review", str(tmp_path), "--accept", "aws_kms_key.one:destroy")
+    assert answer.code == 1
+    assert "--accept 'dev-base/aws_kms_key.one:destroy'" in answer.err
+    each = [f"--accept={name}-base/aws_kms_key.one:destroy" for name in ("dev", "prod")]
+    assert ops("review", str(tmp_path), *each).code == 2
+
+
 def test_an_address_may_have_colons_and_slashes() -> None:
     address = 'aws_kms_key.one["a/b:c"]'
     destroyed = change(address, {}, actions=["delete"])
