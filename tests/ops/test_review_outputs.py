@@ -84,6 +84,13 @@ def test_what_the_provider_marks_is_shown_nowhere(secret: str, side: str, nested
         assert not [form for form in forms if form in text], name
 
 
+@pytest.mark.parametrize("mark", ["before_sensitive", "after_sensitive"])
+def test_a_value_whose_mark_changes_is_masked_on_both_sides(mark: str) -> None:
+    values = {"a": "pin", "b": 1}, {"a": "pin", "b": 2}
+    one = item(change("aws_sns_topic.one", *values, **{mark: {"a": True}}))
+    assert shown(one) == [f"a: {HIDDEN} -> {HIDDEN}", "b: 1 -> 2"]
+
+
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [

@@ -96,6 +96,7 @@ def test_a_plan_may_have_nothing_but_a_version() -> None:
         (document(change("a.b", actions=["explode"])), r"a\.b has the unknown actions"),
         (document(change("a.b", actions=["create", "create"])), "unknown actions"),
         (document({**change("a.b"), "change": {"actions": [["update"]]}}), "unknown actions"),
+        (document({**change("a.b"), "change": {"actions": ["update", 1]}}), "unknown actions"),
         (document(change("a.b", replace_paths=[{}])), "replace_paths of a.b"),
     ],
 )
