@@ -8,7 +8,7 @@ policies are left whole, because `policies` compares their statements.
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -286,7 +286,8 @@ def _compare_blocks(
     identity = None if is_single else _identity(before, after)
     for number, (one, other) in enumerate(_pairs(before, after, identity)):
         some = one if one is not None else other or {}
-        where = f"[{_canonical(some[identity])}]" if identity else f"[{number}]"
+        # As it is, so that a secret in it is found.
+        where = f"[{some[identity]}]" if identity else f"[{number}]"
         at = path if is_single else (*path, where)
         if not one and not other:
             yield at, ABSENT if one is None else {}, ABSENT if other is None else {}
@@ -318,33 +319,42 @@ def _pairs(
             yield block, others.pop(_canonical(block[identity]), None)
         yield from ((None, block) for block in others.values())
         return
-    # Secrets are compared by their values.
-    left, right = list(before), list(after)
+    equal: dict[str, list[Block]] = defaultdict(list)
+    for block in after:
+        equal[_canonical(dict(block))].append(block)
+    left = []
     for block in before:
-        equal = next((one for one in right if _same(dict(one), dict(block))), None)
-        if equal is not None:
-            _remove(left, block)
-            _remove(right, equal)
-            yield block, equal
+        same = equal[_canonical(dict(block))]
+        if same:
+            yield block, same.pop()
+        else:
+            left.append(block)
+    unmatched = {id(block) for blocks in equal.values() for block in blocks}
+    right = [block for block in after if id(block) in unmatched]
     if len(left) <= _MOST_COMPARED and len(right) <= _MOST_COMPARED:
-        while left and right:
-            one, other = max(
-                ((one, other) for one in left for other in right),
-                key=lambda pair: _similarity(*pair),
-            )
-            if not _similarity(one, other) and (len(left), len(right)) != (1, 1):
-                break
-            _remove(left, one)
-            _remove(right, other)
-            yield one, other
-        yield from ((one, None) for one in left)
-        yield from ((None, one) for one in right)
+        yield from _most_similar(left, right)
     else:
         yield from zip_longest(left, right)
 
 
-def _remove(blocks: list[Block], block: Block) -> None:
-    del blocks[next(number for number, one in enumerate(blocks) if one is block)]
+def _most_similar(
+    left: Sequence[Block], right: Sequence[Block]
+) -> Iterator[tuple[Block | None, Block | None]]:
+    """Yield pairs, the most similar first; what is similar to nothing has no other."""
+    is_single = len(left) == len(right) == 1
+    scores = sorted(
+        (-_similarity(one, other), at, where)
+        for at, one in enumerate(left)
+        for where, other in enumerate(right)
+    )
+    pairs: dict[int, int] = {}
+    for score, at, where in scores:
+        if (score or is_single) and at not in pairs and where not in pairs.values():
+            pairs[at] = where
+    for at, one in enumerate(left):
+        yield one, right[pairs[at]] if at in pairs else None
+    taken = set(pairs.values())
+    yield from ((None, other) for where, other in enumerate(right) if where not in taken)
 
 
 def _similarity(one: Mapping[str, Value], other: Mapping[str, Value]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from urllib.parse import quote
 
 from ops.review.plan import Json
 from ops.review.report import Item, Judged, Review, Stack
@@ -50,7 +51,7 @@ def _result(stack: Stack, item: Item, judged: Judged, rule: int) -> Json:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": stack.source},
+                    "artifactLocation": {"uri": quote(stack.source)},
                     "region": {"startLine": 1},
                 },
                 "logicalLocations": [{"fullyQualifiedName": name, "kind": "resource"}],

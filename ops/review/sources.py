@@ -19,6 +19,7 @@ _SAVED = b"PK\x03\x04"
 _SUFFIXES = {".json", ".tfplan", ".plan"}
 _STEMS = {"plan", "tfplan"}
 _NO_PLANS = {"manifest.json"}
+_ASSETS = "assets"  # what cdktf puts into a stack's folder
 _LAYERS = {layer.key for layer in Layer}
 _TIMEOUT_SECONDS = 300
 
@@ -64,7 +65,9 @@ def _files(argument: Path) -> Iterator[Path]:
 
 
 def _may_be_plan(path: Path) -> bool:
-    if any(part.startswith(".") for part in path.parts) or path.name.endswith(".tf.json"):
+    if any(part.startswith(".") or part == _ASSETS for part in path.parts):
+        return False
+    if path.name.endswith(".tf.json"):
         return False
     return path.name not in _NO_PLANS and (path.suffix in _SUFFIXES or path.name in _STEMS)
 

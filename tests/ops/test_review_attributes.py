@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -35,11 +36,11 @@ def test_blocks_of_the_same_id_are_compared() -> None:
         return {"rule": [{"id": name, "expiration": [{"days": n}]} for name, n in days.items()]}
 
     assert lines(rules(a=1, b=2, c=3), rules(c=3, b=20, d=4)) == [
-        'rule["a"].id: "a" -> (absent)',
-        'rule["a"].expiration.days: 1 -> (absent)',
-        'rule["b"].expiration.days: 2 -> 20',
-        'rule["d"].id: (absent) -> "d"',
-        'rule["d"].expiration.days: (absent) -> 4',
+        'rule[a].id: "a" -> (absent)',
+        "rule[a].expiration.days: 1 -> (absent)",
+        "rule[b].expiration.days: 2 -> 20",
+        'rule[d].id: (absent) -> "d"',
+        "rule[d].expiration.days: (absent) -> 4",
     ]
 
 
@@ -50,6 +51,14 @@ def test_blocks_without_an_id_are_compared_with_the_most_similar() -> None:
     ]
     after = [{"path": "/b", "ttl": 3, "compress": True}, {"path": "/a", "ttl": 1, "compress": True}]
     assert lines({"b": before}, {"b": after}) == ["b[1].ttl: 2 -> 3"]
+
+
+def test_many_blocks_are_compared_quickly() -> None:
+    before = [{"cidr": f"10.0.{n}.0/24", "port": n, "deep": [{"a": n}]} for n in range(2_000)]
+    after = [{**one, "port": 9} for one in before[:50]] + before[:49:-1]
+    start = time.process_time()
+    assert len(lines({"b": before}, {"b": after})) == 49
+    assert time.process_time() - start < 3
 
 
 def test_the_order_of_blocks_and_statements_of_a_document_changes_nothing() -> None:

@@ -60,6 +60,7 @@ def test_what_the_provider_marks_is_shown_nowhere(secret: str, side: str, nested
     values = {"before": marked, "after": {"a": "other"}}
     if side == "after":
         values = {"before": {"a": "other"}, "after": marked}
+    rules = [{"name": secret, "v": 1}, {"name": "other", "v": 1}]
     document = json.dumps({"deep": [secret, {"k": f"x{secret}y"}]})
     policy = json.dumps(
         {"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": f"arn:{secret}"}]}
@@ -67,6 +68,7 @@ def test_what_the_provider_marks_is_shown_nowhere(secret: str, side: str, nested
     found = reviewed(
         change("aws_sns_topic.one", **values, **{f"{side}_sensitive": mark}),
         change("aws_sns_topic.two", {"c": 1}, {"c": secret, "d": f"url?{secret}", secret: 1}),
+        change("aws_sns_topic.four", {"r": rules}, {"r": [{**rules[0], "v": 2}, rules[1]]}),
         change("aws_sns_topic.three", {"c": "{}"}, {"c": document, "policy": policy}),
         change(f'aws_dynamodb_table.t["{secret}"]', {}, actions=["delete"]),
         resource_drift=[change("aws_sns_topic.two", {"c": 1}, {"c": secret})],
@@ -554,7 +556,8 @@ def _plan(folder: Path, name: str, *changes: dict[str, Any]) -> Path:
 def test_the_command_reviews_a_folder(ops: Run, tmp_path: Path) -> None:
     _plan(tmp_path, "plans/dev-base.json")
     _plan(tmp_path, "plans/dev-storage/plan.json", DESTROYED)
-    _plan(tmp_path, "plans/dev-storage/cdk.tf.json")
+    for other in ("cdk.tf.json", "assets/a/b.json", ".terraform/c.json"):
+        _plan(tmp_path, f"plans/dev-storage/{other}", DESTROYED)
     answer = ops(
         *("review", str(tmp_path / "plans"), "--json", "--markdown", str(tmp_path / "c.md")),
         *("--sarif", str(tmp_path / "s.json"), "--full", str(tmp_path / "f.md")),
