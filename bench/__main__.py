@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from bench import local_aws, operators, suite, synthesis
+from bench import local_aws, operators, review, suite, synthesis
 from bench.processes import ROOT
 from bench.results import Result, table
 
@@ -25,7 +25,7 @@ def main() -> int:
         "sections",
         nargs="*",
         metavar="SECTION",
-        help="synthesis, function, local, operators, tests (default: all)",
+        help="synthesis, function, local, operators, review, tests (default: all)",
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of each command (default: 5)")
     parser.add_argument("--whole", action="store_true", help="also time all of `make test`")
@@ -35,6 +35,7 @@ def main() -> int:
         "function": lambda: _function(options.runs),
         "local": local_aws.measure,
         "operators": lambda: operators.measure(options.runs),
+        "review": lambda: review.measure(options.runs),
         "tests": lambda: suite.measure(whole=options.whole),
     }
     unknown = set(options.sections) - sections.keys()

@@ -240,6 +240,8 @@ def _or_empty(value: Value, other: Value) -> Value:
 
 
 def _same(one: Value, other: Value) -> bool:
+    if isinstance(one, str):
+        return one == other
     # In Python True is 1.
     return type(one) is type(other) and one == other and _canonical(one) == _canonical(other)
 

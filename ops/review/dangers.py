@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from modules.catalogue import BUCKETS, TABLE_ADDRESS
 from ops.review.attributes import ABSENT, UNKNOWN, AttributeChange, Value
@@ -411,16 +412,22 @@ def of_attributes(
     type_: str, changes: Iterable[AttributeChange], describe: Callable[[AttributeChange], str]
 ) -> Iterator[tuple[AttributeChange, Danger]]:
     """Yield the changes that lower a protection."""
-    rows = [row for row in LOWERINGS if fnmatchcase(type_, row.types)]
     for change in changes:
-        names = ".".join(change.names)
-        for row in rows:
-            if fnmatchcase(names, row.names) and row.test(change.before, change.after):
+        for row in _rows(type_, ".".join(change.names)):
+            if row.test(change.before, change.after):
                 yield (
                     change,
                     Danger(kind=row.kind, rank=row.rank, cause=describe(change), loses=row.loses),
                 )
                 break
+
+
+@lru_cache(maxsize=65_536)
+def _rows(type_: str, names: str) -> tuple[Lowering, ...]:
+    """Return the rows about an attribute."""
+    return tuple(
+        row for row in LOWERINGS if fnmatchcase(type_, row.types) and fnmatchcase(names, row.names)
+    )
 
 
 def _is_any(type_: str, patterns: Iterable[str]) -> bool:

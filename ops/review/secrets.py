@@ -46,10 +46,14 @@ _FORMS = re.compile(
 )
 _TOKEN = re.compile(r"[\w+/=-]{32,}", re.ASCII)
 _MOST_LETTERS = re.compile(r"[a-z]{7}")
+_SHORTEST_FORM = 15
+_SHORTEST_TOKEN = 32
+_FEW = 40
 _LEAST_BITS = 4.2
 _LEAST_OF_EACH = 2
 
 
+@lru_cache(maxsize=65_536)
 def is_secret_name(name: str) -> bool:
     """Return whether a value of this name is a secret."""
     return bool(_NAME.search(name)) and not _ABOUT.search(name)
@@ -63,12 +67,15 @@ def is_secret_value(name: str, value: str) -> bool:
 @lru_cache(maxsize=65_536)
 def recognized(text: str, *, is_digest: bool = False) -> tuple[str, ...]:
     """Return the parts of a text that have the form of a secret."""
+    if len(text) < _SHORTEST_FORM and "://" not in text:
+        return ()
     found = [match[0] for match in _FORMS.finditer(text)]
-    if not is_digest and not text.startswith("arn:"):
+    if len(text) >= _SHORTEST_TOKEN and not is_digest and not text.startswith("arn:"):
         found += [token for token in _TOKEN.findall(text) if _is_random(token)]
     return tuple(found)
 
 
+@lru_cache(maxsize=65_536)
 def is_digest_name(name: str) -> bool:
     """Return whether values of this name are random by nature, and public."""
     return bool(_DIGEST.search(name))
@@ -89,10 +96,15 @@ class Mask:
     """Removes known secrets from texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known: dict[str, list[str]] = defaultdict(list)
-        for secret in sorted(set(_forms(secrets)), key=len, reverse=True):
-            known[secret[:SHORTEST]].append(secret)
-        self._known = dict(known)
+        self._known = set(_forms(secrets))
+        lengths: dict[str, set[int]] = defaultdict(set)
+        for secret in self._known:
+            lengths[secret[:SHORTEST]].add(len(secret))
+        # How long the secrets with a beginning are, the longest first.
+        self._lengths = {start: sorted(all_, reverse=True) for start, all_ in lengths.items()}
+        # Finding few beginnings is faster with an expression, even where they overlap.
+        few = len(lengths) <= _FEW
+        self._starts = re.compile(f"(?={'|'.join(map(re.escape, lengths))})") if few else None
 
     def __call__(self, text: str) -> str:
         """Return the text with a placeholder for each secret."""
@@ -109,19 +121,23 @@ class Mask:
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where secrets are, those that overlap as one."""
-        known, open_start, open_end = self._known, -1, -1
-        for start in range(len(text) - SHORTEST + 1):
-            for secret in known.get(text[start : start + SHORTEST], ()):
-                if text.startswith(secret, start):
-                    stop = start + len(secret)
+        open_start = open_end = -1
+        for start in self._candidates(text):
+            for length in self._lengths.get(text[start : start + SHORTEST], ()):
+                if text[start : start + length] in self._known:
                     if start >= open_end:
                         if open_end > 0:
                             yield open_start, open_end
                         open_start = start
-                    open_end = max(open_end, stop)
-                    break  # the longest comes first
+                    open_end = max(open_end, start + length)
+                    break
         if open_end > 0:
             yield open_start, open_end
+
+    def _candidates(self, text: str) -> Iterable[int]:
+        if self._starts is None:
+            return range(len(text) - SHORTEST + 1)
+        return (match.start() for match in self._starts.finditer(text))
 
 
 def _forms(secrets: Iterable[str]) -> Iterator[str]:
