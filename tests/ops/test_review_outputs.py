@@ -156,7 +156,9 @@ def test_overlapping_secrets_are_removed_whole() -> None:
 @given(st.text(), st.lists(st.text(min_size=6), max_size=4), st.sampled_from([0, 100]))
 def test_the_mask_leaves_no_secret(text: str, known: list[str], others: int) -> None:
     known = [one for one in known if one.strip() and one not in HIDDEN]
-    masked = Mask([*known, *(f"{n:06}-another" for n in range(others))])("".join((text, *known, text)))
+    masked = Mask([*known, *(f"{n:06}-another" for n in range(others))])(
+        "".join((text, *known, text))
+    )
     for part in masked.split(HIDDEN):
         assert not [one for one in known if one in part]
 
