@@ -8,7 +8,7 @@ import pwd
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modules.catalogue import Layer
@@ -155,7 +155,7 @@ class BucketStore:
     def lock(self) -> Lock | None:
         """Return the lock, an object beside the state."""
         content = self._object(self._lock)
-        return None if content is None else _parsed(content)
+        return None if content is None else parsed_lock(content)
 
     def release(self, lock: Lock) -> None:
         """Delete the lock, unless it is another one by now."""
@@ -180,12 +180,13 @@ def state_store(ops: Session) -> StateStore:
     return BucketStore(ops)
 
 
-def _parsed(content: bytes) -> Lock:
+def parsed_lock(content: bytes) -> Lock:
+    """Return the lock that Terraform wrote; what is unreadable is a lock all the same."""
     found: dict[str, Any] = {}
     try:
         document = json.loads(content)
         found = document if isinstance(document, dict) else {}
-        created = datetime.fromisoformat(str(found.get("Created", "")))
+        created = datetime.fromisoformat(str(found.get("Created", ""))).astimezone(UTC)
     except ValueError:
         created = None
     return Lock(
