@@ -28,7 +28,12 @@ from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
 from modules.settings.adopt import AdoptSettings
 from modules.settings.backup import BackupSettings, VaultLock
-from modules.settings.bootstrap import BootstrapSettings
+from modules.settings.bootstrap import (
+    BootstrapSettings,
+    GithubSettings,
+    GitlabSettings,
+    HcpTrust,
+)
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
 from modules.settings.encryption import EncryptionSettings
 from modules.settings.forms import REGION, TAGS, key_elsewhere, region_and_account
@@ -60,7 +65,10 @@ __all__ = [
     "FrontendSettings",
     "FunctionSettings",
     "GeminiSettings",
+    "GithubSettings",
+    "GitlabSettings",
     "HcpState",
+    "HcpTrust",
     "Lifecycle",
     "LocalAws",
     "LocalState",
@@ -255,7 +263,7 @@ class Settings:
                 involves=("retain",),
             )
         if self.bootstrap:
-            yield from self.bootstrap.contradictions(self.state, self.region)
+            yield from self.bootstrap.contradictions(self.state, self.region, self.account_id)
         yield from self._backups()
         yield from self._replicas()
         yield from self._foreign_arns()
