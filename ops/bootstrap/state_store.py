@@ -91,7 +91,8 @@ class BucketStore:
         self.location = f"s3://{self.bucket}/{self._key}"
 
     @property
-    def _s3(self) -> S3Client:
+    def s3(self) -> S3Client:
+        """Client of the bucket's Region."""
         return self._ops.aws.client("s3", region_name=self._region)
 
     @property
@@ -103,7 +104,7 @@ class BucketStore:
     def _answer(self) -> str:
         """What is wrong with the bucket: "", "missing", "foreign", or the Region it is in."""
         try:
-            found = self._s3.head_bucket(
+            found = self.s3.head_bucket(
                 Bucket=self.bucket, ExpectedBucketOwner=self._ops.aws.account
             )
         except Exception as error:
@@ -160,7 +161,7 @@ class BucketStore:
     def release(self, lock: Lock) -> None:
         """Delete the lock, unless it is another one by now."""
         if self.lock() == lock:
-            self._s3.delete_object(Bucket=self.bucket, Key=self._lock)
+            self.s3.delete_object(Bucket=self.bucket, Key=self._lock)
 
     def unlocking(self, lock: Lock) -> str:  # noqa: ARG002  HCP Terraform unlocks by its id
         """Return the command that deletes the lock."""
@@ -168,7 +169,7 @@ class BucketStore:
 
     def _object(self, key: str) -> bytes | None:
         found = if_exists(
-            lambda: self._s3.get_object(
+            lambda: self.s3.get_object(
                 Bucket=self.bucket, Key=key, ExpectedBucketOwner=self._ops.aws.account
             )
         )

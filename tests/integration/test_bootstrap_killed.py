@@ -27,7 +27,7 @@ MOMENTS = 20
 _APPLY_LINES = 40
 # The steps that take time, with the seconds that they need on a quiet machine.
 _SECONDS = {Step.SYNTHESIZE: 1.0, Step.PLAN: 4.0, Step.MIGRATE: 1.5, Step.VERIFY: 4.0}
-_SIDE_BY_SIDE = 6
+_SIDE_BY_SIDE = 4
 
 Case = Callable[[Site, Path], None]
 

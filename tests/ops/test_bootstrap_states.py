@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -59,7 +60,8 @@ def test_nothing_that_a_state_describes_is_lost(local: State | None, remote: Sta
     if given_up and given_up.addresses and chosen and given_up.content != chosen.content:
         assert (given_up.lineage, given_up.serial < chosen.serial) == (chosen.lineage, True)
     if chosen is None:
-        assert not (remote or (local and local.addresses))
+        assert remote is None
+        assert not (local and local.addresses)
 
 
 @given(STATES)
@@ -70,13 +72,19 @@ def test_a_copy_that_was_moved_is_not_moved_again(state: State) -> None:
     assert current(state, moved, places=PLACES) is Current.REMOTE
 
 
-@given(EITHER, EITHER)
-def test_a_refusal_names_both_places(local: State | None, remote: State | None) -> None:
-    try:
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"serial": 1}, "both have the serial 1"),
+        ({"lineage": "b", "serial": 2}, "lineages b and a"),
+    ],
+)
+def test_a_refusal_says_why(change: dict[str, Any], why: str) -> None:
+    remote = State(lineage="a", serial=1, addresses=frozenset({"aws_s3_bucket.state"}), content="1")
+    local = dataclasses.replace(remote, content="2", **change)
+
+    with pytest.raises(RefusedError, match=f"here and there: .*{why}"):
         current(local, remote, places=PLACES)
-    except RefusedError as error:
-        assert all(place in str(error) for place in PLACES)
-        assert error.remedy
 
 
 def test_a_state_has_its_managed_resources() -> None:
@@ -95,16 +103,14 @@ def test_the_empty_file_that_terraform_locks_is_no_state(content: bytes | None) 
     "content", [b"{", b"[]", b"{}", b"null", _document(version=3), _document(resources=[{}])]
 )
 def test_what_is_no_state_is_an_error_that_names_the_place(content: bytes) -> None:
-    with pytest.raises(OperatorError, match="^there is not a readable Terraform state"):
+    with pytest.raises(OperatorError, match="there is not a readable"):
         parse(content, "there")
 
 
 @given(st.binary() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps).map(str.encode))
 def test_any_content_is_a_state_or_an_error(content: bytes) -> None:
-    try:
+    with suppress(OperatorError):
         parse(content, "there")
-    except OperatorError as error:
-        assert "there" in str(error)
 
 
 def test_a_lock_says_who_holds_it() -> None:

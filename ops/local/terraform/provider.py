@@ -140,7 +140,7 @@ def _discover() -> bool:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write a file in one step, and only if it changes: the Terraform of another run may read it."""
+    """Write a file in one step, and only if it changes: another run's Terraform may read it."""
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         draft = file.with_suffix(f".{os.getpid()}")
         draft.write_text(text, encoding="utf-8")
