@@ -19,7 +19,7 @@ from rich.console import Console
 from ops.bootstrap.existing import Account, Mistake
 from ops.bootstrap.state_store import Lock, StateStore
 from ops.bootstrap.states import Current, State, current, parse
-from ops.bootstrap.work import Killed, Work
+from ops.bootstrap.work import Work
 from ops.common.confirmation import Consent
 from ops.common.errors import BusyError, OperatorError, RefusedError
 from ops.common.session import Session
@@ -139,6 +139,7 @@ class Bootstrap:
         """
         with self.display.live():
             with self._step(Step.SYNTHESIZE) as step:
+                self.work.wait_for_terraform(step.say)
                 stack = self.work.synthesize(self.user_environment)
                 step.result = stack.name
             with self._step(Step.INSPECT) as step:
@@ -184,13 +185,10 @@ class Bootstrap:
         self.report.steps.append(Done(step=step, seconds=seconds, result=shown.result))
 
     def _inspect(self, stack: Stack, say: Callable[[str], None]) -> Situation:
-        killed = self.work.left_running()
-        if killed:
-            self.work.wait_for(killed, say)
         say("looking at the account")
         mistakes = self.store.mistakes()
         lock = None if mistakes else self.store.lock()
-        if lock and not self._is_left(lock, killed):
+        if lock and not self._is_left(lock):
             raise BusyError(
                 f"the state {self.store.location} is locked by {lock.text}",
                 remedy="wait until that has ended; if its process is gone, release the lock: "
@@ -210,10 +208,10 @@ class Bootstrap:
             current=which, local=local, remote=remote, imports=survey.imports, lock=lock
         )
 
-    def _is_left(self, lock: Lock, killed: Killed | None) -> bool:
+    def _is_left(self, lock: Lock) -> bool:
         """Return whether a killed Terraform of this folder left the lock."""
-        file = self.work.left_lock
-        if killed and lock.is_this_users and lock.created and lock.created >= killed.started:
+        file, killed = self.work.left_lock, self.work.killed_since()
+        if killed and lock.is_this_users and lock.created and lock.created >= killed:
             file.write_text(lock.id, encoding="utf-8")
         return file.exists() and file.read_text(encoding="utf-8") == lock.id
 

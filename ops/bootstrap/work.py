@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,12 @@ from modules.catalogue import Layer
 from modules.naming import from_stack
 from modules.settings import LocalAws
 from ops.common.errors import BusyError
-from ops.common.local_address import CHECKOUT, write_private
+from ops.common.local_address import CHECKOUT
 from ops.common.target import Target
 from ops.local.environment import local_aws
 from ops.local.paths import LocalPaths
 from ops.local.services import processes
 from ops.local.services.children import Children
-from ops.local.services.processes import ProcessIdentity
 from ops.local.terraform.provider import find_provider
 from ops.local.terraform.runner import Terraform
 from ops.local.terraform.stacks import Stack, read_stacks, run_main
@@ -34,14 +31,6 @@ _WAIT_SECONDS = 300.0
 _POLL_SECONDS = 0.2
 # Variables of Terraform that do not change what it does, only how it gets providers and tokens.
 _HARMLESS = ("TF_TOKEN_", "TF_PLUGIN_", "TF_REGISTRY_")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Killed:
-    """A Terraform that a killed run started at a time, and that may still be working."""
-
-    process: ProcessIdentity
-    started: datetime
 
 
 class Work:
@@ -56,8 +45,8 @@ class Work:
         # Until it is in the bucket.
         self.state = self.folder / "terraform.tfstate"
         self.plan = self.folder / "plan"
-        # The Terraform that runs.
-        self.running = self.folder / "running.json"
+        # Since when a Terraform runs; it is left if this command is killed.
+        self.running = self.folder / "running"
         # The id of a lock that a killed run left.
         self.left_lock = self.folder / "left-lock"
 
@@ -153,58 +142,46 @@ class Work:
             remedy="then run bootstrap again: it continues from there",
         )
 
-    def left_running(self) -> Killed | None:
-        """Return the Terraform of a killed run, None if the last run ended by itself."""
+    def killed_since(self) -> datetime | None:
+        """Return when the Terraform of a killed run was started, None if no run was killed."""
         try:
-            found = json.loads(self.running.read_text(encoding="utf-8"))
-            return Killed(
-                process=ProcessIdentity(**found["process"]),
-                started=datetime.fromisoformat(found["started"]),
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            return datetime.fromisoformat(self.running.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return None
 
-    def wait_for(self, killed: Killed, say: Callable[[str], None]) -> None:
-        """Wait for the Terraform of a killed run, which records what it creates.
+    def wait_for_terraform(self, say: Callable[[str], None]) -> None:
+        """Wait for a Terraform that outlived its command: it still records what it creates.
 
         Raises:
             BusyError: It still works after five minutes.
 
         """
         deadline = time.monotonic() + _WAIT_SECONDS
-        while processes.is_running(killed.process):
+        stack = self.folder / "stacks" / self.target.naming.stack(Layer.BOOTSTRAP)
+        while found := processes.with_argument(f"-chdir={stack}"):
             if time.monotonic() > deadline:
                 raise BusyError(
-                    "the Terraform of a killed run still works "
-                    f"(process {killed.process.pid}, since {killed.started:%H:%M:%S} UTC)",
+                    f"the Terraform of a killed run still works (process {found[0]})",
                     remedy="wait until it has ended, and run bootstrap again",
                 )
-            say(f"waiting for the Terraform of a killed run (process {killed.process.pid})")
+            say(f"waiting for the Terraform of a killed run (process {found[0]})")
             time.sleep(_POLL_SECONDS)
 
 
 class RecordedChildren(Children):
-    """Child processes, the last one of which is recorded while it runs."""
+    """Child processes, one at a time, whose start is recorded until they end."""
 
     def __init__(self, record: Path) -> None:
         super().__init__()
         self._record = record
 
     def start(self, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-        """Start a program and record it."""
-        started = datetime.now(tz=UTC)
-        process = super().start(command, **options)
-        identity = processes.identify(process.pid)
-        if identity:
-            document = {
-                "process": dataclasses.asdict(identity),
-                "started": started.isoformat(),
-            }
-            write_private(self._record, json.dumps(document) + os.linesep)
-        return process
+        """Record the time, and start a program."""
+        self._record.write_text(datetime.now(tz=UTC).isoformat(), encoding="utf-8")
+        return super().start(command, **options)
 
     def finish(self, process: subprocess.Popen[bytes]) -> int:
-        """Wait for a program, and forget it."""
+        """Wait for a program, and remove the record."""
         code = super().finish(process)
         self._record.unlink(missing_ok=True)
         return code

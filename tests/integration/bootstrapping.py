@@ -20,6 +20,7 @@ from modules.naming import Naming
 from ops.bootstrap.states import State, parse
 from ops.local.environment import scrubbed
 from ops.local.paths import LocalPaths
+from ops.local.services.processes import with_argument
 from testing.emulator import Emulator
 from tests.integration.terraform import CHECKOUT
 
@@ -65,6 +66,12 @@ class Answer:
     def json(self) -> Any:
         assert self.code == 0, self.err
         return json.loads(self.out)
+
+
+def _signal(groups: list[int], number: int) -> None:
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, number)
 
 
 class Site:
@@ -122,23 +129,17 @@ class Site:
 
     def kill(self, process: subprocess.Popen[str], *, terraform: bool = True) -> None:
         """Kill the command and, with ``terraform``, the Terraform that it runs."""
-        groups = [process.pid] if process.poll() is None else []
-        if terraform and (started := self.terraform):
-            groups.append(started)
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for group in groups:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(group, number)
+        command = [process.pid] if process.poll() is None else []
+        # A stopped command starts no more Terraform.
+        _signal(command, signal.SIGSTOP)
+        _signal([*command, *(self.terraform if terraform else [])], signal.SIGKILL)
         process.wait()
 
     @property
-    def terraform(self) -> int | None:
-        """The process that the command started last, unless it has ended."""
-        try:
-            found = json.loads((self.folder / "running.json").read_text("utf-8"))
-            return int(found["process"]["pid"])
-        except (OSError, ValueError):
-            return None
+    def terraform(self) -> list[int]:
+        """The Terraform that the command has started."""
+        stack = self.folder / "stacks" / self.naming.stack(Layer.BOOTSTRAP)
+        return with_argument(f"-chdir={stack}")
 
     @property
     def objects(self) -> dict[str, bytes]:

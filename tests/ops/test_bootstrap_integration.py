@@ -64,8 +64,8 @@ def _document(**resources: Mapping[str, Any]) -> dict[str, Any]:
     return {"provider": {"aws": [{"default_tags": [{"tags": TAGS}]}]}, "resource": resources}
 
 
-def _survey(session: Session, *known: str, bucket: bool = False, **resources: Any) -> Survey:
-    account = Account(session, _document(**resources), bucket_exists=bucket)
+def _survey(session: Session, *known: str, **resources: Mapping[str, Any]) -> Survey:
+    account = Account(session, _document(**resources), bucket_exists=False)
     return account.survey(frozenset(known))
 
 
@@ -186,7 +186,7 @@ def test_roles_and_policies_of_this_environment_are_imported(
     }
 
 
-KEY = {
+KEY: dict[str, dict[str, Any]] = {
     "aws_kms_key": {"state_key": {}},
     "aws_kms_alias": {
         "state_key_alias": {
@@ -236,9 +236,9 @@ def test_a_key_that_is_being_deleted_is_none(
 def test_the_bucket_of_an_administrator_is_imported(session: Session) -> None:
     bucket = {"state": {"bucket": NAMING.state_bucket}}
 
-    found = _survey(session, bucket=True, aws_s3_bucket=bucket)
+    found = Account(session, _document(aws_s3_bucket=bucket), bucket_exists=True)
 
-    assert found.imports == {"aws_s3_bucket.state": NAMING.state_bucket}
+    assert found.survey(frozenset()).imports == {"aws_s3_bucket.state": NAMING.state_bucket}
     assert not _survey(session, aws_s3_bucket=bucket).imports
 
 
