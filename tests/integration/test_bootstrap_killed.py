@@ -89,11 +89,13 @@ def _moments() -> dict[str, Case]:
     for number in range(MOMENTS):
         if number % 2:
             step, share = chance.choice(list(_SECONDS)), chance.random()
-            cases[f"{step.value}-{share:.2f}"] = _within(step, share)
+            cases[f"{number}-{step.value}-{share:.2f}"] = _within(step, share)
         else:
             line, delay = chance.randrange(1, _APPLY_LINES), chance.random() / 2
             terraform = chance.random() < 0.7
-            name = f"apply-line{line}-{delay:.2f}s" + ("" if terraform else "-terraform-survives")
+            name = f"{number}-apply-line{line}-{delay:.2f}s" + (
+                "" if terraform else "-terraform-survives"
+            )
             cases[name] = _while_applying(line, delay, terraform=terraform)
     return cases
 
