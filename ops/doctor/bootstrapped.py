@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from modules.catalogue import partition
 from ops.bootstrap.state_store import state_store
 from ops.bootstrap.states import parse
 from ops.bootstrap.work import Work
@@ -104,7 +105,13 @@ def _roles(ops: Session) -> Iterator[Finding]:
             )
         if not lost:
             yield Finding(found=f"{name}, which trusts what exists")
-    boundary = settings.boundary_arn(naming)
+    boundary = settings.permissions_boundary or naming.bootstrap_arn(
+        *("policy", naming.boundary),
+        partition=partition(settings.region),
+        account_id=ops.aws.account,
+    )
+    if if_exists(lambda: iam.get_policy(PolicyArn=boundary)) is None:
+        yield Finding(found=f"the boundary {boundary} does not exist", remedy=remedy(ops))
     for name in (naming.execution_role, naming.replication_role, naming.backup_role):
         found = if_exists(lambda name=name: iam.get_role(RoleName=name))  # type: ignore[misc]
         has = found and found["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
