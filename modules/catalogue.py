@@ -394,6 +394,23 @@ OUTPUTS = (
         description="ARN of the KMS key of the state bucket",
         needs="bootstrap.kms_key",
     ),
+    *(
+        Output(
+            layer=Layer.BOOTSTRAP,
+            name=f"{role}_role_arn",
+            value=f"{{{role}_role_arn}}",
+            description=f"ARN of the role that {what} the other layers",
+            needs="deploy_roles",
+        )
+        for role, what in (("plan", "plans"), ("apply", "applies"))
+    ),
+    Output(
+        layer=Layer.BOOTSTRAP,
+        name="permissions_boundary_arn",
+        value="{boundary_arn}",
+        description="ARN of the permissions boundary of the roles of the other layers",
+        needs="creates_boundary",
+    ),
     Output(
         layer=Layer.BASE,
         name="parameter_root",

@@ -26,10 +26,7 @@ from modules.catalogue import (
     partition,
 )
 from modules.iam import Condition, Statement
-from modules.naming import Naming
-
-# IAM path of the deploy roles and of their policies: no pattern of a layer's names reaches it.
-BOOTSTRAP_PATH = f"/{PROJECT}/bootstrap/"
+from modules.naming import BOOTSTRAP_PATH, Naming
 
 _ANY = ("*",)
 
@@ -168,7 +165,7 @@ def _states(scope: Scope, bucket: str, end: str = "") -> tuple[str, ...]:
 
     A layer reads the states of the layers that it depends on.
     """
-    keys = (scope.naming.state_key(layer) for layer in Layer if layer.key != "bootstrap")
+    keys = (scope.naming.state_key(layer) for layer in Layer if layer is not Layer.BOOTSTRAP)
     return tuple(scope.bucket_arn(bucket, key) + end for key in keys)
 
 
@@ -457,8 +454,10 @@ def _use_keys(scope: Scope) -> Right:
                 "kms:Decrypt",
                 "kms:DescribeKey",
                 "kms:Encrypt",
-                "kms:GenerateDataKey*",
-                "kms:ReEncrypt*",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
                 "kms:RetireGrant",
             ),
             _FOR_THE_SERVICE,
@@ -751,9 +750,15 @@ def _read_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="ReadPackage",
-        actions=["s3:GetObject", "s3:GetObjectTagging"],
+        # Signer reads the version that it signs, Lambda what Signer has written.
+        actions=["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"],
         resources=_packages(scope),
-        unrecorded={"s3:GetObjectVersion": "Signer reads the version that it signs"},
+    )
+    yield Right(
+        sid="FindPackages",
+        actions=["s3:ListBucket"],
+        resources=(scope.bucket_arn("*"),),
+        conditions={"StringLike": {"s3:prefix": f"{naming.function}/*"}},
     )
     yield Right(
         sid="ReadLogGroup",
@@ -938,12 +943,14 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateDistribution",
         actions=["cloudfront:CreateDistribution", "cloudfront:TagResource"],
-        resources=_edge(scope, "distribution/*"),
+        resources=_ANY,  # there is no distribution yet
         conditions=scope.own_at_creation,
     )
     yield Right(
         sid="ChangeDistribution",
         actions=[
+            # Whoever has its logs delivered needs this right.
+            "cloudfront:AllowVendedLogDeliveryForResource",
             "cloudfront:DeleteDistribution",
             "cloudfront:TagResource",
             "cloudfront:UpdateDistribution",
@@ -951,7 +958,6 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
         resources=_edge(scope, "distribution/*"),
         conditions=scope.own,
         unrecorded={
-            "cloudfront:AllowVendedLogDeliveryForResource": _FOR_THE_SERVICE,
             "cloudfront:UntagResource": "a tag is removed from the settings",
         },
     )
@@ -959,6 +965,7 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
         sid="ChangeEdgePolicies",
         actions=[
             "cloudfront:CreateCachePolicy",
+            "cloudfront:CreateFunction",
             "cloudfront:CreateOriginAccessControl",
             "cloudfront:CreateResponseHeadersPolicy",
             "cloudfront:DeleteCachePolicy",
@@ -972,7 +979,6 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="ChangeEdgeFunctions",
         actions=[
-            "cloudfront:CreateFunction",
             "cloudfront:DeleteFunction",
             "cloudfront:PublishFunction",
         ],
@@ -1374,7 +1380,15 @@ def _boundary(scope: Scope) -> Iterator[Right]:
             "s3:GetBucketTagging",
             "s3:GetBucketVersioning",
             "s3:GetInventoryConfiguration",
-            "s3:GetObject*",
+            "s3:GetObject",
+            "s3:GetObjectAcl",
+            "s3:GetObjectLegalHold",
+            "s3:GetObjectRetention",
+            "s3:GetObjectTagging",
+            "s3:GetObjectVersion",
+            "s3:GetObjectVersionAcl",
+            "s3:GetObjectVersionForReplication",
+            "s3:GetObjectVersionTagging",
             "s3:GetReplicationConfiguration",
             "s3:ListBucket",
             "s3:ListBucketVersions",

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from modules.catalogue import BUCKETS, PROJECT, Bucket, Layer, Parameter
 from modules.problems import Problem
@@ -85,6 +86,12 @@ class Naming:
     def boundary(self) -> str:
         """Managed policy that is the permissions boundary of the roles of those layers."""
         return self._name("boundary")
+
+    def bootstrap_arn(
+        self, kind: Literal["policy", "role"], name: str, *, partition: str, account_id: str
+    ) -> str:
+        """Return the ARN of a deploy role, or of the boundary or another of their policies."""
+        return f"arn:{partition}:iam::{account_id}:{kind}{BOOTSTRAP_PATH}{name}"
 
     def deploy_policy(self, role: str, group: str) -> str:
         """Return the name of a managed policy of the ``plan`` or ``apply`` role."""

@@ -90,6 +90,18 @@ class LayerStack(TerraformStack):
         """The account that Terraform runs in, read at plan time."""
         return DataAwsCallerIdentity(self, "current").account_id
 
+    @property
+    def permissions_boundary(self) -> str | None:
+        """ARN of the permissions boundary of the layer's roles, if there is one."""
+        if not self.settings.creates_boundary:
+            return self.settings.permissions_boundary
+        return self.naming.bootstrap_arn(
+            "policy",
+            self.naming.boundary,
+            partition=self.partition,
+            account_id=self.settings.account_id or self.account_id,
+        )
+
     def provider_for(self, region: str) -> AwsProvider | None:
         """Return a provider for ``region``, or None for the stack's own Region."""
         if region == self.region:

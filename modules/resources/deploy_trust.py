@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from modules.iam import Condition, Statement
 from modules.settings import GithubSettings, GitlabSettings, HcpState
+from modules.settings.bootstrap import GITLAB_COM
 
 GITHUB_HOST = "token.actions.githubusercontent.com"
 # The default of aws-actions/configure-aws-credentials, and what GitLab's documentation recommends.
@@ -90,22 +91,33 @@ def trust_github(
 def trust_gitlab(settings: GitlabSettings, *, partition: str, provider_arn: str) -> DeployTrust:
     """Return the trust in a project's pipelines.
 
+    A project may have its id in the subject instead of its path. With the path AWS must compare the
+    id, too; it knows that claim of gitlab.com in the partition aws. Only a path without an id in
+    the settings is trusted by itself.
+
     Merge requests have no subject of their own: it names the source branch. Therefore every branch
     may plan, and ``ref:`` ends with the only wildcard. Only a pipeline of the branch itself is
     protected; a merge request *from* it has the same subject, but runs code of its target.
     """
-    host = settings.host
-    branch = f"project_path:{settings.project}:ref_type:branch:ref:"
+    claims_are_known = settings.host == GITLAB_COM and partition == "aws"
+    projects = []
+    if settings.project_id is not None:
+        projects.append(f"project_id:{settings.project_id}")
+    if claims_are_known or not projects:
+        projects.append(f"project_path:{settings.project}")
+    branches = [f"{project}:ref_type:branch:ref:" for project in projects]
     equal: dict[str, str] = {"aud": STS_AUDIENCE}
     protected: dict[str, str] = {}
-    if settings.claims_are_known and partition == "aws":
+    if claims_are_known:
         equal["project_id"] = str(settings.project_id)
         protected = {"ref_protected": "true"}
-    plan = {"StringEquals": equal, "StringLike": {"sub": f"{branch}*"}}
-    apply = {"StringEquals": {**equal, "sub": f"{branch}{settings.branch}", **protected}}
+    any_branch = [f"{branch}*" for branch in branches]
+    the_branch = [f"{branch}{settings.branch}" for branch in branches]
+    plan: dict[str, _Claims] = {"StringEquals": equal, "StringLike": {"sub": any_branch}}
+    apply: dict[str, _Claims] = {"StringEquals": {**equal, "sub": the_branch, **protected}}
     return DeployTrust(
-        plan=(_web_identity("TrustGitlab", host, provider_arn, plan),),
-        apply=(_web_identity("TrustGitlab", host, provider_arn, apply),),
+        plan=(_web_identity("TrustGitlab", settings.host, provider_arn, plan),),
+        apply=(_web_identity("TrustGitlab", settings.host, provider_arn, apply),),
     )
 
 

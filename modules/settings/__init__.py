@@ -36,7 +36,7 @@ from modules.settings.bootstrap import (
 )
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
 from modules.settings.encryption import EncryptionSettings
-from modules.settings.forms import REGION, TAGS, key_elsewhere, region_and_account
+from modules.settings.forms import POLICY_ARN, REGION, TAGS, key_elsewhere, region_and_account
 from modules.settings.frontend import Countries, Domain, Firewall, FrontendSettings
 from modules.settings.function import (
     CacheSettings,
@@ -113,14 +113,11 @@ class Settings:
     ] = None
     permissions_boundary: Annotated[
         str | None,
-        Matches(
-            r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}",
-            "the ARN of a managed policy",
-            "arn:aws:iam::123456789012:policy/workload-boundary",
-        ),
+        POLICY_ARN,
         Doc(
-            "Permissions boundary of every role that the stacks create: what this existing policy "
-            "does not allow, no role may do."
+            "Permissions boundary of the roles of the layers: what this existing policy "
+            "does not allow, no role may do. Unset, the roles of the layers get one that the "
+            "bootstrap layer creates, if it creates deploy roles."
         ),
     ] = None
     origin_access: Annotated[
@@ -210,7 +207,17 @@ class Settings:
     @property
     def state_in_kms_bucket(self) -> bool:
         """Whether the bucket of the states encrypts with a KMS key."""
-        return bool(self.creates_state_bucket and self.bootstrap and self.bootstrap.kms_key)
+        return bool(self.state.s3 and self.bootstrap and self.bootstrap.kms_key)
+
+    @property
+    def deploy_roles(self) -> bool:
+        """Whether the bootstrap layer creates a plan role and an apply role."""
+        return bool(self.bootstrap and self.bootstrap.roles)
+
+    @property
+    def creates_boundary(self) -> bool:
+        """Whether it also creates the permissions boundary of the other layers' roles."""
+        return self.deploy_roles and self.permissions_boundary is None
 
     def enables(self, row: Parameter | Output) -> bool:
         """Return whether these settings enable what the row describes."""
@@ -347,10 +354,12 @@ class Settings:
         signing, backup = self.function.code_signing, self.backup
         profile = signing.profile_version_arn if signing else None
         key = backup.kms_key_arn if backup else None
+        own = self.bootstrap.permissions_boundary if self.bootstrap else None
         if key:
             yield from key_elsewhere("backup.kms_key_arn", key, self.region, "region")
         named = (
             ("permissions_boundary", self.permissions_boundary, "an IAM policy must be in"),
+            ("bootstrap.permissions_boundary", own, "an IAM policy must be in"),
             ("function.code_signing.profile_version_arn", profile, _PROFILE),
             ("backup.kms_key_arn", key, "this project encrypts backups with a key of"),
         )

@@ -15,6 +15,7 @@ from modules.settings.forms import (
     BUCKET,
     KEY_ARN,
     KEY_COST,
+    POLICY_ARN,
     key_elsewhere,
     region_and_account,
 )
@@ -103,7 +104,8 @@ class GitlabSettings:
         _ID,
         Doc(
             "GitLab's id of the project, which another project at the same path has not; required "
-            "for `gitlab.com`, the only host of which AWS checks it."
+            "for `gitlab.com`. On another host, set it if the subjects of the project's tokens "
+            "begin with the id."
         ),
     ] = None
     host: Annotated[
@@ -122,27 +124,14 @@ class GitlabSettings:
         ),
     ] = False
 
-    @property
-    def claims_are_known(self) -> bool:
-        """Whether AWS knows further claims of this host than audience and subject."""
-        return self.host == GITLAB_COM
-
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a problem for an id that is missing or has no effect."""
-        if self.claims_are_known and self.project_id is None:
+        """Yield a problem if strangers could register the project's path."""
+        if self.host == GITLAB_COM and self.project_id is None:
             yield Problem(
                 field=f"{at}.project_id",
                 value=None,
                 reason="anybody could deploy who gets the project's path after a rename or removal",
                 remedy="write the project ID that the project's page shows",
-                involves=(f"{at}.host",),
-            )
-        if not self.claims_are_known and self.project_id is not None:
-            yield Problem(
-                field=f"{at}.project_id",
-                value=self.project_id,
-                reason=f"AWS checks the ids of {GITLAB_COM} only, so it has no effect",
-                remedy="remove it",
                 involves=(f"{at}.host",),
             )
 
@@ -195,6 +184,11 @@ class BootstrapSettings:
             cost="storage of the logs",
         ),
     ] = None
+    permissions_boundary: Annotated[
+        str | None,
+        POLICY_ARN,
+        Doc("Permissions boundary of the plan role and the apply role: an existing policy."),
+    ] = None
     principals: Annotated[
         tuple[str, ...],
         _PRINCIPAL,
@@ -245,10 +239,12 @@ class BootstrapSettings:
                 remedy="remove the table [bootstrap], or choose [state.s3] or [state.hcp]",
                 involves=("state",),
             )
-        created = bool(state.s3 and not state.s3.bucket)
-        for name in ("kms_key", "access_logs_bucket"):
-            value = getattr(self, name)
-            if value and not created and not state.local:
+        named = bool(state.s3 and state.s3.bucket)
+        for name, value in (
+            ("kms_key", self.kms_key if state.hcp or self.kms_key == OWN else None),
+            ("access_logs_bucket", self.access_logs_bucket),
+        ):
+            if value and (named or state.hcp):
                 yield Problem(
                     field=f"bootstrap.{name}",
                     value=value,

@@ -1,13 +1,18 @@
 """What the emulator lacks: enough of it that the provider creates, reads, changes and deletes.
 
-Application Auto Scaling, CloudFront's origin access identities, Lambda's code signing, and
-configurations of buckets that the emulator accepts and forgets. Nothing is validated, and nothing has an effect.
+Application Auto Scaling, CloudFront's origin access identities, Lambda's code signing and packages
+that Signer has signed, locks of backup vaults, the log of a web ACL, changes of the key of a log
+group, and configurations of buckets that the emulator accepts and forgets. Nothing is validated,
+and nothing has an effect.
 """
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -15,12 +20,13 @@ from urllib.parse import parse_qs
 if TYPE_CHECKING:
     from ops.local.services.request_filter import App, Message, Receive, Scope, Send
 
-_SCALING = "AnyScaleFrontendService."
 _IDENTITIES = re.compile(r"/2020-05-31/origin-access-identity/cloudfront(/(?P<id>\w+))?(/config)?")
 _SIGNING = re.compile(r"/2020-04-22/code-signing-configs/?(?P<arn>.+)?")
 _SIGNING_OF_FUNCTION = re.compile(r"/2020-06-30/functions/[^/]+/code-signing-config")
 _SIGNING_ARN = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0"
 _TAGS = re.compile(r"/2017-03-31/tags/" + _SIGNING_ARN)
+_FUNCTION = re.compile(r"/2015-03-31/functions(/[^/]+/code)?")
+_VAULT = re.compile(r"/backup-vaults/[^/]+")
 _NAMESPACE = 'xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/"'
 _FORGOTTEN = {"analytics", "metrics", "intelligent-tiering"}
 _ID = "E1SAMPLE"
@@ -37,17 +43,23 @@ class MissingServices:
         self._policies: dict[tuple[str, ...], dict[str, Any]] = {}
         self._identity: bytes | None = None
         self._code_signing: dict[str, Any] | None = None
+        self._locked = False
+        self._firewall_log: dict[str, Any] = {}
         self._configurations: dict[str, bytes] = {}
-        self._scaling: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-            "RegisterScalableTarget": self._register,
-            "DescribeScalableTargets": self._describe_targets,
-            "DeregisterScalableTarget": self._deregister,
-            "PutScalingPolicy": self._put_policy,
-            "DescribeScalingPolicies": self._describe_policies,
-            "DeleteScalingPolicy": self._delete_policy,
-            "ListTagsForResource": lambda _: {"Tags": {}},
-            "TagResource": lambda _: {},
-            "UntagResource": lambda _: {},
+        self._operations: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "AnyScaleFrontendService.RegisterScalableTarget": self._register,
+            "AnyScaleFrontendService.DescribeScalableTargets": self._describe_targets,
+            "AnyScaleFrontendService.DeregisterScalableTarget": self._deregister,
+            "AnyScaleFrontendService.PutScalingPolicy": self._put_policy,
+            "AnyScaleFrontendService.DescribeScalingPolicies": self._describe_policies,
+            "AnyScaleFrontendService.DeleteScalingPolicy": self._delete_policy,
+            "AnyScaleFrontendService.ListTagsForResource": lambda _: {"Tags": {}},
+            "AnyScaleFrontendService.TagResource": lambda _: {},
+            "AWSWAF_20190729.PutLoggingConfiguration": self._log_firewall,
+            "AWSWAF_20190729.GetLoggingConfiguration": self._log_of_firewall,
+            "AWSWAF_20190729.DeleteLoggingConfiguration": self._log_firewall,
+            "Logs_20140328.AssociateKmsKey": lambda _: {},
+            "Logs_20140328.DisassociateKmsKey": lambda _: {},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,29 +69,38 @@ class MissingServices:
             return
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
         target = headers.get("x-amz-target", "")
-        query = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
-        if target.startswith(_SCALING):
+        if operation := self._operations.get(target):
             asked = json.loads(await _read(receive))
-            answer = self._scaling[target.removeprefix(_SCALING)](asked)
-            await _answer(send, _OK, json.dumps(answer).encode(), "application/x-amz-json-1.1")
-        elif _IDENTITIES.fullmatch(scope["path"]):
-            await self._answer_identity(scope["method"], await _read(receive), send)
-        elif _SIGNING.fullmatch(scope["path"]):
-            answer = self._signing(scope["method"], await _read(receive))
-            await _answer(send, _OK, json.dumps(answer).encode(), "application/json")
-        elif _SIGNING_OF_FUNCTION.fullmatch(scope["path"]):
-            await _read(receive)
-            answer = {"CodeSigningConfigArn": self._code_signing and _SIGNING_ARN}
-            await _answer(send, _OK, json.dumps(answer).encode(), "application/json")
-        elif _TAGS.fullmatch(scope["path"]):
-            await _read(receive)
-            await _answer(send, _OK, b'{"Tags": {}}', "application/json")
-        elif "id" in query and _FORGOTTEN & query.keys():
-            (kind,) = _FORGOTTEN & query.keys()
-            key = f"{scope['path']}?{kind}&{query['id'][0]}"
-            await self._answer_configuration(scope["method"], key, await _read(receive), send)
-        else:
+            await _answer_json(send, operation(asked))
+        elif not await self._answer_path(scope, receive, send):
             await self._app(scope, receive, send)
+
+    async def _answer_path(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer a request of a service with paths; return whether there is an answer."""
+        method, path = scope["method"], scope["path"]
+        query = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
+        if _SIGNING.fullmatch(path):
+            await _answer_json(send, self._signing(method, await _read(receive)))
+        elif _SIGNING_OF_FUNCTION.fullmatch(path):
+            arn = self._code_signing and _SIGNING_ARN
+            await _answer_json(send, {"CodeSigningConfigArn": arn})
+        elif _TAGS.fullmatch(path):
+            await _answer_json(send, {"Tags": {}})
+        elif path.endswith("/vault-lock"):
+            self._locked = method == "PUT"
+            await _answer_json(send, {})
+        elif _IDENTITIES.fullmatch(path):
+            await self._answer_identity(method, await _read(receive), send)
+        elif "id" in query and (kind := _FORGOTTEN & query.keys()):
+            key = f"{path}?{kind}&{query['id'][0]}"
+            await self._answer_configuration(method, key, await _read(receive), send)
+        elif self._locked and method == "GET" and _VAULT.fullmatch(path):
+            await self._app(scope, receive, _changed(send, {"Locked": True, "MinRetentionDays": 7}))
+        elif method in {"POST", "PUT"} and _FUNCTION.fullmatch(path):
+            await self._app(scope, _replayed(_packaged(await _read(receive))), send)
+        else:
+            return False
+        return True
 
     def _register(self, asked: dict[str, Any]) -> dict[str, Any]:
         known = self._targets.setdefault(_target(asked), {"CreationTime": 1.8e9})
@@ -128,6 +149,13 @@ class MissingServices:
             self._code_signing = None
         return {"CodeSigningConfig": self._code_signing} if self._code_signing else {}
 
+    def _log_firewall(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self._firewall_log = asked if "LoggingConfiguration" in asked else {}
+        return self._firewall_log
+
+    def _log_of_firewall(self, _: dict[str, Any]) -> dict[str, Any]:
+        return self._firewall_log
+
     async def _answer_identity(self, method: str, body: bytes, send: Send) -> None:
         if method in {"POST", "PUT"}:
             self._identity = re.sub(rb"^<\?xml[^>]*\?>|\sxmlns=\"[^\"]*\"", b"", body)
@@ -163,6 +191,44 @@ def _target(asked: Mapping[str, Any]) -> tuple[str, ...]:
     return asked["ResourceId"], asked["ScalableDimension"]
 
 
+def _packaged(body: bytes) -> bytes:
+    """Return a request with a package in it, instead of what the emulator calls a signed one."""
+    asked = json.loads(body)
+    if "S3Key" not in asked.get("Code", asked):
+        return body
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as file:
+        file.writestr("handler.py", "")
+    code = {"ZipFile": base64.b64encode(package.getvalue()).decode()}
+    old = {key: value for key, value in asked.items() if not key.startswith("S3")}
+    return json.dumps({**old, "Code": code} if "Code" in asked else {**old, **code}).encode()
+
+
+def _replayed(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _changed(send: Send, more: Mapping[str, Any]) -> Send:
+    """Return a ``send`` that adds members to the JSON of a response."""
+    held: list[Message] = []
+
+    async def sent(message: Message) -> None:
+        held.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            body = b"".join(one.get("body", b"") for one in held)
+            await _answer(
+                send,
+                held[0]["status"],
+                json.dumps({**json.loads(body), **more}).encode(),
+                "application/json",
+            )
+
+    return sent
+
+
 async def _read(receive: Receive) -> bytes:
     body, more = b"", True
     while more:
@@ -170,6 +236,10 @@ async def _read(receive: Receive) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return body
+
+
+async def _answer_json(send: Send, answer: object) -> None:
+    await _answer(send, _OK, json.dumps(answer).encode(), "application/json")
 
 
 async def _answer(

@@ -128,7 +128,7 @@ def test_a_named_bucket_is_not_created(everything: dict[str, Stack]) -> None:
     ("state", "bootstrap", "field", "reason"),
     [
         ({"local": {}}, {}, "bootstrap", "local files"),
-        ({"hcp": {"organization": "my-company"}}, {"kms_key": KEY}, "bootstrap.kms_key", "creates none"),
+        ({"hcp": {"organization": "ours"}}, {"kms_key": KEY}, "bootstrap.kms_key", "creates none"),
         ({"s3": {"bucket": "ours"}}, {"kms_key": "own"}, "bootstrap.kms_key", "creates none"),
         ({"s3": {"bucket": "ours"}}, {"access_logs_bucket": "logs"}, "bootstrap.access_logs_bucket",
          "creates none"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 from hypothesis import given
@@ -197,6 +197,8 @@ def _changed(changes: Sequence[tuple[str, str]]) -> Iterator[tuple[str, Claims]]
                 ("pull_request", "pull_request_target"),
                 ("ref_type:branch", "ref_type:*"),
                 ("project_path:", "x:project_path:"),
+                ("project_id:456789", "project_id:45678"),
+                ("project_id:456789", "project_id:*"),
                 ("Default Project", "default project"),
                 ("-dev-base", "-dev-*"),
                 ("-dev-base", "-dev-base-2"),
@@ -269,19 +271,35 @@ def test_where_aws_knows_no_ids_only_subjects_with_ids_get_in() -> None:
         assert roles(trust, GITHUB_HOST, named, "aws-us-gov") == ""
 
 
-def test_a_gitlab_of_ones_own_gets_in_by_subject_alone() -> None:
-    own = GitlabSettings(project="my-company/co2-analysis", host="gitlab.example.org")
-    subject = "project_path:my-company/co2-analysis:ref_type:branch:ref:"
+@pytest.mark.parametrize(
+    ("project_id", "trusted", "refused"),
+    [
+        (None, "project_path:my-company/co2-analysis", "project_id:456789"),
+        (456789, "project_id:456789", "project_path:my-company/co2-analysis"),
+    ],
+)
+def test_a_gitlab_of_ones_own_gets_in_by_subject_alone(
+    project_id: int | None, trusted: str, refused: str
+) -> None:
+    host = "gitlab.example.org"
+    own = GitlabSettings(project="my-company/co2-analysis", project_id=project_id, host=host)
     for branch, role in (("main", "plan and apply"), ("topic", "plan")):
-        token = {"aud": STS_AUDIENCE, "sub": f"{subject}{branch}"}
-        assert roles(_gitlab(own), "gitlab.example.org", token) == role
-        assert roles(_gitlab(own), "gitlab.com", token) == ""
+        token = {"aud": STS_AUDIENCE, "sub": f"{trusted}:ref_type:branch:ref:{branch}"}
+        assert roles(_gitlab(own), host, token) == role
+        assert roles(_gitlab(own), GITLAB_HOST, token) == ""
+        other = token | {"sub": f"{refused}:ref_type:branch:ref:{branch}"}
+        assert roles(_gitlab(own), host, other) == ""
 
 
-def test_gitlab_com_gets_in_where_aws_knows_no_ids() -> None:
-    token = {"aud": STS_AUDIENCE, "sub": f"project_path:{GITLAB.project}:ref_type:branch:ref:main"}
+def test_gitlab_com_gets_in_by_its_id_where_aws_does_not_compare_it() -> None:
     trust = _gitlab(partition="aws-cn")
-    assert roles(trust, GITLAB_HOST, token, "aws-cn") == "plan and apply"
+    for project, role in (
+        ("project_id:456789", "plan and apply"),
+        ("project_id:4567890", ""),
+        (f"project_path:{GITLAB.project}", ""),
+    ):
+        token = {"aud": STS_AUDIENCE, "sub": f"{project}:ref_type:branch:ref:main"}
+        assert roles(trust, GITLAB_HOST, token, "aws-cn") == role
 
 
 def test_the_project_of_the_workspaces_is_a_setting() -> None:
@@ -331,7 +349,14 @@ def _valid(section: type) -> dict[str, st.SearchStrategy[object]]:
 
 
 _GITHUBS = st.builds(GithubSettings, **_valid(GithubSettings))
-_GITLABS = st.builds(GitlabSettings, **_valid(GitlabSettings))
+_GITLABS = st.builds(
+    GitlabSettings,
+    **_valid(GitlabSettings)
+    | {
+        "host": st.sampled_from([GITLAB_HOST, "gitlab.example.org"]),
+        "project_id": st.none() | _valid(GitlabSettings)["project_id"],
+    },
+).filter(lambda settings: not list(settings.problems("")))
 _HCPS = st.builds(HcpState, **_valid(HcpState))
 
 
@@ -413,21 +438,38 @@ def test_no_other_github_repository_gets_in(
     assert "plan" in granted, "nothing is proven about a policy that refuses everybody"
 
 
-@given(_GITLABS, _valid(GitlabSettings)["project"], _valid(GitlabSettings)["branch"])
-def test_no_other_gitlab_project_gets_in(trusted: GitlabSettings, other: str, branch: str) -> None:
-    paths = {
+@given(
+    _GITLABS,
+    st.integers(1, 9) | _valid(GitlabSettings)["project_id"],
+    _valid(GitlabSettings)["project"],
+    _valid(GitlabSettings)["branch"],
+)
+def test_no_other_gitlab_project_gets_in(
+    trusted: GitlabSettings, other_id: int, other: str, branch: str
+) -> None:
+    """Not even with the same path, where it has another id."""
+    if other_id == trusted.project_id:
+        other_id += 1
+    similar = {
         other,
         f"{trusted.project}-2",
         f"{trusted.project}/{other}",
         trusted.project.swapcase(),
     }
-    for path in paths - {trusted.project}:
-        for ref in (trusted.branch, branch):
-            for type_ in ("branch", "tag"):
-                sent = {"project_id": str(trusted.project_id), "ref_protected": "true"}
-                subject = f"project_path:{path}:ref_type:{type_}:ref:{ref}"
-                token: Mapping[str, str] = {"aud": STS_AUDIENCE, "sub": subject, **sent}
-                assert roles(_gitlab(trusted), trusted.host, dict(token)) == "", subject
+    projects = {f"project_path:{path}" for path in (similar - {trusted.project})}
+    projects |= {f"project_id:{other_id}", f"project_id:{other_id}{trusted.project_id}"}
+    for partition in ("aws", "aws-cn"):
+        same_path = [f"project_path:{trusted.project}"] if trusted.project_id else []
+        for project in (*projects, *same_path):
+            for subject in (
+                f"{project}:ref_type:{kind}:ref:{ref}"
+                for kind in ("branch", "tag")
+                for ref in (trusted.branch, branch)
+            ):
+                token = {"aud": STS_AUDIENCE, "sub": subject}
+                token |= {"project_id": str(other_id), "ref_protected": "true"}
+                found = roles(_gitlab(trusted, partition), trusted.host, token, partition)
+                assert found == "", subject
 
 
 def test_the_policies_fit_into_the_default_quota() -> None:

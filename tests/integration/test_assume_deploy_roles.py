@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -56,7 +57,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
                     **without_claims,
                 ),
                 trust_gitlab(
-                    GitlabSettings(project="my-company/co2-analysis", project_id=1),
+                    GitlabSettings(project="my-company/co2-analysis"),
                     provider_arn=provider(GITLAB_HOST),
                     **without_claims,
                 ),
@@ -74,6 +75,10 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield emulator
 
 
+def _signed(**_: object) -> Any:
+    return "v4"
+
+
 def _encoded(part: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
@@ -82,7 +87,7 @@ def _assume(emulator: Emulator, role: str, host: str, audience: str, subject: st
     """Assume a role with a token; return the caller that its credentials stand for."""
     sts = emulator.client("sts")
     # The call is anonymous, and the local AWS admits signed requests only.
-    sts.meta.events.register_first("choose-signer.sts.AssumeRoleWithWebIdentity", lambda **_: "v4")
+    sts.meta.events.register_first("choose-signer.sts.AssumeRoleWithWebIdentity", _signed)
     claims = {"iss": f"https://{host}", "aud": audience, "sub": subject}
     account = sts.get_caller_identity()["Account"]
     session = sts.assume_role_with_web_identity(
