@@ -757,7 +757,7 @@ def _read_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="FindPackages",
-        actions=["s3:ListBucket"],
+        actions=["s3:ListBucket", "s3:ListBucketVersions"],
         resources=(scope.bucket_arn("*"),),
         conditions={"StringLike": {"s3:prefix": f"{naming.function}/*"}},
     )
@@ -829,12 +829,11 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="StorePackages",
-        actions=["s3:PutObject"],
+        actions=["s3:DeleteObjectVersion", "s3:PutObject"],
         resources=_packages(scope),
         conditions={"StringEquals": {"aws:ResourceAccount": scope.account_id}},
         unrecorded={
-            "s3:DeleteObject": "signing is switched off",
-            "s3:DeleteObjectVersion": "signing is switched off",
+            "s3:DeleteObject": "signing is switched off for a bucket without versions",
             "s3:PutObjectTagging": _TAGGED_AT_CREATION,
         },
     )
@@ -1116,7 +1115,7 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="ReadAlarms",
         actions=["cloudwatch:ListTagsForResource"],
-        resources=(scope.arn("cloudwatch", f"alarm:{scope.naming.alarm('*')}"),),
+        resources=_alarms(scope),
     )
     yield Right(
         sid="ReadDashboard",
