@@ -140,7 +140,7 @@ def plan_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
         "storage": tuple(_read_storage(scope)),
         "compute": tuple(_read_compute(scope)),
         "frontend": tuple(_read_frontend(scope)),
-        "monitoring": tuple(_read_monitoring(scope)),
+        "monitoring": (*_read_monitoring(scope), _use_alarms(scope, [])),
         "guard": tuple(_never_read_secret()),
     }
 
@@ -1113,11 +1113,6 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
     # CloudWatch returns composite alarms only if the resource is "*" (API of DescribeAlarms).
     yield Right(sid="FindAlarms", actions=["cloudwatch:DescribeAlarms"], resources=_ANY)
     yield Right(
-        sid="ReadAlarms",
-        actions=["cloudwatch:ListTagsForResource"],
-        resources=_alarms(scope),
-    )
-    yield Right(
         sid="ReadDashboard",
         actions=["cloudwatch:GetDashboard"],
         resources=(_dashboard(scope),),
@@ -1126,6 +1121,18 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
         sid="ReadBudget",
         actions=["budgets:ListTagsForResource", "budgets:ViewBudget"],
         resources=_budget(scope),
+    )
+
+
+def _use_alarms(
+    scope: Scope, changes: Iterable[str], unrecorded: Mapping[str, str] | None = None
+) -> Right:
+    """Return the rights on the alarms: one statement, because their names are long."""
+    return Right(
+        sid="UseAlarms",
+        actions=["cloudwatch:ListTagsForResource", *changes],
+        resources=_alarms(scope),
+        unrecorded=unrecorded or {},
     )
 
 
@@ -1146,14 +1153,9 @@ def _change_monitoring(scope: Scope) -> Iterator[Right]:
             "sns:UntagResource": "a tag is removed from the settings",
         },
     )
-    yield Right(
-        sid="ChangeAlarms",
-        actions=[
-            "cloudwatch:DeleteAlarms",
-            "cloudwatch:PutMetricAlarm",
-            "cloudwatch:TagResource",
-        ],
-        resources=_alarms(scope),
+    yield _use_alarms(
+        scope,
+        ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
         unrecorded={"cloudwatch:UntagResource": "a tag is removed from the settings"},
     )
     # CloudWatch creates a composite alarm only if the resource is "*" (API of PutCompositeAlarm).

@@ -8,21 +8,32 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from modules.deploy_rights import BOOTSTRAP_PATH, Scope, boundary
+from modules.iam import policy
+from modules.naming import Naming
+from ops.local.paths import LocalPaths
 from ops.local.services import processes
 from ops.local.terraform.stacks import Stack
 from testing.emulator import Emulator, running_emulator
 from testing.iam import recording_emulator
-from testing.iam.calls import BOUNDARY, ENVIRONMENT, REGION
+from testing.iam.calls import ACCOUNT, BOUNDARY, ENVIRONMENT, REGION
 from testing.iam.recording import APPLY, CHANGE, DESTROY, PLAN, Calls, Recording, write
 from tests.integration.terraform import Installation, Terraform, install, synthesize
 
 FILE = Path(__file__).with_name("recorded_calls.json")
 SETTINGS = Path(__file__).with_name("settings")
 STATES = f"co2-analysis-{ENVIRONMENT}-terraform-state"
+SCOPE = Scope(
+    naming=Naming(environment=ENVIRONMENT),
+    region=REGION,
+    account_id=ACCOUNT,
+    boundary_arn=BOUNDARY,
+    state_bucket=STATES,
+    state_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000001",
+)
 
 _OTHER_REGION = "eu-west-1"
 _PACKAGES, _PROFILE = "our-signed-packages", "co2_analysis"
-_ANYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
 
 
 @contextmanager
@@ -42,9 +53,10 @@ def emulator(home: Path, *, enforce_iam: bool = False) -> Iterator[tuple[Emulato
         running.client("signer").put_signing_profile(
             profileName=_PROFILE, platformId="AWSLambda-SHA384-ECDSA"
         )
-        path, _, name = BOUNDARY.partition(":policy")[2].rpartition("/")
         running.client("iam").create_policy(
-            PolicyName=name, Path=f"{path}/", PolicyDocument=_ANYTHING
+            PolicyName=BOUNDARY.rpartition("/")[2],
+            Path=BOOTSTRAP_PATH,
+            PolicyDocument=policy(*boundary(SCOPE)),
         )
         for region in (REGION, _OTHER_REGION):
             kms = running.client("kms", region_name=region)
@@ -63,11 +75,15 @@ def stacks(settings: str, home: Path, running: Emulator) -> dict[str, Stack]:
         output=home / settings / "cdktf.out",
         port=running.ports.emulator,
     )
-    # The stacks look for the key in the checkout that they were synthesized to.
-    key = home / settings / running.credentials_file.relative_to(home)
+    key = credentials_file(settings, home)
     key.parent.mkdir(parents=True, exist_ok=True)
     key.write_bytes(running.credentials_file.read_bytes())
     return {stack.name: stack for stack in found}
+
+
+def credentials_file(settings: str, home: Path) -> Path:
+    """Return where the stacks of ``settings/{settings}`` look for the key to use."""
+    return LocalPaths(home / settings).credentials
 
 
 def record(home: Path, installation: Installation) -> Calls:
