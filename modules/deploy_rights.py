@@ -141,7 +141,7 @@ def plan_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
         "compute": tuple(_read_compute(scope)),
         "frontend": tuple(_read_frontend(scope)),
         "monitoring": (*_read_monitoring(scope), _use_alarms(scope, [])),
-        "guard": tuple(_never_read_secret()),
+        "guard": tuple(_guard(scope)),
     }
 
 
@@ -751,15 +751,8 @@ def _read_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="ReadPackage",
-        # Signer reads the version that it signs, Lambda what Signer has written.
-        actions=["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"],
+        actions=["s3:GetObject", "s3:GetObjectTagging"],
         resources=_packages(scope),
-    )
-    yield Right(
-        sid="FindPackages",
-        actions=["s3:ListBucket", "s3:ListBucketVersions"],
-        resources=(scope.bucket_arn("*"),),
-        conditions={"StringLike": {"s3:prefix": f"{naming.function}/*"}},
     )
     yield Right(
         sid="ReadLogGroup",
@@ -783,6 +776,7 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
             "lambda:DeleteFunctionConcurrency",
             "lambda:DeleteFunctionUrlConfig",
             "lambda:DeleteProvisionedConcurrencyConfig",
+            "lambda:GetFunctionConfiguration",
             "lambda:PublishVersion",
             "lambda:PutFunctionConcurrency",
             "lambda:PutProvisionedConcurrencyConfig",
@@ -829,13 +823,16 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="StorePackages",
-        actions=["s3:DeleteObjectVersion", "s3:PutObject"],
+        actions=["s3:DeleteObjectVersion", "s3:GetObjectVersion", "s3:PutObject"],
         resources=_packages(scope),
         conditions={"StringEquals": {"aws:ResourceAccount": scope.account_id}},
-        unrecorded={
-            "s3:DeleteObject": "signing is switched off for a bucket without versions",
-            "s3:PutObjectTagging": _TAGGED_AT_CREATION,
-        },
+        unrecorded={"s3:PutObjectTagging": _TAGGED_AT_CREATION},
+    )
+    yield Right(
+        sid="FindPackages",
+        actions=["s3:ListBucketVersions"],
+        resources=(scope.bucket_arn("*"),),
+        conditions={"StringLike": {"s3:prefix": f"{scope.naming.function}/*"}},
     )
     yield _change_log_group(scope, scope.naming.log_group)
 
@@ -844,15 +841,15 @@ def _change_log_group(scope: Scope, name: str, region: str | None = None) -> Rig
     return Right(
         sid="ChangeLogGroup",
         actions=[
-            "logs:AssociateKmsKey",
             "logs:CreateLogGroup",
             "logs:DeleteLogGroup",
-            "logs:DisassociateKmsKey",
             "logs:PutRetentionPolicy",
             "logs:TagResource",
         ],
         resources=_log_group(scope, name, region),
         unrecorded={
+            "logs:AssociateKmsKey": "the settings name a key for a log group that exists",
+            "logs:DisassociateKmsKey": "the settings name no key any more",
             "logs:DeleteRetentionPolicy": "the retention is set to never expire",
             "logs:UntagResource": "a tag is removed from the settings",
         },
@@ -1242,18 +1239,14 @@ def _change_roles(scope: Scope) -> Iterator[Right]:
 # --- What must never be ----------------------------------------------------------------------
 
 
-def _never_read_secret() -> Iterator[Right]:
+def _guard(scope: Scope) -> Iterator[Right]:
+    """Yield denials for both roles: they hold whatever else somebody attaches to the role."""
     yield Right(
         sid="NeverReadSecret",
         effect="Deny",
         actions=["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"],
         resources=_ANY,
     )
-
-
-def _apply_guard(scope: Scope) -> Iterator[Right]:
-    """Yield denials. All but that of tags repeat what nothing allows, for whoever adds a right."""
-    yield from _never_read_secret()
     yield Right(
         sid="NeverTouchOtherEnvironments",
         effect="Deny",
@@ -1264,17 +1257,18 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
             "StringNotEquals": {"aws:ResourceTag/Environment": scope.naming.environment},
         },
     )
+
+
+def _apply_guard(scope: Scope) -> Iterator[Right]:
+    yield from _guard(scope)
     yield Right(
         sid="NeverTagAsOtherEnvironment",
         effect="Deny",
         actions=_ANY,
         resources=_ANY,
         conditions={
-            "StringNotEqualsIfExists": {
-                "aws:RequestTag/Environment": scope.naming.environment,
-                "aws:RequestTag/Project": PROJECT,
-            },
-            "Null": {"aws:RequestTag/Environment": "false"},
+            "StringNotEquals": {"aws:RequestTag/Environment": scope.naming.environment},
+            "Null": {"aws:RequestTag/Environment": "false"},  # absent is not equal, too
         },
     )
     yield Right(

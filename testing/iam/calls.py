@@ -274,7 +274,8 @@ def _wafv2(request: Request, region: str) -> _Found:
     id_ = asked.get("Id", "00000000-0000-0000-0000-000000000000")
     resource = resource or _arn("wafv2", f"global/webacl/{asked['Name']}/{id_}", region)
     tags = _request_tags(_pairs(asked.get("Tags")))
-    yield f"wafv2:{operation}", resource, tags
+    own = {} if operation == "CreateWebACL" else _own()
+    yield f"wafv2:{operation}", resource, {**tags, **own}
     if tags and operation == "CreateWebACL":
         yield "wafv2:TagResource", resource, tags
 

@@ -61,21 +61,11 @@ def recorded_for(role: str) -> list[Call]:
 def elsewhere(call: Call, environment: str) -> Call:
     """Return a call with the names of another environment."""
 
-    def renamed(text: str) -> str:
-        for start in ("co2-analysis-", "co2-analysis/", ""):
-            text = text.replace(f"{start}{ENVIRONMENT}", f"{start}{environment}")
-        return text
-
-    return replace(
-        call,
-        resource=renamed(call.resource),
-        context={
-            key: renamed(value)
-            for key, value in call.context.items()
-            if key != "iam:PermissionsBoundary"
-        }
-        | {key: value for key, value in call.context.items() if "Boundary" in key},
-    )
+    context = {
+        key: value if key == "iam:PermissionsBoundary" else value.replace(ENVIRONMENT, environment)
+        for key, value in call.context.items()
+    }
+    return replace(call, resource=call.resource.replace(ENVIRONMENT, environment), context=context)
 
 
 def calls_elsewhere(role: str) -> Iterator[Call]:

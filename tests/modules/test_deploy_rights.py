@@ -24,13 +24,13 @@ from tests.iam.cases import (
     NAMELESS,
     RECORDED,
     ROLES,
-    SCOPE,
     Forbidden,
     calls_elsewhere,
     elsewhere,
     is_read,
     recorded_for,
 )
+from tests.iam.record import SCOPE
 
 EVALUATORS = {name: Evaluator(role) for name, role in ROLES.items()}
 GROUPS = {"plan": plan_groups(SCOPE), "apply": apply_groups(SCOPE)}
