@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from modules.deploy_rights import apply_rights, boundary, plan_rights
+from modules.deploy_rights import apply_rights, plan_rights
 from testing.iam import recording
 from testing.iam.calls import ACCOUNT, BOUNDARY, ENVIRONMENT, REGION, Call
 from testing.iam.evaluators import Role
@@ -16,12 +16,6 @@ ROLES: Mapping[str, Role] = {
     "apply": Role(policies=apply_rights(SCOPE)),
 }
 RECORDED = recording.read(FILE)
-
-# The boundary of the roles of the layers, on a role that somebody gave everything.
-EVERYTHING_BOUNDED = Role(
-    policies={"everything": [replace(boundary(SCOPE)[0], actions=("*",), resources=("*",))]},
-    boundary=boundary(SCOPE),
-)
 
 # One environment's name begins with that of this one.
 OTHER_ENVIRONMENTS = ("staging", f"{ENVIRONMENT}-eu")

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 
 ALLOWED, DENIED = "Allowed", {"ImplicitlyDenied", "ExplicitlyDenied"}
 
-# It cannot tell an alias from a version, nor a backup plan or vault from a recovery point, whose ARN
-# has no fixed part. The other evaluator judges these calls alone.
+# It cannot tell an alias from a version, nor a backup plan or vault from a recovery point, whose
+# ARN has no fixed part. The other evaluator judges these calls alone.
 UNDECIDED = {
     "backup:ListTags",
     "backup:TagResource",

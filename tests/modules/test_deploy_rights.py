@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
+from modules import environments
 from modules.deploy_rights import (
     Right,
     Scope,
@@ -18,10 +21,12 @@ from modules.deploy_rights import (
 )
 from modules.iam import Statement, policy
 from modules.naming import Naming
+from testing.iam.calls import Call
 from testing.iam.evaluators import Evaluator, Role
 from tests.iam.cases import (
     FORBIDDEN,
     NAMELESS,
+    OTHER_ENVIRONMENTS,
     RECORDED,
     ROLES,
     Forbidden,
@@ -31,6 +36,8 @@ from tests.iam.cases import (
     recorded_for,
 )
 from tests.iam.record import SCOPE
+from tests.modules.conftest import VARIANTS
+from tests.modules.terraform_json import Stack
 
 EVALUATORS = {name: Evaluator(role) for name, role in ROLES.items()}
 GROUPS = {"plan": plan_groups(SCOPE), "apply": apply_groups(SCOPE)}
@@ -144,3 +151,105 @@ def test_policies_fit_into_their_limits(
 
 def test_the_boundary_fits_into_one_policy() -> None:
     assert _size(boundary(_longest())) <= LARGEST_POLICY
+
+
+def _scope(name: str) -> Scope:
+    (environment,) = environments.load([name], folder=VARIANTS)
+    settings = environment.settings
+    return Scope(
+        naming=environment.naming,
+        region=settings.region,
+        account_id=settings.account_id or "",
+        boundary_arn=str(settings.permissions_boundary),
+    )
+
+
+def _filled(scope: Scope, document: str) -> dict[str, Any]:
+    """Return a policy with what Terraform would replace its expressions by."""
+    table = scope.arn("dynamodb", f"table/{scope.naming.cache_table}")
+    values = {
+        "aws_dynamodb_table.cache.arn": table,
+        "data.aws_caller_identity.current.account_id": scope.account_id,
+        "data.terraform_remote_state.base.outputs.data_key_arn": scope.arn("kms", "key/own"),
+        "data.terraform_remote_state.storage.outputs.cache_table_arn": table,
+    }
+    for id_, bucket in scope.naming.buckets.items():
+        values[f"aws_s3_bucket.{id_}.arn"] = scope.bucket_arn(bucket)
+        copy = scope.bucket_arn(scope.naming.replica(bucket))
+        values[f"aws_s3_bucket.{id_}_replica.arn"] = copy
+    filled = re.sub(r"\$\{([^}]+)\}", lambda found: values[found[1]], document)
+    policy_: dict[str, Any] = json.loads(filled)
+    return policy_
+
+
+def _calls(statement: Mapping[str, Any]) -> Iterator[Call]:
+    """Yield a call for each action and resource of a statement, which meets its conditions."""
+    context = {}
+    for tests in statement.get("Condition", {}).values():
+        for key, values in tests.items():
+            value = values if isinstance(values, str) else values[0]
+            context[key] = value.replace("*", "eu-central-1")
+    for action in statement["Action"]:
+        for resource in statement["Resource"]:
+            concrete = resource.replace("*", "x").replace("?", "x")
+            yield Call(action=action, resource=concrete, context=context)
+
+
+@pytest.mark.parametrize("variant", ["everything", "hardened"])
+def test_the_boundary_allows_what_the_layers_give_their_roles(
+    variant: str, request: pytest.FixtureRequest
+) -> None:
+    stacks: dict[str, Stack] = request.getfixturevalue(variant)
+    scope = _scope(variant)
+    bounded = Evaluator(Role(policies={"boundary": boundary(scope)}))
+    policies = [
+        str(arguments["policy"])
+        for stack in stacks.values()
+        for address, arguments in stack.resources().items()
+        if address.startswith("aws_iam_role_policy.")
+    ]
+
+    denied = [
+        call
+        for document in policies
+        for statement in _filled(scope, document)["Statement"]
+        for call in _calls(statement)
+        if not bounded.allows(call)
+    ]
+
+    assert len(policies) == len(("function", "replication", "backup"))
+    assert denied == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "iam:PassRole",
+        "iam:PutRolePolicy",
+        "sts:AssumeRole",
+        "dynamodb:DeleteTable",
+        "lambda:UpdateFunctionCode",
+        "s3:DeleteObject",
+        "s3:PutBucketPolicy",
+        "secretsmanager:PutSecretValue",
+        "ssm:PutParameter",
+    ],
+)
+def test_a_bounded_role_with_every_right_cannot(action: str) -> None:
+    everything = Statement(sid="All", actions=("*",), resources=("*",))
+    role = Evaluator(Role(policies={"all": [everything]}, boundary=boundary(SCOPE)))
+    own = {one.resource for one in RECORDED if one.action == action}
+
+    for resource in own or {"*"}:
+        assert not role.allows(Call(action=action, resource=resource))
+
+
+@pytest.mark.parametrize("environment", OTHER_ENVIRONMENTS)
+def test_a_bounded_role_cannot_read_another_environments_secret(environment: str) -> None:
+    everything = Statement(sid="All", actions=("*",), resources=("*",))
+    role = Evaluator(Role(policies={"all": [everything]}, boundary=boundary(SCOPE)))
+    (secret,) = {one.resource for one in RECORDED if one.action == "secretsmanager:DescribeSecret"}
+    value = Call(action="secretsmanager:GetSecretValue", resource=secret)
+
+    assert role.allows(value)
+    assert not role.allows(elsewhere(value, environment))
