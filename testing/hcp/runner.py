@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from testing.hcp import runs
-from testing.hcp.runs import ConfigurationVersion, Run, RunSettings
+from testing.hcp.runs import ConfigurationVersion, Log, Run, RunSettings
 from testing.hcp.states import current_state
 from testing.hcp.store import Lock, Store, Workspace
 
@@ -120,7 +120,7 @@ class Runner:
             run.base_state = state.id if state else None
             run.move(runs.PLANNING)
             run.plan.move("running")
-        succeeded = self._do(self._engine.plan, run)
+        succeeded = self._do(self._engine.plan, run, run.plan.log)
         with self._store.lock:
             if run.canceling:
                 run.plan.finish("canceled")
@@ -132,9 +132,13 @@ class Runner:
                 run.plan.finish("finished")
                 self._planned(run)
 
-    def _do(self, phase: Callable[[Job], bool], run: Run) -> bool:
+    def _do(self, phase: Callable[[Job], bool], run: Run, log: Log) -> bool:
         with self._service.run_token(run) as token:
-            return phase(Job(run=run, service=self._service, token=token))
+            try:
+                return phase(Job(run=run, service=self._service, token=token))
+            except Exception as error:  # noqa: BLE001 - its client would wait for ever
+                log.write(f"The stand-in failed: {type(error).__name__}: {error}\n")
+                return False
 
     def _planned(self, run: Run) -> None:
         worth_applying = run.plan.has_changes or run.settings.allow_empty_apply
@@ -162,7 +166,7 @@ class Runner:
         with self._store.lock:
             run.move(runs.APPLYING)
             run.apply.move("running")
-        succeeded = self._do(self._engine.apply, run)
+        succeeded = self._do(self._engine.apply, run, run.apply.log)
         with self._store.lock:
             if run.canceling:
                 run.apply.finish("canceled")

@@ -332,7 +332,7 @@ _REPORTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("local", "POST .*/actions/lock", {"status": 404}, "resource not found"),
     ("local", "POST .*/state-versions", {"status": 409}, "conflict"),
     ("local", "GET /_archivist/", {"cut": Cut.DOWNLOAD}, "unexpected eof"),
-    ("local", "POST .*/actions/lock", {"cut": Cut.DOWNLOAD}, "already locked"),
+    ("local", "POST .*/actions/lock", {"cut": Cut.DOWNLOAD}, "error acquiring the state lock"),
     ("remote", "POST .*/runs", {"status": 404}, "resource not found"),
     ("remote", "GET .*/plans/plan-", {"status": 401}, "unauthorized"),
 ]
@@ -345,9 +345,13 @@ def test_faults_that_terraform_reports(
 ) -> None:
     place.workspace("one", mode)
     terraform = place.terraform("one", **_thing("first"))
-    place.hcp.faults.add(route, **fault)
+    options = ("-input=false", "-no-color", "-auto-approve", "-replace=terraform_data.thing")
+    terraform.run("apply", *options)
+    shown = place.hcp.faults.add(route, **fault)
 
-    printed = terraform.run("apply", "-input=false", "-no-color", "-auto-approve", accept=FAILED)
+    printed = terraform.run("apply", *options, accept=FAILED)
+
+    assert shown.seen, "the fault did not happen"
 
     assert words in printed.lower()
     assert place.hcp.token not in printed
