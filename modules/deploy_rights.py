@@ -137,8 +137,8 @@ def plan_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
         "storage": tuple(_read_storage(scope)),
         "compute": tuple(_read_compute(scope)),
         "frontend": tuple(_read_frontend(scope)),
-        "monitoring": tuple(_read_monitoring(scope)),
-        "guard": tuple(_never_read_secret()),
+        "monitoring": (*_read_monitoring(scope), _use_alarms(scope, [])),
+        "guard": tuple(_guard(scope)),
     }
 
 
@@ -750,15 +750,8 @@ def _read_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="ReadPackage",
-        # Signer reads the version that it signs, Lambda what Signer has written.
-        actions=["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"],
+        actions=["s3:GetObject", "s3:GetObjectTagging"],
         resources=_packages(scope),
-    )
-    yield Right(
-        sid="FindPackages",
-        actions=["s3:ListBucket"],
-        resources=(scope.bucket_arn("*"),),
-        conditions={"StringLike": {"s3:prefix": f"{naming.function}/*"}},
     )
     yield Right(
         sid="ReadLogGroup",
@@ -782,6 +775,7 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
             "lambda:DeleteFunctionConcurrency",
             "lambda:DeleteFunctionUrlConfig",
             "lambda:DeleteProvisionedConcurrencyConfig",
+            "lambda:GetFunctionConfiguration",
             "lambda:PublishVersion",
             "lambda:PutFunctionConcurrency",
             "lambda:PutProvisionedConcurrencyConfig",
@@ -828,14 +822,16 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="StorePackages",
-        actions=["s3:PutObject"],
+        actions=["s3:DeleteObjectVersion", "s3:GetObjectVersion", "s3:PutObject"],
         resources=_packages(scope),
         conditions={"StringEquals": {"aws:ResourceAccount": scope.account_id}},
-        unrecorded={
-            "s3:DeleteObject": "signing is switched off",
-            "s3:DeleteObjectVersion": "signing is switched off",
-            "s3:PutObjectTagging": _TAGGED_AT_CREATION,
-        },
+        unrecorded={"s3:PutObjectTagging": _TAGGED_AT_CREATION},
+    )
+    yield Right(
+        sid="FindPackages",
+        actions=["s3:ListBucketVersions"],
+        resources=(scope.bucket_arn("*"),),
+        conditions={"StringLike": {"s3:prefix": f"{scope.naming.function}/*"}},
     )
     yield _change_log_group(scope, scope.naming.log_group)
 
@@ -844,15 +840,15 @@ def _change_log_group(scope: Scope, name: str, region: str | None = None) -> Rig
     return Right(
         sid="ChangeLogGroup",
         actions=[
-            "logs:AssociateKmsKey",
             "logs:CreateLogGroup",
             "logs:DeleteLogGroup",
-            "logs:DisassociateKmsKey",
             "logs:PutRetentionPolicy",
             "logs:TagResource",
         ],
         resources=_log_group(scope, name, region),
         unrecorded={
+            "logs:AssociateKmsKey": "the settings name a key for a log group that exists",
+            "logs:DisassociateKmsKey": "the settings name no key any more",
             "logs:DeleteRetentionPolicy": "the retention is set to never expire",
             "logs:UntagResource": "a tag is removed from the settings",
         },
@@ -1113,11 +1109,6 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
     # CloudWatch returns composite alarms only if the resource is "*" (API of DescribeAlarms).
     yield Right(sid="FindAlarms", actions=["cloudwatch:DescribeAlarms"], resources=_ANY)
     yield Right(
-        sid="ReadAlarms",
-        actions=["cloudwatch:ListTagsForResource"],
-        resources=(scope.arn("cloudwatch", f"alarm:{scope.naming.alarm('*')}"),),
-    )
-    yield Right(
         sid="ReadDashboard",
         actions=["cloudwatch:GetDashboard"],
         resources=(_dashboard(scope),),
@@ -1126,6 +1117,18 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
         sid="ReadBudget",
         actions=["budgets:ListTagsForResource", "budgets:ViewBudget"],
         resources=_budget(scope),
+    )
+
+
+def _use_alarms(
+    scope: Scope, changes: Iterable[str], unrecorded: Mapping[str, str] | None = None
+) -> Right:
+    """Return the rights on the alarms: one statement, because their names are long."""
+    return Right(
+        sid="UseAlarms",
+        actions=["cloudwatch:ListTagsForResource", *changes],
+        resources=_alarms(scope),
+        unrecorded=unrecorded or {},
     )
 
 
@@ -1146,14 +1149,9 @@ def _change_monitoring(scope: Scope) -> Iterator[Right]:
             "sns:UntagResource": "a tag is removed from the settings",
         },
     )
-    yield Right(
-        sid="ChangeAlarms",
-        actions=[
-            "cloudwatch:DeleteAlarms",
-            "cloudwatch:PutMetricAlarm",
-            "cloudwatch:TagResource",
-        ],
-        resources=_alarms(scope),
+    yield _use_alarms(
+        scope,
+        ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
         unrecorded={"cloudwatch:UntagResource": "a tag is removed from the settings"},
     )
     # CloudWatch creates a composite alarm only if the resource is "*" (API of PutCompositeAlarm).
@@ -1240,18 +1238,14 @@ def _change_roles(scope: Scope) -> Iterator[Right]:
 # --- What must never be ----------------------------------------------------------------------
 
 
-def _never_read_secret() -> Iterator[Right]:
+def _guard(scope: Scope) -> Iterator[Right]:
+    """Yield denials for both roles: they hold whatever else somebody attaches to the role."""
     yield Right(
         sid="NeverReadSecret",
         effect="Deny",
         actions=["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"],
         resources=_ANY,
     )
-
-
-def _apply_guard(scope: Scope) -> Iterator[Right]:
-    """Yield denials. All but that of tags repeat what nothing allows, for whoever adds a right."""
-    yield from _never_read_secret()
     yield Right(
         sid="NeverTouchOtherEnvironments",
         effect="Deny",
@@ -1262,17 +1256,18 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
             "StringNotEquals": {"aws:ResourceTag/Environment": scope.naming.environment},
         },
     )
+
+
+def _apply_guard(scope: Scope) -> Iterator[Right]:
+    yield from _guard(scope)
     yield Right(
         sid="NeverTagAsOtherEnvironment",
         effect="Deny",
         actions=_ANY,
         resources=_ANY,
         conditions={
-            "StringNotEqualsIfExists": {
-                "aws:RequestTag/Environment": scope.naming.environment,
-                "aws:RequestTag/Project": PROJECT,
-            },
-            "Null": {"aws:RequestTag/Environment": "false"},
+            "StringNotEquals": {"aws:RequestTag/Environment": scope.naming.environment},
+            "Null": {"aws:RequestTag/Environment": "false"},  # absent is not equal, too
         },
     )
     yield Right(

@@ -237,6 +237,16 @@ class Naming:
         """Return the name of a layer's HCP Terraform workspace."""
         return self._name(layer.key)
 
+    @property
+    def workspaces(self) -> str:
+        """Prefix of the names of all those workspaces."""
+        return self._name("")
+
+    @property
+    def variable_set(self) -> str:
+        """Variable set of those workspaces, which names the plan role and the apply role."""
+        return self._name("aws-roles")
+
     def tags(self, layer: Layer) -> dict[str, str]:
         """Return the default tags of a layer."""
         return {

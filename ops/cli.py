@@ -17,6 +17,7 @@ GROUPS = {
     "cache": "Inspect, clear, export, import and warm the cached answers.",
     "data": "Validate, upload and list the observations.",
     "doctor": "Diagnose an environment: what is wrong, and how to fix it.",
+    "hcp": "Create HCP Terraform's workspaces, drive runs in them, show their status.",
     "local": "Run the whole system on this machine, without AWS.",
     "metrics": "Chart the metrics of an environment.",
     "reference": "Generate the reference pages and the JSON Schema.",

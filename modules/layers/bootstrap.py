@@ -127,8 +127,8 @@ class BootstrapLayer(LayerStack):
             )
         trust, providers = self._trust(choices, account_id)
         plan = DeployRoleConfig(
+            account_id=account_id,
             name=naming.plan_role,
-            path=BOOTSTRAP_PATH,
             description="Plans the layers of the CO2 analysis",
             trust=trust.plan,
             trusted_providers=providers,

@@ -46,7 +46,7 @@ from modules.settings.function import (
 )
 from modules.settings.local_aws import LocalAws
 from modules.settings.monitoring import MonitoringSettings
-from modules.settings.state import HcpState, LocalState, S3State, StateSettings
+from modules.settings.state import HcpNotification, HcpState, LocalState, S3State, StateSettings
 from modules.settings.table import Autoscaling, Capacity, OnDemandLimit, TableSettings
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "GeminiSettings",
     "GithubSettings",
     "GitlabSettings",
+    "HcpNotification",
     "HcpState",
     "HcpTrust",
     "Lifecycle",
