@@ -10,6 +10,10 @@ from ops.local.terraform.stacks import Stack
 from tests.integration.terraform import VARIANTS, Installation, install, synthesize
 
 
+# Its assertions are to show their values, as those of a test do.
+pytest.register_assert_rewrite("tests.integration.bootstrapping")
+
+
 @pytest.fixture(scope="session")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
     """Return every stack in AWS, of the project and of the variants."""

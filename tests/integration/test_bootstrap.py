@@ -38,9 +38,24 @@ def checkout(installation: Installation, tmp_path_factory: pytest.TempPathFactor
     return copy_checkout(tmp_path_factory.mktemp("bootstrap") / "checkout")
 
 
+# The bucket's policy denies what does not come by TLS, which the emulator does not speak.
+AS_IF_BY_TLS = """
+import sys
+sys.path.append(sys.argv[1])
+from ministack.core.iam_evaluator import EvalContext
+from ops.local.services import patched_ministack
+EvalContext.secure_transport = property(lambda _: True, lambda *_: None)
+patched_ministack.main()
+"""
+
+
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with running_emulator(tmp_path_factory.mktemp("emulator"), enforce_iam=True) as running:
+    with running_emulator(
+        tmp_path_factory.mktemp("emulator"),
+        enforce_iam=True,
+        command=[sys.executable, "-P", "-c", AS_IF_BY_TLS, str(CHECKOUT)],
+    ) as running:
         yield running
 
 
