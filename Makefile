@@ -41,7 +41,7 @@ inventories: $(VENV)/.installed ## Write the resource counts of tests/inventorie
 
 test: lint types unit integration ## Run what a contributor runs before a commit (under 10 minutes)
 
-full: build/cdktn/.installed build/cyclonedx/.installed slow policy ## Run the slow checks that `make test` leaves out (under 45 minutes)
+full: build/cdktn/.installed build/cyclonedx/.installed build/iam/.installed slow policy ## Run the slow checks that `make test` leaves out (under 45 minutes)
 
 lint: $(VENV)/.installed ## Check style and formatting
 	$(VENV)/bin/ruff check
@@ -160,6 +160,14 @@ $(patsubst %,build/%/.installed,peers cdktn cyclonedx resolver): build/%/.instal
 build/policy/.installed: policy/Pipfile.lock
 	@echo "Installing checkov and tf-nag into build/policy (about half a minute, once)"
 	$(call ENVIRONMENT,build/policy,policy/Pipfile.lock,default)
+
+# AGPL, so a tool of the tests alone.
+build/iam/.installed: testing/iam/simulate/package-lock.json
+	@echo "Installing the locked evaluator of IAM policies into build/iam (a few seconds, once)"
+	@mkdir -p build/iam
+	@cp testing/iam/simulate/package.json testing/iam/simulate/package-lock.json build/iam
+	@cd build/iam && npm ci --silent --ignore-scripts
+	@touch $@
 
 # No package's scripts are run: the only one looks for a prebuilt module, which its package contains.
 node_modules/.installed: package-lock.json

@@ -17,6 +17,7 @@ from modules import adoption
 from modules.catalogue import Layer
 from modules.environments import Environment
 from modules.layers.base import BaseLayer
+from modules.layers.bootstrap import BootstrapLayer
 from modules.layers.compute import ComputeLayer
 from modules.layers.frontend import FrontendLayer
 from modules.layers.monitoring import MonitoringLayer, Watched
@@ -66,6 +67,8 @@ def build(app: App, environment: Environment, package: Package) -> dict[Layer, L
         Layer.STORAGE: storage,
         Layer.COMPUTE: compute,
     }
+    if choices := environment.settings.bootstrap:
+        stacks[Layer.BOOTSTRAP] = BootstrapLayer(app, environment, choices)
     frontend = None
     if settings := environment.settings.frontend:
         frontend = FrontendLayer(

@@ -58,8 +58,12 @@ def bucket_arn(region: str, bucket: str) -> str:
 
 
 class Layer(Enum):
-    """The layers in dependency order, with the value of their ``Layer`` tag."""
+    """The layers in dependency order, with the value of their ``Layer`` tag.
 
+    No layer reads the bootstrap layer, which an administrator applies once for each environment.
+    """
+
+    BOOTSTRAP = ("bootstrap", "0-Bootstrap")
     BASE = ("base", "1-Foundation")
     STORAGE = ("storage", "3-Data")
     COMPUTE = ("compute", "4-Compute")
@@ -373,6 +377,40 @@ class Output:
 
 
 OUTPUTS = (
+    *(
+        Output(
+            layer=Layer.BOOTSTRAP,
+            name=f"state_bucket_{what}",
+            value=f"{{state_bucket.{what}}}",
+            description=f"{description} of the bucket of the states",
+            needs="creates_state_bucket",
+        )
+        for what, description in (("name", "Name"), ("arn", "ARN"))
+    ),
+    Output(
+        layer=Layer.BOOTSTRAP,
+        name="state_key_arn",
+        value="{key_arn}",
+        description="ARN of the KMS key of the state bucket",
+        needs="bootstrap.kms_key",
+    ),
+    *(
+        Output(
+            layer=Layer.BOOTSTRAP,
+            name=f"{role}_role_arn",
+            value=f"{{{role}_role_arn}}",
+            description=f"ARN of the role that {what} the other layers",
+            needs="deploy_roles",
+        )
+        for role, what in (("plan", "plans"), ("apply", "applies"))
+    ),
+    Output(
+        layer=Layer.BOOTSTRAP,
+        name="permissions_boundary_arn",
+        value="{boundary_arn}",
+        description="ARN of the permissions boundary of the roles of the other layers",
+        needs="creates_boundary",
+    ),
     Output(
         layer=Layer.BASE,
         name="parameter_root",

@@ -17,7 +17,7 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...] = ()
     effect: str = "Allow"
-    principals: Mapping[str, str] = field(default_factory=dict)
+    principals: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     conditions: Condition = field(default_factory=dict)
 
     def document(self) -> dict[str, object]:

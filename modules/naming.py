@@ -9,11 +9,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Literal
 
 from modules.catalogue import BUCKETS, PROJECT, Bucket, Layer, Parameter
 from modules.problems import Problem
 
 APPLICATION = "CO2 Anomaly Analysis"
+
+# Of the deploy roles, their policies and the boundary, so that no pattern of the environment's own
+# names covers them.
+BOOTSTRAP_PATH = f"/{PROJECT}/bootstrap/"
 
 _LONGEST_BUCKET = 63
 _LONGEST_ROLE_OR_FUNCTION = 64
@@ -56,6 +61,41 @@ class Naming:
     def state_bucket(self) -> str:
         """Bucket of the Terraform state, unless the settings name one."""
         return self._bucket("terraform-state")
+
+    @property
+    def state_key_alias(self) -> str:
+        """Alias of the KMS key of that bucket."""
+        return f"alias/{self._name('terraform-state')}"
+
+    @property
+    def saved_plans(self) -> str:
+        """Key prefix of saved plans in the state bucket."""
+        return f"{self.environment}/plans/"
+
+    @property
+    def plan_role(self) -> str:
+        """Role that plans the environment's layers."""
+        return self._name("plan-role")
+
+    @property
+    def apply_role(self) -> str:
+        """Role that applies the environment's layers."""
+        return self._name("apply-role")
+
+    @property
+    def boundary(self) -> str:
+        """Managed policy that is the permissions boundary of the roles of those layers."""
+        return self._name("boundary")
+
+    def bootstrap_arn(
+        self, kind: Literal["policy", "role"], name: str, *, partition: str, account_id: str
+    ) -> str:
+        """Return the ARN of a deploy role, or of the boundary or another of their policies."""
+        return f"arn:{partition}:iam::{account_id}:{kind}{BOOTSTRAP_PATH}{name}"
+
+    def deploy_policy(self, role: str, group: str) -> str:
+        """Return the name of a managed policy of the ``plan`` or ``apply`` role."""
+        return self._name(f"{role}-{group}")
 
     @property
     def function(self) -> str:
@@ -185,6 +225,10 @@ class Naming:
         """Return the key of a layer's state in the state bucket."""
         return f"{self.environment}/{layer.key}/terraform.tfstate"
 
+    def state_lock(self, layer: Layer) -> str:
+        """Return the key of the lock of a layer's state, which Terraform derives."""
+        return f"{self.state_key(layer)}.tflock"
+
     def state_file(self, directory: str, layer: Layer) -> str:
         """Return the path of a layer's state file, relative to its stack folder in the checkout."""
         return from_stack(f"{directory}/{self.environment}/{layer.key}.tfstate")
@@ -192,6 +236,16 @@ class Naming:
     def workspace(self, layer: Layer) -> str:
         """Return the name of a layer's HCP Terraform workspace."""
         return self._name(layer.key)
+
+    @property
+    def workspaces(self) -> str:
+        """Prefix of the names of all those workspaces."""
+        return self._name("")
+
+    @property
+    def variable_set(self) -> str:
+        """Variable set of those workspaces, which names the plan role and the apply role."""
+        return self._name("aws-roles")
 
     def tags(self, layer: Layer) -> dict[str, str]:
         """Return the default tags of a layer."""

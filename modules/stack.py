@@ -47,11 +47,19 @@ _Outputs = TypeVar("_Outputs", bound=LayerOutputs)
 class LayerStack(TerraformStack):
     """A Terraform root module of one environment and layer."""
 
-    def __init__(self, scope: Construct, environment: Environment, layer: Layer) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        environment: Environment,
+        layer: Layer,
+        *,
+        region: str | None = None,
+    ) -> None:
+        """Add the stack; ``region`` is for a layer outside the environment's Region."""
         super().__init__(scope, environment.naming.stack(layer))
         self.naming: Naming = environment.naming
         self.settings: Settings = environment.settings
-        self.region = environment.settings.region
+        self.region = region or environment.settings.region
         self.partition = catalogue.partition(self.region)
         self.layer = layer
         self._elsewhere: dict[str, AwsProvider] = {}
@@ -81,6 +89,18 @@ class LayerStack(TerraformStack):
     def account_id(self) -> str:
         """The account that Terraform runs in, read at plan time."""
         return DataAwsCallerIdentity(self, "current").account_id
+
+    @property
+    def permissions_boundary(self) -> str | None:
+        """ARN of the permissions boundary of the layer's roles, if there is one."""
+        if not self.settings.creates_boundary:
+            return self.settings.permissions_boundary
+        return self.naming.bootstrap_arn(
+            "policy",
+            self.naming.boundary,
+            partition=self.partition,
+            account_id=self.settings.account_id or self.account_id,
+        )
 
     def provider_for(self, region: str) -> AwsProvider | None:
         """Return a provider for ``region``, or None for the stack's own Region."""
@@ -145,7 +165,8 @@ class LayerStack(TerraformStack):
             bucket=state.bucket or self.naming.state_bucket,
             key=self.naming.state_key(layer),
             region=state.region or self.region,
-            encrypt=True,
+            # It asks for S3's own key. Without it objects get the key of the bucket.
+            encrypt=None if self.settings.state_in_kms_bucket else True,
             allowed_account_ids=self._allowed_accounts,
             profile=local.profile if local else None,
             shared_credentials_files=[from_stack(local.credentials_file)] if local else None,

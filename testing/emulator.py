@@ -60,11 +60,18 @@ class Emulator:
 
 
 @contextmanager
-def running_emulator(folder: Path, *, enforce_iam: bool = False) -> Iterator[Emulator]:
+def running_emulator(
+    folder: Path,
+    *,
+    enforce_iam: bool = False,
+    command: list[str] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Emulator]:
     """Run an emulator with its files in ``folder`` for the length of the block.
 
     Its key is where stacks look for it that are synthesized to ``folder / "cdktf.out"``. It
-    evaluates policies only with ``enforce_iam``.
+    evaluates policies only with ``enforce_iam``. Another ``command`` and further ``variables`` are
+    for an emulator that is extended.
     """
     ports, key, credentials_file = _free_ports(), Key.new(), LocalPaths(folder).credentials
     key.write(credentials_file)
@@ -73,12 +80,13 @@ def running_emulator(folder: Path, *, enforce_iam: bool = False) -> Iterator[Emu
         "LOG_LEVEL": "WARNING",
         "TMPDIR": str(folder),
         "AUTH": "true" if enforce_iam else "false",
+        **(variables or {}),
     }
     log = folder / "emulator.log"
     with (
         log.open("wb") as output,
         process_group(
-            emulator.command(), environment=environment, folder=folder, output=output
+            command or emulator.command(), environment=environment, folder=folder, output=output
         ) as process,
     ):
         wait_until_ready(

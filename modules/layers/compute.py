@@ -65,7 +65,7 @@ class ComputeLayer(LayerStack):
                 log_key_arn=base.key(encryption.logs, self),
                 variables_key_arn=base.key(encryption.function, self),
                 retain=self.settings.retain,
-                permissions_boundary=self.settings.permissions_boundary,
+                permissions_boundary=self.permissions_boundary,
             ),
         )
         published = publish(self, function=function)

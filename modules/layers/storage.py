@@ -79,7 +79,7 @@ class StorageLayer(LayerStack):
                     region=replication.region,
                     key_arn=replication.key_arn,
                     access_logs=self._replica_logs(replication, sources),
-                    permissions_boundary=settings.permissions_boundary,
+                    permissions_boundary=self.permissions_boundary,
                 ),
             )
         if settings.backup:
@@ -95,7 +95,7 @@ class StorageLayer(LayerStack):
                     ],
                     retain=settings.retain,
                     settings=settings.backup,
-                    permissions_boundary=settings.permissions_boundary,
+                    permissions_boundary=self.permissions_boundary,
                 ),
             )
         published = publish(self, cache_table=table, buckets=buckets, origin_access=access)

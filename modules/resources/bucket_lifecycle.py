@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
     S3BucketLifecycleConfigurationRule,
     S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload,
@@ -16,6 +18,9 @@ from modules.settings import Lifecycle
 
 # Provider versions differ on a rule without a filter; an empty prefix matches every object.
 _EVERY_OBJECT = ""
+
+# Versions of a state that are kept however old they are: it may be changed rarely.
+_NEWEST_STATES = 10
 
 # Long enough to notice that logs are missing.
 _REPLACED_LOG_DAYS = 30
@@ -81,6 +86,52 @@ def log_rules(*, keep_days: int, versioning: bool) -> list[S3BucketLifecycleConf
             )
         )
     return rules
+
+
+def state_rules(
+    *, noncurrent_days: int, locks: Sequence[str], plans: str, plan_days: int
+) -> list[S3BucketLifecycleConfigurationRule]:
+    """Return the rules of the bucket of the Terraform states.
+
+    ``locks`` are the keys of lock files: each run leaves a version of one and a delete marker.
+    ``plans`` is the prefix of the saved plans, which expire.
+    """
+    return [
+        _abort_uploads(7),
+        S3BucketLifecycleConfigurationRule(
+            id="expire-replaced-states",
+            status="Enabled",
+            filter=[S3BucketLifecycleConfigurationRuleFilter(prefix=_EVERY_OBJECT)],
+            noncurrent_version_expiration=[
+                S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(
+                    noncurrent_days=noncurrent_days, newer_noncurrent_versions=_NEWEST_STATES
+                )
+            ],
+            expiration=[
+                S3BucketLifecycleConfigurationRuleExpiration(expired_object_delete_marker=True)
+            ],
+        ),
+        *(
+            S3BucketLifecycleConfigurationRule(
+                id=f"forget-{'-'.join(lock.split('/')[:-1])}-locks",
+                status="Enabled",
+                filter=[S3BucketLifecycleConfigurationRuleFilter(prefix=lock)],
+                noncurrent_version_expiration=[_after_a_day()],
+            )
+            for lock in locks
+        ),
+        S3BucketLifecycleConfigurationRule(
+            id="expire-plans",
+            status="Enabled",
+            filter=[S3BucketLifecycleConfigurationRuleFilter(prefix=plans)],
+            expiration=[S3BucketLifecycleConfigurationRuleExpiration(days=plan_days)],
+            noncurrent_version_expiration=[_after_a_day()],
+        ),
+    ]
+
+
+def _after_a_day() -> S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration:
+    return S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(noncurrent_days=1)
 
 
 def _to_intelligent_tiering(days: int) -> S3BucketLifecycleConfigurationRule:

@@ -122,6 +122,19 @@ def data_statements(stack: LayerStack) -> list[Statement]:
     ]
 
 
+def object_statements(stack: LayerStack) -> list[Statement]:
+    """Return what a key of a bucket must allow whose objects the account's principals use."""
+    return [
+        Statement(
+            sid="UseThroughS3",
+            principals=_account(stack),
+            actions=_ENCRYPTION,
+            resources=_THIS_KEY,
+            conditions=_through(stack.region, "s3"),
+        )
+    ]
+
+
 def use_keys(
     sid: str, key_arns: Sequence[str], *actions: str, through: str, region: str
 ) -> Statement:

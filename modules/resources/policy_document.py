@@ -42,14 +42,18 @@ def _statement(statement: Statement) -> DataAwsIamPolicyDocumentStatement:
         actions=list(statement.actions),
         resources=list(statement.resources),
         principals=[
-            DataAwsIamPolicyDocumentStatementPrincipals(type=kind, identifiers=[identifier])
-            for kind, identifier in statement.principals.items()
+            DataAwsIamPolicyDocumentStatementPrincipals(type=kind, identifiers=_listed(identifiers))
+            for kind, identifiers in statement.principals.items()
         ],
         condition=[
             DataAwsIamPolicyDocumentStatementCondition(
-                test=test, variable=key, values=[value] if isinstance(value, str) else list(value)
+                test=test, variable=key, values=_listed(value)
             )
             for test, compared in statement.conditions.items()
             for key, value in compared.items()
         ],
     )
+
+
+def _listed(value: str | Sequence[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)

@@ -28,9 +28,15 @@ from modules.schema.constraints import Matches
 from modules.schema.setting_docs import Doc
 from modules.settings.adopt import AdoptSettings
 from modules.settings.backup import BackupSettings, VaultLock
+from modules.settings.bootstrap import (
+    BootstrapSettings,
+    GithubSettings,
+    GitlabSettings,
+    HcpTrust,
+)
 from modules.settings.buckets import BucketSettings, Lifecycle, ObjectLock, Replication
 from modules.settings.encryption import EncryptionSettings
-from modules.settings.forms import REGION, TAGS, key_elsewhere, region_and_account
+from modules.settings.forms import POLICY_ARN, REGION, TAGS, key_elsewhere, region_and_account
 from modules.settings.frontend import Countries, Domain, Firewall, FrontendSettings
 from modules.settings.function import (
     CacheSettings,
@@ -40,13 +46,14 @@ from modules.settings.function import (
 )
 from modules.settings.local_aws import LocalAws
 from modules.settings.monitoring import MonitoringSettings
-from modules.settings.state import HcpState, LocalState, S3State, StateSettings
+from modules.settings.state import HcpNotification, HcpState, LocalState, S3State, StateSettings
 from modules.settings.table import Autoscaling, Capacity, OnDemandLimit, TableSettings
 
 __all__ = [
     "AdoptSettings",
     "Autoscaling",
     "BackupSettings",
+    "BootstrapSettings",
     "BucketSettings",
     "CacheSettings",
     "Capacity",
@@ -58,7 +65,11 @@ __all__ = [
     "FrontendSettings",
     "FunctionSettings",
     "GeminiSettings",
+    "GithubSettings",
+    "GitlabSettings",
+    "HcpNotification",
     "HcpState",
+    "HcpTrust",
     "Lifecycle",
     "LocalAws",
     "LocalState",
@@ -103,14 +114,11 @@ class Settings:
     ] = None
     permissions_boundary: Annotated[
         str | None,
-        Matches(
-            r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}",
-            "the ARN of a managed policy",
-            "arn:aws:iam::123456789012:policy/workload-boundary",
-        ),
+        POLICY_ARN,
         Doc(
-            "Permissions boundary of every role that the stacks create: what this existing policy "
-            "does not allow, no role may do."
+            "Permissions boundary of the roles of the layers: what this existing policy "
+            "does not allow, no role may do. Unset, the roles of the layers get one that the "
+            "bootstrap layer creates, if it creates deploy roles."
         ),
     ] = None
     origin_access: Annotated[
@@ -163,6 +171,13 @@ class Settings:
         MonitoringSettings | None,
         Doc("Alarms, dashboard, budget; without this section there is no monitoring layer."),
     ] = None
+    bootstrap: Annotated[
+        BootstrapSettings | None,
+        Doc(
+            "State bucket and deploy roles, which an administrator applies before all other layers "
+            "with `ops bootstrap`; without this section they must exist."
+        ),
+    ] = None
     adopt: Annotated[
         AdoptSettings,
         Doc(
@@ -178,8 +193,32 @@ class Settings:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers that these settings enable."""
-        optional = {Layer.FRONTEND: self.frontend, Layer.MONITORING: self.monitoring}
+        optional = {
+            Layer.BOOTSTRAP: self.bootstrap,
+            Layer.FRONTEND: self.frontend,
+            Layer.MONITORING: self.monitoring,
+        }
         return tuple(layer for layer in Layer if optional.get(layer, True))
+
+    @property
+    def creates_state_bucket(self) -> bool:
+        """Whether the bootstrap layer creates the bucket of the states."""
+        return bool(self.bootstrap and self.state.s3 and not self.state.s3.bucket)
+
+    @property
+    def state_in_kms_bucket(self) -> bool:
+        """Whether the bucket of the states encrypts with a KMS key."""
+        return bool(self.state.s3 and self.bootstrap and self.bootstrap.kms_key)
+
+    @property
+    def deploy_roles(self) -> bool:
+        """Whether the bootstrap layer creates a plan role and an apply role."""
+        return bool(self.bootstrap and self.bootstrap.roles)
+
+    @property
+    def creates_boundary(self) -> bool:
+        """Whether it also creates the permissions boundary of the other layers' roles."""
+        return self.deploy_roles and self.permissions_boundary is None
 
     def enables(self, row: Parameter | Output) -> bool:
         """Return whether these settings enable what the row describes."""
@@ -231,6 +270,8 @@ class Settings:
                 remedy="set retain = true, or remove the table [buckets.object_lock]",
                 involves=("retain",),
             )
+        if self.bootstrap:
+            yield from self.bootstrap.contradictions(self.state, self.region, self.account_id)
         yield from self._backups()
         yield from self._replicas()
         yield from self._foreign_arns()
@@ -314,10 +355,12 @@ class Settings:
         signing, backup = self.function.code_signing, self.backup
         profile = signing.profile_version_arn if signing else None
         key = backup.kms_key_arn if backup else None
+        own = self.bootstrap.permissions_boundary if self.bootstrap else None
         if key:
             yield from key_elsewhere("backup.kms_key_arn", key, self.region, "region")
         named = (
             ("permissions_boundary", self.permissions_boundary, "an IAM policy must be in"),
+            ("bootstrap.permissions_boundary", own, "an IAM policy must be in"),
             ("function.code_signing.profile_version_arn", profile, _PROFILE),
             ("backup.kms_key_arn", key, "this project encrypts backups with a key of"),
         )

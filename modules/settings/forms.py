@@ -20,6 +20,11 @@ KEY_ARN = Matches(
     "the ARN of a KMS key",
     "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 )
+POLICY_ARN = Matches(
+    r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}",
+    "the ARN of a managed policy",
+    "arn:aws:iam::123456789012:policy/workload-boundary",
+)
 # What every service accepts in a tag: AWS Tagging Best Practices.
 _TAG_CHARACTER = "[A-Za-z0-9 _.:/=+@-]"
 TAGS = Entries(

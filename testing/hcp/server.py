@@ -169,6 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
     """Reads a request and writes the answer of the stand-in, unless a fault is due."""
 
     protocol_version = "HTTP/1.1"
+    # Header and body are written apart, so each answer would wait for an acknowledgement.
+    disable_nagle_algorithm = True
     server: _Server
 
     def do_GET(self) -> None:

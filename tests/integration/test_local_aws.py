@@ -65,8 +65,8 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ports() -> Ports:
-    # Not the default ones, which the local AWS of this checkout may use. Each worker of pytest-xdist
-    # has its own range: another's test would otherwise take the ports as soon as they are free.
+    # Not the default ones, which the local AWS of this checkout may use. Each worker of
+    # pytest-xdist has its own range: another's test would take the ports as soon as they are free.
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     return choose(None, preferred=24566 + 100 * worker)
 

@@ -17,7 +17,7 @@ RANKS = (
     ("catalogue", "problems", "iam", "packaging"),
     ("schema",),
     ("naming", "settings"),
-    ("adoption",),
+    ("adoption", "deploy_rights"),
     ("environments",),
     ("owner_warnings",),
     ("fast_import", "stack", "command"),

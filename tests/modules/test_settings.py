@@ -42,6 +42,11 @@ PROFILE = "arn:aws:signer:us-east-1:123456789012:/signing-profiles/co2_analysis/
 OTHER_REGION = CERTIFICATE.replace("us-east-1", "eu-west-1")
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 COPY_KEY = KEY.replace("us-east-1", "eu-west-1")
+GITHUB: Mapping[str, object] = {
+    "owner": "my-company", "owner_id": 1, "repository": "co2-analysis", "repository_id": 2,
+}  # fmt: skip
+GITLAB: Mapping[str, object] = {"project": "my-company/co2-analysis", "project_id": 3}
+ROLE = "arn:aws:iam::123456789012:role/team/deployers"
 TABLE = {"billing": "on-demand", "point_in_time_recovery": True}
 
 
@@ -176,6 +181,18 @@ INVALID: list[Row] = [
     ("encryption.topic", "own", "encryption.topic", "ARN of a KMS key"),
     ("backup", {"kms_key_arn": f"{KEY.partition('/')[0]}/not-an-id"}, "backup.kms_key_arn",
      "ARN of a KMS key"),
+    ("bootstrap.github", {**GITHUB, "owner_id": 0},
+     ("bootstrap.github.owner_id", "account_id"), ""),
+    ("bootstrap.github", {**GITHUB, "owner_id": "1"},
+     ("bootstrap.github.owner_id", "account_id"), ""),
+    ("bootstrap.github", {**GITHUB, "repository": "my-company/co2-analysis"},
+     ("bootstrap.github.repository", "account_id"), ""),
+    ("bootstrap.github", {"owner": "my-company"},
+     ("bootstrap.github.owner_id", "bootstrap.github.repository",
+      "bootstrap.github.repository_id", "account_id"), ""),
+    ("bootstrap.gitlab", {"project": "co2-analysis"},
+     ("bootstrap.gitlab.project", "bootstrap.gitlab.project_id", "account_id"), ""),
+    ("bootstrap.principals", ["*"], ("bootstrap.principals[0]", "account_id"), ""),
     ("tags", "Owner", "tags", "table of strings"),
     ("tags", {"Owner": 5}, "tags.Owner", "a string"),
     ("tags", {"N": 4711, "aws:foo": "x", "Team": "a"}, ("tags.N", "tags.aws:foo"), ""),
@@ -222,6 +239,10 @@ CONTRADICTIONS: list[Row] = [
     ("function.code_signing",
      {"profile_version_arn": PROFILE.replace("us-east-1", "eu-west-1"), "bucket": "packages"},
      "function.code_signing.profile_version_arn", "in us-east-1"),
+    ("bootstrap.github", GITHUB, "account_id", "set account_id"),
+    ("bootstrap.gitlab", GITLAB, "account_id", "set account_id"),
+    ("bootstrap.principals", [ROLE], "account_id", "set account_id"),
+    ("bootstrap.hcp", {}, ("bootstrap.hcp", "account_id"), ""),
     ("table.replicas", ["us-east-1"], "table.replicas", "once"),
     ("table.replicas", ["eu-west-1", "eu-west-1"], "table.replicas", "once"),
     ("table", {"billing": "provisioned", "capacity": {"read": 5, "write": 5},
@@ -338,6 +359,70 @@ def test_what_must_be_in_the_environments_account(
     assert problem.remedy == "write an ARN in account 210987654321"
     document["account_id"] = "123456789012"
     assert _problems(document) == {}
+
+
+@pytest.mark.parametrize("character", "*?$:\n")
+@pytest.mark.parametrize(
+    "setting",
+    ["github.owner", "github.repository", "github.branch", "github.environment", "gitlab.project",
+     "gitlab.branch", "gitlab.host", "principals"],
+)  # fmt: skip
+def test_no_trusted_name_contains_what_a_trust_policy_interprets(
+    setting: str, character: str
+) -> None:
+    """Wildcards, the beginning of a policy variable, and the separator of subjects."""
+    section, _, name = setting.partition(".")
+    good: dict[str, object] = {**(GITHUB if section == "github" else GITLAB)}
+    written = {"project": "a/b", "host": "gitlab.com"}.get(name, "main")
+    for position in range(len(written) + 1):
+        bad = f"{written[:position]}{character}{written[position:]}"
+        value: object = {**good, name: bad} if name else [f"{ROLE[:-4]}{bad}"]
+        found = _problems(changed(f"bootstrap.{section}", value))
+        assert f"bootstrap.{setting}" in {field.removesuffix("[0]") for field in found}, bad
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "field", "says"),
+    [
+        ({"principals": [ROLE.replace("123456789012", "210987654321")]},
+         "bootstrap.principals[0]", "in account 123456789012"),
+        ({"principals": [ROLE, ROLE.replace("team/deployers", "co2-analysis/bootstrap/x")]},
+         "", ""),
+        ({"principals": [ROLE, ROLE.replace("deployers", "co2-analysis-dev-plan-role")]},
+         "bootstrap.principals[1]", "more rights"),
+        ({"principals": [ROLE.replace("role/team/deployers", "root")]},
+         "bootstrap.principals[0]", "role or user"),
+        ({"gitlab": {"project": "a/b"}}, "bootstrap.gitlab.project_id", "rename"),
+        ({"gitlab": {**GITLAB, "host": "gitlab.example.org"}}, "", ""),
+        ({"gitlab": {"project": "a/b/c", "host": "gitlab.example.org"}}, "", ""),
+        ({"hcp": {}}, "bootstrap.hcp", "state.hcp"),
+        ({"github": GITHUB, "gitlab": GITLAB, "principals": [ROLE]}, "", ""),
+    ],
+)  # fmt: skip
+def test_only_those_are_trusted_who_can_be(
+    bootstrap: dict[str, object], field: str, says: str
+) -> None:
+    document = changed("bootstrap", bootstrap) | {"account_id": "123456789012"}
+    found = _problems(document)
+    assert set(found) == ({field} if field else set())
+    for problem in found.values():
+        assert says in f"{problem.reason} {problem.remedy}"
+
+
+def test_workspaces_are_trusted_where_the_state_is_in_workspaces() -> None:
+    document = changed("state", {"hcp": {"organization": "my-company"}})
+    document |= {"account_id": "123456789012", "bootstrap": {"hcp": {}}}
+    assert _problems(document) == {}
+
+
+@pytest.mark.parametrize(
+    "trusted", [{"hcp": {}}, {"github": GITHUB}, {"gitlab": GITLAB}, {"principals": [ROLE]}]
+)
+def test_roles_exist_once_somebody_is_trusted(trusted: dict[str, object]) -> None:
+    for bootstrap, roles in (({}, False), ({"principals": []}, False), (trusted, True)):
+        settings, _ = structure(Settings, changed("bootstrap", bootstrap))
+        assert settings.bootstrap is not None
+        assert settings.bootstrap.roles is roles
 
 
 def test_another_region_is_not_called_another_account() -> None:

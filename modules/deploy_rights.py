@@ -1,0 +1,1462 @@
+"""What the deploy roles may do, layer by layer, and the boundary of the roles that they create.
+
+A group of rights is a managed policy of its own, because one holds 6,144 characters. The rights
+cover every setting, also those that an environment does not use today. Which names, tags and
+conditions a service can authorize by is in AWS's Service Authorization Reference;
+docs/deploy-roles.md explains the whole.
+
+Every action is either recorded (tests/iam/recorded_calls.json: Terraform called it) or has a reason
+in ``Right.unrecorded``; the tests fail otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from modules.catalogue import (
+    ACCESS_LOGS,
+    ALARMS,
+    DATA_BUCKETS,
+    EDGE_REGION,
+    INDEX,
+    PROJECT,
+    Layer,
+    dns_suffix,
+    partition,
+)
+from modules.iam import Condition, Statement
+from modules.naming import BOOTSTRAP_PATH, Naming
+
+_ANY = ("*",)
+
+# Reasons for what is allowed without a recorded call.
+_TAGGED_AT_CREATION = "AWS authorizes the tags of a new resource as this action, too"
+_PROVIDER_6 = "version 6 of the provider calls it, and the stacks allow that version"
+_FOR_THE_SERVICE = "the service calls it in the name of the caller"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """One environment as the policies name it.
+
+    ``state_bucket`` and ``state_key_arn`` are None where the state is not in S3, or the bucket has
+    no KMS key. ``boundary_arn`` is the permissions boundary of the roles of the layers.
+    """
+
+    naming: Naming
+    region: str
+    account_id: str
+    boundary_arn: str
+    state_bucket: str | None = None
+    state_key_arn: str | None = None
+
+    @property
+    def partition(self) -> str:
+        """The AWS partition of the Region."""
+        return partition(self.region)
+
+    def arn(self, service: str, resource: str, *, region: str | None = None) -> str:
+        """Return an ARN in the account; ``region`` is "" for global services and "*" for any."""
+        where = self.region if region is None else region
+        return f"arn:{self.partition}:{service}:{where}:{self.account_id}:{resource}"
+
+    def bucket_arn(self, bucket: str, key: str = "") -> str:
+        """Return the ARN of a bucket, or of objects in it."""
+        return f"arn:{self.partition}:s3:::{bucket}{key and '/'}{key}"
+
+    def role_arn(self, name: str) -> str:
+        """Return the ARN of a role of a layer."""
+        return self.arn("iam", f"role/{name}", region="")
+
+    @property
+    def own(self) -> Condition:
+        """The resource is one of this environment, by its tags."""
+        return _tags(self, "aws:ResourceTag")
+
+    @property
+    def own_at_creation(self) -> Condition:
+        """The request tags the resource as one of this environment."""
+        return _tags(self, "aws:RequestTag")
+
+
+def _tags(scope: Scope, key: str) -> Condition:
+    return {
+        "StringEquals": {
+            f"{key}/Project": PROJECT,
+            f"{key}/Environment": scope.naming.environment,
+        }
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Right:
+    """One statement; ``unrecorded`` has the reason for each action that no recording contains."""
+
+    sid: str
+    actions: Iterable[str]
+    resources: tuple[str, ...]
+    conditions: Condition = field(default_factory=dict[str, Mapping[str, str]])
+    effect: str = "Allow"
+    unrecorded: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def statement(self) -> Statement:
+        """Return the IAM statement."""
+        return Statement(
+            sid=self.sid,
+            effect=self.effect,
+            actions=(*self.actions, *self.unrecorded),
+            resources=self.resources,
+            conditions=self.conditions,
+        )
+
+
+def plan_rights(scope: Scope) -> Mapping[str, tuple[Statement, ...]]:
+    """Return the rights of the plan role: reads, and the locks and plans of the state bucket."""
+    return _statements(plan_groups(scope))
+
+
+def apply_rights(scope: Scope) -> Mapping[str, tuple[Statement, ...]]:
+    """Return the rights of the apply role."""
+    return _statements(apply_groups(scope))
+
+
+def _statements(groups: Mapping[str, Iterable[Right]]) -> dict[str, tuple[Statement, ...]]:
+    return {
+        group: found
+        for group, rights in groups.items()
+        if (found := tuple(right.statement() for right in rights))
+    }
+
+
+def plan_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
+    """Return the rights of the plan role, with the reasons."""
+    return {
+        "state": (*_read_state(scope), *_keep_plans(scope)),
+        "base": tuple(_read_base(scope)),
+        "storage": tuple(_read_storage(scope)),
+        "compute": tuple(_read_compute(scope)),
+        "frontend": tuple(_read_frontend(scope)),
+        "monitoring": (*_read_monitoring(scope), _use_alarms(scope, [])),
+        "guard": tuple(_guard(scope)),
+    }
+
+
+def apply_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
+    """Return the rights of the apply role, with the reasons; it can read what the plan role can."""
+    return {
+        "state": (*_read_state(scope), *_write_state(scope)),
+        "base": (*_read_base(scope), *_change_base(scope)),
+        "storage-read": tuple(_read_storage(scope)),
+        "storage": tuple(_change_storage(scope)),
+        "compute": (*_read_compute(scope), *_change_compute(scope)),
+        "frontend": (*_read_frontend(scope), *_change_frontend(scope)),
+        "firewall": tuple(_change_firewall(scope)),
+        "monitoring": (*_read_monitoring(scope), *_change_monitoring(scope)),
+        "roles": (*_change_roles(scope), *_apply_guard(scope)),
+    }
+
+
+# --- State -----------------------------------------------------------------------------------
+
+
+def _states(scope: Scope, bucket: str, end: str = "") -> tuple[str, ...]:
+    """Return the states of the layers: not that of the bootstrap layer, and no other environment's.
+
+    A layer reads the states of the layers that it depends on.
+    """
+    keys = (scope.naming.state_key(layer) for layer in Layer if layer is not Layer.BOOTSTRAP)
+    return tuple(scope.bucket_arn(bucket, key) + end for key in keys)
+
+
+def _plans(scope: Scope, bucket: str) -> tuple[str, ...]:
+    return (scope.bucket_arn(bucket, f"{scope.naming.environment}/plans/*"),)
+
+
+def _read_state(scope: Scope) -> Iterator[Right]:
+    """Yield the rights of Terraform's S3 backend to read and lock the states.
+
+    ``env:/`` is where it looks for workspaces. A state that does not exist yet is "not found" only
+    for who may list its key, and "access denied" for others.
+    """
+    bucket = scope.state_bucket
+    if bucket is None:
+        return
+    yield Right(
+        sid="ListStates",
+        actions=["s3:ListBucket"],
+        resources=(scope.bucket_arn(bucket),),
+        conditions={"StringLike": {"s3:prefix": ["env:/", f"{scope.naming.environment}/*"]}},
+    )
+    yield Right(sid="ReadStates", actions=["s3:GetObject"], resources=_states(scope, bucket))
+    yield Right(
+        sid="LockStates",
+        actions=["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+        resources=_states(scope, bucket, ".tflock"),
+    )
+    if scope.state_key_arn:
+        yield Right(
+            sid="UseStateKey",
+            actions=[],
+            resources=(scope.state_key_arn,),
+            # The state bucket may be in another Region.
+            conditions={"StringLike": {"kms:ViaService": f"s3.*.{dns_suffix(scope.region)}"}},
+            unrecorded=dict.fromkeys(("kms:Decrypt", "kms:GenerateDataKey"), _FOR_THE_SERVICE),
+        )
+
+
+def _keep_plans(scope: Scope) -> Iterator[Right]:
+    if scope.state_bucket:
+        reason = "bundles of reviewed plans: the plan role stores them, the apply role reads them"
+        yield Right(
+            sid="KeepPlans",
+            actions=[],
+            resources=_plans(scope, scope.state_bucket),
+            unrecorded=dict.fromkeys(("s3:GetObject", "s3:PutObject"), reason),
+        )
+
+
+def _write_state(scope: Scope) -> Iterator[Right]:
+    if scope.state_bucket:
+        yield Right(
+            sid="WriteStates",
+            actions=["s3:PutObject"],
+            resources=_states(scope, scope.state_bucket),
+        )
+        yield Right(
+            sid="ReadPlans",
+            actions=[],
+            resources=_plans(scope, scope.state_bucket),
+            unrecorded={"s3:GetObject": "the reviewed plan is what it applies"},
+        )
+
+
+# --- What several layers have: parameters, keys and buckets ---------------------------------
+
+
+def _read_parameters(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        sid="ReadParameters",
+        actions=["ssm:GetParameter", "ssm:ListTagsForResource"],
+        resources=_parameters(scope),
+    )
+    # It returns names and types, and supports no resource.
+    yield Right(sid="FindParameters", actions=["ssm:DescribeParameters"], resources=_ANY)
+
+
+def _change_parameters(scope: Scope) -> Right:
+    return Right(
+        sid="ChangeParameters",
+        actions=["ssm:PutParameter", "ssm:DeleteParameter", "ssm:AddTagsToResource"],
+        resources=_parameters(scope),
+        unrecorded={"ssm:RemoveTagsFromResource": "a tag is removed from the settings"},
+    )
+
+
+def _parameters(scope: Scope) -> tuple[str, ...]:
+    return (scope.arn("ssm", f"parameter{scope.naming.parameters}/*"),)
+
+
+def _read_keys(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        sid="ReadKeys",
+        # Of any key of the account: a setting can name one. It reads no data.
+        actions=["kms:DescribeKey"],
+        resources=(scope.arn("kms", "key/*", region="*"),),
+    )
+    yield Right(
+        sid="ReadOwnKeys",
+        actions=["kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"],
+        resources=(scope.arn("kms", "key/*"),),
+        conditions=scope.own,
+    )
+    yield Right(sid="FindAliases", actions=["kms:ListAliases"], resources=_ANY)  # no resource
+
+
+def _change_keys(scope: Scope) -> Iterator[Right]:
+    """Yield the rights for the keys, whose ids nobody knows in advance, and their aliases."""
+    keys = (scope.arn("kms", "key/*"),)
+    yield Right(
+        sid="CreateKeys",
+        actions=["kms:CreateKey"],
+        resources=_ANY,  # there is no key yet
+        conditions={
+            "StringEquals": {
+                **scope.own_at_creation["StringEquals"],
+                "aws:RequestedRegion": scope.region,
+            }
+        },
+    )
+    yield Right(
+        sid="TagNewKeys",
+        actions=["kms:TagResource"],
+        resources=keys,
+        conditions=scope.own_at_creation,
+    )
+    yield Right(
+        sid="ChangeOwnKeys",
+        actions=[
+            "kms:CreateAlias",
+            "kms:DeleteAlias",
+            "kms:EnableKeyRotation",
+            "kms:PutKeyPolicy",
+            "kms:ScheduleKeyDeletion",
+            "kms:TagResource",
+        ],
+        resources=keys,
+        conditions=scope.own,
+        unrecorded={
+            "kms:UntagResource": "a tag is removed from the settings",
+            "kms:UpdateAlias": "the alias of a key that was replaced",
+            "kms:UpdateKeyDescription": "another release describes the key differently",
+        },
+    )
+    # A call on an alias is authorized twice: for the key and for the alias.
+    yield Right(
+        sid="NameKeys",
+        actions=["kms:CreateAlias", "kms:DeleteAlias"],
+        resources=tuple(
+            scope.arn("kms", alias) for alias in (scope.naming.data_key, scope.naming.alarm_key)
+        ),
+        unrecorded={"kms:UpdateAlias": "the alias of a key that was replaced"},
+    )
+
+
+_READ_BUCKET = (
+    "s3:GetAccelerateConfiguration",
+    "s3:GetBucketAcl",
+    "s3:GetBucketCORS",
+    "s3:GetBucketLogging",
+    "s3:GetBucketObjectLockConfiguration",
+    "s3:GetBucketOwnershipControls",
+    "s3:GetBucketPolicy",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketRequestPayment",
+    "s3:GetBucketTagging",
+    "s3:GetBucketVersioning",
+    "s3:GetBucketWebsite",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "s3:GetReplicationConfiguration",
+    "s3:ListBucket",
+)
+_READ_MEASURED_BUCKET = ("s3:GetAnalyticsConfiguration", "s3:GetMetricsConfiguration")
+_CHANGE_BUCKET = (
+    "s3:CreateBucket",
+    "s3:DeleteBucket",
+    "s3:DeleteBucketPolicy",
+    "s3:PutBucketOwnershipControls",
+    "s3:PutBucketPolicy",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutBucketTagging",
+    "s3:PutBucketVersioning",
+    "s3:PutEncryptionConfiguration",
+    "s3:PutLifecycleConfiguration",
+    # `retain = false` empties a bucket before it is deleted.
+    "s3:ListBucketVersions",
+)
+_CHANGE_DATA_BUCKET = (
+    "s3:PutAnalyticsConfiguration",
+    "s3:PutBucketCORS",
+    "s3:PutBucketLogging",
+    "s3:PutBucketObjectLockConfiguration",
+    "s3:PutMetricsConfiguration",
+    "s3:PutReplicationConfiguration",
+)
+_EMPTY_BUCKET = ("s3:DeleteObject", "s3:DeleteObjectVersion")
+
+
+def _read_buckets(scope: Scope, buckets: Iterable[str], actions: Iterable[str]) -> Right:
+    return Right(
+        sid="ReadBuckets",
+        actions=actions,
+        resources=tuple(scope.bucket_arn(bucket) for bucket in buckets),
+        unrecorded={"s3:GetBucketLocation": _PROVIDER_6, "s3:ListTagsForResource": _PROVIDER_6},
+    )
+
+
+def _change_buckets(
+    scope: Scope, buckets: Iterable[str], actions: Iterable[str]
+) -> Iterator[Right]:
+    buckets = tuple(buckets)
+    yield Right(
+        sid="ChangeBuckets",
+        actions=actions,
+        resources=tuple(scope.bucket_arn(bucket) for bucket in buckets),
+        unrecorded={"s3:TagResource": _PROVIDER_6, "s3:UntagResource": _PROVIDER_6},
+    )
+    yield Right(
+        sid="EmptyBuckets",
+        actions=[],
+        resources=tuple(scope.bucket_arn(bucket, "*") for bucket in buckets),
+        unrecorded=dict.fromkeys(_EMPTY_BUCKET, "`retain = false` deletes the objects of a bucket"),
+    )
+
+
+# --- Base ------------------------------------------------------------------------------------
+
+
+def _read_base(scope: Scope) -> Iterator[Right]:
+    naming = scope.naming
+    # Which account this is; it supports no resource.
+    yield Right(sid="FindAccount", actions=["sts:GetCallerIdentity"], resources=_ANY)
+    yield from _read_parameters(scope)
+    yield from _read_keys(scope)
+    yield Right(
+        sid="ReadSecret",
+        # Never GetSecretValue: no plan and no state holds the key of the Gemini API.
+        actions=["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy"],
+        resources=_secret(scope),
+    )
+    yield _read_buckets(scope, [naming.bucket(ACCESS_LOGS)], _READ_BUCKET)
+
+
+def _change_base(scope: Scope) -> Iterator[Right]:
+    naming = scope.naming
+    yield _change_parameters(scope)
+    yield from _change_keys(scope)
+    yield Right(
+        sid="ChangeSecret",
+        actions=[
+            "secretsmanager:CreateSecret",
+            "secretsmanager:DeleteSecret",
+            "secretsmanager:TagResource",
+            "secretsmanager:UpdateSecret",
+        ],
+        resources=_secret(scope),
+        unrecorded={"secretsmanager:UntagResource": "a tag is removed from the settings"},
+    )
+    yield from _change_buckets(scope, [naming.bucket(ACCESS_LOGS)], _CHANGE_BUCKET)
+    yield _use_keys(scope)
+
+
+def _secret(scope: Scope) -> tuple[str, ...]:
+    # Secrets Manager appends a hyphen and six characters to the name.
+    return (scope.arn("secretsmanager", f"secret:{scope.naming.gemini_secret}-??????"),)
+
+
+def _use_keys(scope: Scope) -> Right:
+    """Return the right to have services encrypt with a KMS key that the settings name.
+
+    The services check it on the caller, when the resource is created or the key is changed. A key
+    has its own policy, which must allow it as well, and may be in another account.
+    """
+    services = ("backup", "dynamodb", "lambda", "s3", "secretsmanager")
+    hosts = [f"{service}.*.{dns_suffix(scope.region)}" for service in services]
+    return Right(
+        sid="UseKeysThroughServices",
+        actions=[],
+        resources=(f"arn:{scope.partition}:kms:*:*:key/*",),
+        conditions={"StringLike": {"kms:ViaService": hosts}},
+        unrecorded=dict.fromkeys(
+            (
+                "kms:CreateGrant",
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+                "kms:RetireGrant",
+            ),
+            _FOR_THE_SERVICE,
+        ),
+    )
+
+
+# --- Storage ---------------------------------------------------------------------------------
+
+
+def _storage_buckets(scope: Scope) -> list[str]:
+    sources = [scope.naming.bucket(bucket) for bucket in DATA_BUCKETS]
+    copies = map(scope.naming.replica, (*sources, scope.naming.bucket(ACCESS_LOGS)))
+    return [*sources, *copies]
+
+
+def _table(scope: Scope) -> str:
+    # In any Region: a replica has the name of its table.
+    return scope.arn("dynamodb", f"table/{scope.naming.cache_table}", region="*")
+
+
+def _read_storage(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        sid="ReadTable",
+        actions=[
+            "dynamodb:DescribeContinuousBackups",
+            "dynamodb:DescribeTable",
+            "dynamodb:DescribeTimeToLive",
+            "dynamodb:ListTagsOfResource",
+        ],
+        resources=(_table(scope),),
+    )
+    yield Right(
+        sid="FindScaling",
+        actions=[
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DescribeScalingPolicies",
+        ],
+        resources=_ANY,  # these actions support no resource
+    )
+    yield Right(
+        sid="ReadScaling",
+        actions=["application-autoscaling:ListTagsForResource"],
+        resources=(scope.arn("application-autoscaling", "scalable-target/*"),),
+    )
+    yield _read_buckets(scope, _storage_buckets(scope), (*_READ_BUCKET, *_READ_MEASURED_BUCKET))
+    yield Right(
+        sid="ReadOriginAccess",
+        actions=[
+            "cloudfront:GetCloudFrontOriginAccessIdentity",
+            "cloudfront:GetOriginAccessControl",
+        ],
+        # Their ids are not known in advance, and they have no tags.
+        resources=(
+            scope.arn("cloudfront", "origin-access-identity/*", region=""),
+            scope.arn("cloudfront", "origin-access-control/*", region=""),
+        ),
+    )
+    yield Right(
+        sid="ReadBackups",
+        actions=[
+            "backup:DescribeBackupVault",
+            "backup:GetBackupPlan",
+            "backup:GetBackupSelection",
+            "backup:ListTags",
+        ],
+        resources=(_vault(scope), scope.arn("backup", "backup-plan:*")),
+    )
+    yield _read_roles(scope, scope.naming.replication_role, scope.naming.backup_role)
+
+
+def _vault(scope: Scope) -> str:
+    return scope.arn("backup", f"backup-vault:{scope.naming.backup}")
+
+
+def _read_roles(scope: Scope, *roles: str) -> Right:
+    return Right(
+        sid="ReadRoles",
+        actions=[
+            "iam:GetRole",
+            "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+        ],
+        resources=tuple(map(scope.role_arn, roles)),
+    )
+
+
+def _change_storage(scope: Scope) -> Iterator[Right]:
+    yield from _change_table(scope)
+    yield from _change_buckets(
+        scope, _storage_buckets(scope), (*_CHANGE_BUCKET, *_CHANGE_DATA_BUCKET)
+    )
+    yield Right(
+        sid="ChangeOriginAccess",
+        actions=[
+            "cloudfront:CreateCloudFrontOriginAccessIdentity",
+            "cloudfront:CreateOriginAccessControl",
+            "cloudfront:DeleteCloudFrontOriginAccessIdentity",
+            "cloudfront:DeleteOriginAccessControl",
+        ],
+        resources=_ANY,  # as for reading; none can be created under a known ARN
+        unrecorded=dict.fromkeys(
+            (
+                "cloudfront:UpdateCloudFrontOriginAccessIdentity",
+                "cloudfront:UpdateOriginAccessControl",
+            ),
+            "another release describes it differently",
+        ),
+    )
+    yield from _change_backups(scope)
+
+
+def _change_table(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        sid="ChangeTable",
+        actions=[
+            "dynamodb:CreateTable",
+            "dynamodb:CreateTableReplica",
+            "dynamodb:DeleteTable",
+            "dynamodb:DeleteTableReplica",
+            "dynamodb:TagResource",
+            "dynamodb:UpdateContinuousBackups",
+            "dynamodb:UpdateTable",
+            "dynamodb:UpdateTimeToLive",
+        ],
+        resources=(_table(scope),),
+        unrecorded={"dynamodb:UntagResource": "a tag is removed from the settings"},
+    )
+    yield Right(
+        sid="FillReplicas",
+        actions=[],
+        resources=(_table(scope),),
+        unrecorded=dict.fromkeys(
+            (
+                "dynamodb:BatchWriteItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:Scan",
+                "dynamodb:UpdateItem",
+            ),
+            "DynamoDB requires them of who creates a replica (Using IAM with global tables)",
+        ),
+    )
+    targets = (scope.arn("application-autoscaling", "scalable-target/*"),)
+    of_tables = {"application-autoscaling:service-namespace": "dynamodb"}
+    yield Right(
+        sid="CreateScaling",
+        actions=["application-autoscaling:RegisterScalableTarget"],
+        resources=targets,
+        conditions={"StringEquals": {**scope.own_at_creation["StringEquals"], **of_tables}},
+    )
+    yield Right(
+        sid="TagNewScaling",
+        actions=["application-autoscaling:TagResource"],
+        resources=targets,
+        conditions=scope.own_at_creation,
+    )
+    yield Right(
+        sid="ChangeScaling",
+        actions=[
+            "application-autoscaling:DeleteScalingPolicy",
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:RegisterScalableTarget",
+            "application-autoscaling:TagResource",
+        ],
+        resources=targets,
+        conditions=scope.own,
+        unrecorded={"application-autoscaling:UntagResource": "a tag is removed from the settings"},
+    )
+    yield Right(
+        sid="KeepScalingAlarms",
+        actions=[],
+        resources=(
+            scope.arn("cloudwatch", f"alarm:TargetTracking-table/{scope.naming.cache_table}*"),
+        ),
+        unrecorded=dict.fromkeys(
+            ("cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"),
+            "Application Auto Scaling requires them of who puts or deletes a policy",
+        ),
+    )
+
+
+def _change_backups(scope: Scope) -> Iterator[Right]:
+    plans = (scope.arn("backup", "backup-plan:*"),)
+    yield Right(
+        sid="ChangeVault",
+        actions=[
+            "backup:CreateBackupVault",
+            "backup:DeleteBackupVault",
+            "backup:DeleteBackupVaultLockConfiguration",
+            "backup:ListRecoveryPointsByBackupVault",
+            "backup:PutBackupVaultLockConfiguration",
+            "backup:TagResource",
+        ],
+        resources=(_vault(scope),),
+        unrecorded={"backup:UntagResource": "a tag is removed from the settings"},
+    )
+    yield Right(
+        sid="MountVault",
+        actions=[],
+        resources=_ANY,  # these actions support no resource
+        unrecorded=dict.fromkeys(
+            ("backup-storage:Mount", "backup-storage:MountCapsule"),
+            "AWS Backup requires them of who creates a vault",
+        ),
+    )
+    yield Right(
+        sid="DeleteOwnBackups",
+        actions=[],
+        # Of any service: the ARN of a recovery point begins as its resource's.
+        resources=(f"arn:{scope.partition}:*:{scope.region}:*:*",),
+        conditions=scope.own,  # AWS Backup copies the tags of what it backs up
+        unrecorded=dict.fromkeys(
+            ("backup:DeleteRecoveryPoint", "backup:DescribeRecoveryPoint"),
+            "`retain = false` deletes the backups with the vault",
+        ),
+    )
+    yield Right(
+        sid="CreateBackupPlan",
+        actions=["backup:CreateBackupPlan", "backup:TagResource"],
+        resources=plans,
+        conditions=scope.own_at_creation,
+    )
+    yield Right(
+        sid="ChangeBackupPlan",
+        actions=[
+            "backup:CreateBackupSelection",
+            "backup:DeleteBackupPlan",
+            "backup:DeleteBackupSelection",
+            "backup:TagResource",
+            "backup:UpdateBackupPlan",
+        ],
+        resources=plans,
+        conditions=scope.own,
+        unrecorded={"backup:UntagResource": "a tag is removed from the settings"},
+    )
+
+
+# --- Compute ---------------------------------------------------------------------------------
+
+
+def _function(scope: Scope) -> tuple[str, ...]:
+    arn = scope.arn("lambda", f"function:{scope.naming.function}")
+    return arn, f"{arn}:*"  # its versions and its alias
+
+
+def _signing(scope: Scope) -> tuple[str, ...]:
+    return (scope.arn("lambda", "code-signing-config:*"),)
+
+
+def _packages(scope: Scope) -> tuple[str, ...]:
+    # In the bucket of [function.code_signing], which is not the environment's own.
+    return (scope.bucket_arn("*", f"{scope.naming.function}/*"),)
+
+
+def _log_group(scope: Scope, name: str, region: str | None = None) -> tuple[str, ...]:
+    arn = scope.arn("logs", f"log-group:{name}", region=region)
+    return arn, f"{arn}:*"  # CloudWatch Logs authorizes some actions by one, some by the other
+
+
+def _read_compute(scope: Scope) -> Iterator[Right]:
+    naming = scope.naming
+    yield Right(
+        sid="ReadFunction",
+        actions=[
+            "lambda:GetAlias",
+            "lambda:GetFunction",
+            "lambda:GetFunctionCodeSigningConfig",
+            "lambda:GetFunctionUrlConfig",
+            "lambda:GetPolicy",
+            "lambda:GetProvisionedConcurrencyConfig",
+            "lambda:ListVersionsByFunction",
+        ],
+        resources=_function(scope),
+        unrecorded={"lambda:ListTags": _PROVIDER_6},
+    )
+    yield Right(
+        sid="ReadSigning",
+        actions=["lambda:GetCodeSigningConfig", "lambda:ListTags"],
+        resources=_signing(scope),
+    )
+    yield Right(
+        sid="ReadSigningJobs",
+        actions=["signer:DescribeSigningJob"],
+        resources=(scope.arn("signer", "/signing-jobs/*"),),
+    )
+    yield Right(
+        sid="ReadPackage",
+        actions=["s3:GetObject", "s3:GetObjectTagging"],
+        resources=_packages(scope),
+    )
+    yield Right(
+        sid="ReadLogGroup",
+        actions=["logs:ListTagsForResource"],
+        resources=_log_group(scope, naming.log_group),
+    )
+    yield Right(sid="FindLogGroups", actions=["logs:DescribeLogGroups"], resources=_ANY)
+    yield _read_roles(scope, naming.execution_role)
+
+
+def _change_compute(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        sid="ChangeFunction",
+        actions=[
+            "lambda:CreateAlias",
+            "lambda:CreateFunction",
+            "lambda:CreateFunctionUrlConfig",
+            "lambda:DeleteAlias",
+            "lambda:DeleteFunction",
+            "lambda:DeleteFunctionCodeSigningConfig",
+            "lambda:DeleteFunctionConcurrency",
+            "lambda:DeleteFunctionUrlConfig",
+            "lambda:DeleteProvisionedConcurrencyConfig",
+            "lambda:GetFunctionConfiguration",
+            "lambda:PublishVersion",
+            "lambda:PutFunctionConcurrency",
+            "lambda:PutProvisionedConcurrencyConfig",
+            "lambda:TagResource",
+            "lambda:UpdateAlias",
+            "lambda:UpdateFunctionCode",
+            "lambda:UpdateFunctionConfiguration",
+        ],
+        resources=_function(scope),
+        unrecorded={
+            "lambda:PutFunctionCodeSigningConfig": "signing is switched on for a function",
+            "lambda:UntagResource": "a tag is removed from the settings",
+            "lambda:UpdateFunctionUrlConfig": "another release configures the URL differently",
+        },
+    )
+    yield Right(
+        sid="CreateSigning",
+        actions=["lambda:CreateCodeSigningConfig"],
+        resources=_ANY,  # it supports no resource
+        conditions=scope.own_at_creation,
+    )
+    yield Right(
+        sid="TagNewSigning",
+        actions=["lambda:TagResource"],
+        resources=_signing(scope),
+        conditions=scope.own_at_creation,
+    )
+    yield Right(
+        sid="ChangeSigning",
+        actions=["lambda:DeleteCodeSigningConfig"],
+        resources=_signing(scope),
+        conditions=scope.own,
+        unrecorded={
+            "lambda:PutFunctionCodeSigningConfig": "signing is switched on for a function",
+            "lambda:TagResource": "a tag is added to the settings",
+            "lambda:UntagResource": "a tag is removed from the settings",
+            "lambda:UpdateCodeSigningConfig": "another profile signs the packages",
+        },
+    )
+    yield Right(
+        sid="SignPackages",
+        actions=["signer:StartSigningJob"],
+        resources=(scope.arn("signer", "/signing-profiles/*"),),  # a setting names one
+    )
+    yield Right(
+        sid="StorePackages",
+        actions=["s3:DeleteObjectVersion", "s3:GetObjectVersion", "s3:PutObject"],
+        resources=_packages(scope),
+        conditions={"StringEquals": {"aws:ResourceAccount": scope.account_id}},
+        unrecorded={"s3:PutObjectTagging": _TAGGED_AT_CREATION},
+    )
+    yield Right(
+        sid="FindPackages",
+        actions=["s3:ListBucketVersions"],
+        resources=(scope.bucket_arn("*"),),
+        conditions={"StringLike": {"s3:prefix": f"{scope.naming.function}/*"}},
+    )
+    yield _change_log_group(scope, scope.naming.log_group)
+
+
+def _change_log_group(scope: Scope, name: str, region: str | None = None) -> Right:
+    return Right(
+        sid="ChangeLogGroup",
+        actions=[
+            "logs:CreateLogGroup",
+            "logs:DeleteLogGroup",
+            "logs:PutRetentionPolicy",
+            "logs:TagResource",
+        ],
+        resources=_log_group(scope, name, region),
+        unrecorded={
+            "logs:AssociateKmsKey": "the settings name a key for a log group that exists",
+            "logs:DisassociateKmsKey": "the settings name no key any more",
+            "logs:DeleteRetentionPolicy": "the retention is set to never expire",
+            "logs:UntagResource": "a tag is removed from the settings",
+        },
+    )
+
+
+# --- Frontend --------------------------------------------------------------------------------
+
+
+def _edge(scope: Scope, *resources: str) -> tuple[str, ...]:
+    return tuple(scope.arn("cloudfront", resource, region="") for resource in resources)
+
+
+def _edge_functions(scope: Scope) -> tuple[str, ...]:
+    edge = scope.naming.edge
+    return _edge(scope, *(f"function/{edge(name)}" for name in ("spa-fallback", "strip-prefix")))
+
+
+def _web_acl(scope: Scope, name: str) -> str:
+    return scope.arn("wafv2", f"global/webacl/{name}/*", region=EDGE_REGION)
+
+
+def _log_delivery(scope: Scope) -> tuple[str, ...]:
+    name = scope.naming.distribution_logs
+    return tuple(
+        scope.arn("logs", f"delivery-{kind}:{name}", region=EDGE_REGION)
+        for kind in ("source", "destination")
+    )
+
+
+def _deliveries(scope: Scope) -> tuple[str, ...]:
+    return (scope.arn("logs", "delivery:*", region=EDGE_REGION),)
+
+
+def _read_frontend(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        sid="ReadDistribution",
+        actions=[
+            "cloudfront:GetCachePolicy",
+            "cloudfront:GetDistribution",
+            "cloudfront:GetOriginAccessControl",
+            "cloudfront:GetResponseHeadersPolicy",
+            "cloudfront:ListTagsForResource",
+        ],
+        # Their ids are not known in advance, and policies and access controls have no tags.
+        resources=_edge(
+            scope,
+            "cache-policy/*",
+            "distribution/*",
+            "origin-access-control/*",
+            "response-headers-policy/*",
+        ),
+    )
+    yield Right(
+        sid="ReadEdgeFunctions",
+        actions=["cloudfront:DescribeFunction", "cloudfront:GetFunction"],
+        resources=_edge_functions(scope),
+    )
+    yield Right(
+        sid="ReadFirewall",
+        actions=["wafv2:GetLoggingConfiguration", "wafv2:ListTagsForResource"],
+        resources=(_web_acl(scope, scope.naming.firewall),),
+    )
+    yield Right(
+        sid="ReadFirewalls",
+        actions=["wafv2:GetWebACL"],
+        resources=(_web_acl(scope, "*"),),  # `frontend.web_acl_arn` names an existing one
+    )
+    yield Right(
+        sid="ReadLogDelivery",
+        actions=[
+            "logs:GetDelivery",
+            "logs:GetDeliveryDestination",
+            "logs:GetDeliverySource",
+            "logs:ListTagsForResource",
+        ],
+        resources=(
+            *_log_delivery(scope),
+            *_deliveries(scope),
+            *_log_group(scope, scope.naming.firewall_log, EDGE_REGION),
+        ),
+    )
+    yield Right(sid="FindLogGroups", actions=["logs:DescribeLogGroups"], resources=_ANY)
+    yield Right(sid="ReadInvocation", actions=["lambda:GetPolicy"], resources=_function(scope))
+
+
+def _change_frontend(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        sid="CreateDistribution",
+        actions=["cloudfront:CreateDistribution", "cloudfront:TagResource"],
+        resources=_ANY,  # there is no distribution yet
+        conditions=scope.own_at_creation,
+    )
+    yield Right(
+        sid="ChangeDistribution",
+        actions=[
+            # Whoever has its logs delivered needs this right.
+            "cloudfront:AllowVendedLogDeliveryForResource",
+            "cloudfront:DeleteDistribution",
+            "cloudfront:TagResource",
+            "cloudfront:UpdateDistribution",
+        ],
+        resources=_edge(scope, "distribution/*"),
+        conditions=scope.own,
+        unrecorded={
+            "cloudfront:UntagResource": "a tag is removed from the settings",
+        },
+    )
+    yield Right(
+        sid="ChangeEdgePolicies",
+        actions=[
+            "cloudfront:CreateCachePolicy",
+            "cloudfront:CreateFunction",
+            "cloudfront:CreateOriginAccessControl",
+            "cloudfront:CreateResponseHeadersPolicy",
+            "cloudfront:DeleteCachePolicy",
+            "cloudfront:DeleteOriginAccessControl",
+            "cloudfront:DeleteResponseHeadersPolicy",
+            "cloudfront:UpdateCachePolicy",
+            "cloudfront:UpdateResponseHeadersPolicy",
+        ],
+        resources=_ANY,  # as for reading; none can be created under a known ARN
+    )
+    yield Right(
+        sid="ChangeEdgeFunctions",
+        actions=[
+            "cloudfront:DeleteFunction",
+            "cloudfront:PublishFunction",
+        ],
+        resources=_edge_functions(scope),
+        unrecorded={"cloudfront:UpdateFunction": "another release has other code"},
+    )
+    yield Right(
+        sid="ChangeInvocation",
+        actions=["lambda:AddPermission", "lambda:RemovePermission"],
+        resources=_function(scope),
+        conditions={"StringEquals": {"lambda:Principal": "cloudfront.amazonaws.com"}},
+    )
+    yield from _change_log_delivery(scope)
+
+
+def _change_firewall(scope: Scope) -> Iterator[Right]:
+    acl = (_web_acl(scope, scope.naming.firewall),)
+    yield Right(
+        sid="ChangeFirewall",
+        actions=[
+            "wafv2:CreateWebACL",
+            "wafv2:DeleteLoggingConfiguration",
+            "wafv2:DeleteWebACL",
+            "wafv2:PutLoggingConfiguration",
+            "wafv2:TagResource",
+            "wafv2:UpdateWebACL",
+        ],
+        resources=acl,
+        unrecorded={"wafv2:UntagResource": "a tag is removed from the settings"},
+    )
+    yield Right(
+        sid="UseManagedRules",
+        actions=[],
+        resources=(f"arn:{scope.partition}:wafv2:{EDGE_REGION}:*:global/managedruleset/*/*",),
+        unrecorded=dict.fromkeys(
+            ("wafv2:CreateWebACL", "wafv2:UpdateWebACL"),
+            "a web ACL is authorized for each rule group in it as well",
+        ),
+    )
+    yield _change_log_group(scope, scope.naming.firewall_log, EDGE_REGION)
+    yield Right(
+        sid="LogFirewall",
+        actions=[],
+        resources=_ANY,  # these actions support no resource
+        conditions={"StringEquals": {"aws:RequestedRegion": EDGE_REGION}},
+        unrecorded=dict.fromkeys(
+            (
+                "logs:CreateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:DescribeResourcePolicies",
+                "logs:PutResourcePolicy",
+            ),
+            "AWS WAF requires them of who logs a web ACL to CloudWatch Logs",
+        ),
+    )
+
+
+def _change_log_delivery(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        sid="ChangeLogDelivery",
+        actions=[
+            "logs:CreateDelivery",
+            "logs:DeleteDeliveryDestination",
+            "logs:DeleteDeliverySource",
+            "logs:PutDeliveryDestination",
+            "logs:PutDeliverySource",
+            "logs:TagResource",
+        ],
+        resources=_log_delivery(scope),
+        unrecorded={
+            "logs:UntagResource": "a tag is removed from the settings",
+            "logs:UpdateDeliveryConfiguration": "another release delivers other fields",
+        },
+    )
+    yield Right(
+        sid="CreateDelivery",
+        actions=["logs:CreateDelivery", "logs:TagResource"],
+        resources=_deliveries(scope),
+        conditions=scope.own_at_creation,
+    )
+    yield Right(
+        sid="ChangeDelivery",
+        actions=["logs:DeleteDelivery", "logs:TagResource"],
+        resources=_deliveries(scope),
+        conditions=scope.own,
+        unrecorded={
+            "logs:UntagResource": "a tag is removed from the settings",
+            "logs:UpdateDeliveryConfiguration": "another release delivers other fields",
+        },
+    )
+
+
+# --- Monitoring ------------------------------------------------------------------------------
+
+
+def _alarms(scope: Scope) -> tuple[str, ...]:
+    """Return the alarms by their names: a pattern would include other environments' alarms."""
+    ids = {
+        alarm.id.format(bucket.key)
+        for alarm in ALARMS
+        for bucket in (DATA_BUCKETS if alarm.resource == "bucket" else DATA_BUCKETS[:1])
+    }
+    return tuple(
+        scope.arn("cloudwatch", f"alarm:{scope.naming.alarm(id_)}")
+        for id_ in sorted({*ids, "health"})
+    )
+
+
+def _topic(scope: Scope) -> tuple[str, ...]:
+    arn = scope.arn("sns", scope.naming.alarm_topic)
+    return arn, f"{arn}:*"  # its subscriptions
+
+
+def _dashboard(scope: Scope) -> str:
+    return scope.arn("cloudwatch", f"dashboard/{scope.naming.dashboard}", region="")
+
+
+def _budget(scope: Scope) -> tuple[str, ...]:
+    return (scope.arn("budgets", f"budget/{scope.naming.budget}", region=""),)
+
+
+def _read_monitoring(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        sid="ReadTopic",
+        actions=[
+            "sns:GetSubscriptionAttributes",
+            "sns:GetTopicAttributes",
+            "sns:ListTagsForResource",
+        ],
+        resources=_topic(scope),
+    )
+    # CloudWatch returns composite alarms only if the resource is "*" (API of DescribeAlarms).
+    yield Right(sid="FindAlarms", actions=["cloudwatch:DescribeAlarms"], resources=_ANY)
+    yield Right(
+        sid="ReadDashboard",
+        actions=["cloudwatch:GetDashboard"],
+        resources=(_dashboard(scope),),
+    )
+    yield Right(
+        sid="ReadBudget",
+        actions=["budgets:ListTagsForResource", "budgets:ViewBudget"],
+        resources=_budget(scope),
+    )
+
+
+def _use_alarms(
+    scope: Scope, changes: Iterable[str], unrecorded: Mapping[str, str] | None = None
+) -> Right:
+    """Return the rights on the alarms: one statement, because their names are long."""
+    return Right(
+        sid="UseAlarms",
+        actions=["cloudwatch:ListTagsForResource", *changes],
+        resources=_alarms(scope),
+        unrecorded=unrecorded or {},
+    )
+
+
+def _change_monitoring(scope: Scope) -> Iterator[Right]:
+    yield Right(
+        sid="ChangeTopic",
+        actions=[
+            "sns:CreateTopic",
+            "sns:DeleteTopic",
+            "sns:SetTopicAttributes",
+            "sns:Subscribe",
+            "sns:TagResource",
+            "sns:Unsubscribe",
+        ],
+        resources=_topic(scope),
+        unrecorded={
+            "sns:SetSubscriptionAttributes": "another release subscribes differently",
+            "sns:UntagResource": "a tag is removed from the settings",
+        },
+    )
+    yield _use_alarms(
+        scope,
+        ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+        unrecorded={"cloudwatch:UntagResource": "a tag is removed from the settings"},
+    )
+    # CloudWatch creates a composite alarm only if the resource is "*" (API of PutCompositeAlarm).
+    yield Right(sid="ChangeHealthAlarm", actions=["cloudwatch:PutCompositeAlarm"], resources=_ANY)
+    yield Right(
+        sid="ChangeDashboard",
+        actions=["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"],
+        resources=(_dashboard(scope),),
+    )
+    yield Right(
+        sid="ChangeBudget",
+        actions=["budgets:ModifyBudget", "budgets:TagResource"],
+        resources=_budget(scope),
+        unrecorded={"budgets:UntagResource": "a tag is removed from the settings"},
+    )
+
+
+# --- Roles of the layers ---------------------------------------------------------------------
+
+
+def _change_roles(scope: Scope) -> Iterator[Right]:
+    """Yield the rights on the three roles of the layers.
+
+    Whoever can write the policy of a role, and have a service run code as it, has its rights.
+    So every role has the boundary, without which none can be created or changed.
+    """
+    naming = scope.naming
+    roles = (naming.execution_role, naming.replication_role, naming.backup_role)
+    arns = tuple(map(scope.role_arn, roles))
+    yield Right(
+        sid="ChangeBoundedRoles",
+        actions=[
+            "iam:CreateRole",
+            "iam:DeleteRole",
+            "iam:DeleteRolePolicy",
+            "iam:PutRolePolicy",
+        ],
+        resources=arns,
+        conditions={"StringEquals": {"iam:PermissionsBoundary": scope.boundary_arn}},
+        unrecorded={
+            "iam:PutRolePermissionsBoundary": "a role that is older than its boundary",
+            "iam:UpdateAssumeRolePolicy": "another release trusts a service differently",
+        },
+    )
+    yield Right(
+        sid="ChangeRoles",
+        actions=["iam:ListInstanceProfilesForRole", "iam:TagRole"],
+        resources=arns,
+        unrecorded={
+            "iam:UntagRole": "a tag is removed from the settings",
+            "iam:UpdateRole": "another release configures the role differently",
+            "iam:UpdateRoleDescription": "another release describes the role differently",
+        },
+    )
+    for sid, role, service in (
+        ("PassExecutionRole", naming.execution_role, "lambda"),
+        ("PassReplicationRole", naming.replication_role, "s3"),
+        ("PassBackupRole", naming.backup_role, "backup"),
+    ):
+        yield Right(
+            sid=sid,
+            actions=["iam:PassRole"],
+            resources=(scope.role_arn(role),),
+            conditions={"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}},
+        )
+    services = (
+        "dynamodb.application-autoscaling.amazonaws.com",
+        "replication.dynamodb.amazonaws.com",
+        "backup.amazonaws.com",
+        "wafv2.amazonaws.com",
+        "delivery.logs.amazonaws.com",
+    )
+    yield Right(
+        sid="CreateServiceLinkedRoles",
+        actions=[],
+        resources=(scope.role_arn("aws-service-role/*"),),
+        conditions={"StringEquals": {"iam:AWSServiceName": list(services)}},
+        unrecorded={
+            "iam:CreateServiceLinkedRole": "the first use in an account creates the service's role"
+        },
+    )
+
+
+# --- What must never be ----------------------------------------------------------------------
+
+
+def _guard(scope: Scope) -> Iterator[Right]:
+    """Yield denials for both roles: they hold whatever else somebody attaches to the role."""
+    yield Right(
+        sid="NeverReadSecret",
+        effect="Deny",
+        actions=["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"],
+        resources=_ANY,
+    )
+    yield Right(
+        sid="NeverTouchOtherEnvironments",
+        effect="Deny",
+        actions=_ANY,
+        resources=_ANY,
+        conditions={
+            "StringEquals": {"aws:ResourceTag/Project": PROJECT},
+            "StringNotEquals": {"aws:ResourceTag/Environment": scope.naming.environment},
+        },
+    )
+
+
+def _apply_guard(scope: Scope) -> Iterator[Right]:
+    yield from _guard(scope)
+    yield Right(
+        sid="NeverTagAsOtherEnvironment",
+        effect="Deny",
+        actions=_ANY,
+        resources=_ANY,
+        conditions={
+            "StringNotEquals": {"aws:RequestTag/Environment": scope.naming.environment},
+            "Null": {"aws:RequestTag/Environment": "false"},  # absent is not equal, too
+        },
+    )
+    yield Right(
+        sid="NeverChangeOwnRights",
+        effect="Deny",
+        actions=["iam:*"],
+        resources=(
+            scope.arn("iam", f"role{BOOTSTRAP_PATH}*", region=""),
+            scope.arn("iam", f"policy{BOOTSTRAP_PATH}*", region=""),
+            scope.boundary_arn,
+        ),
+    )
+    yield Right(
+        sid="NeverDropBoundary",
+        effect="Deny",
+        actions=["iam:DeleteRolePermissionsBoundary"],
+        resources=_ANY,
+    )
+    yield Right(
+        sid="NeverMakePrincipals",
+        effect="Deny",
+        actions=[
+            "iam:AddUserToGroup",
+            "iam:AttachRolePolicy",
+            "iam:*AccessKey*",
+            "iam:*Group*",
+            "iam:*LoginProfile",
+            "iam:*OpenIDConnectProvider*",
+            "iam:*SAMLProvider*",
+            "iam:*User*",
+            "iam:CreatePolicy*",
+            "iam:SetDefaultPolicyVersion",
+            "sts:AssumeRole*",
+        ],
+        resources=_ANY,
+    )
+    bucket = scope.state_bucket
+    if bucket:
+        yield Right(
+            sid="NeverTouchStateOfBootstrap",
+            effect="Deny",
+            actions=["s3:*"],
+            resources=(scope.bucket_arn(bucket, f"{scope.naming.environment}/bootstrap/*"),),
+        )
+        yield Right(
+            sid="NeverChangeStateBucket",
+            effect="Deny",
+            actions=["s3:DeleteBucket*", "s3:DeleteObjectVersion", "s3:PutBucket*", "s3:Put*n"],
+            resources=(scope.bucket_arn(bucket), scope.bucket_arn(bucket, "*")),
+        )
+
+
+# --- The boundary ----------------------------------------------------------------------------
+
+
+def boundary(scope: Scope) -> tuple[Statement, ...]:
+    """Return the permissions boundary of the roles of the layers.
+
+    It is the union of what the three roles can ever be given, and nothing of IAM or STS: a role
+    that somebody gives more has no more.
+    """
+    return tuple(right.statement() for right in _boundary(scope))
+
+
+def _boundary(scope: Scope) -> Iterator[Right]:
+    naming = scope.naming
+    table = scope.arn("dynamodb", f"table/{naming.cache_table}")
+    sources = [naming.bucket(bucket) for bucket in DATA_BUCKETS]
+    copies = [naming.replica(source) for source in sources]
+    yield Right(
+        sid="UseTable",
+        actions=[
+            "dynamodb:CreateBackup",
+            "dynamodb:DeleteBackup",
+            "dynamodb:DescribeBackup",
+            "dynamodb:DescribeTable",
+            "dynamodb:GetItem",
+            "dynamodb:ListTagsOfResource",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:StartAwsBackupJob",
+            "dynamodb:UpdateItem",
+        ],
+        resources=(table, f"{table}/index/{INDEX}", f"{table}/backup/*"),
+    )
+    yield Right(
+        sid="ReadConfiguration",
+        actions=["ssm:GetParameter", "ssm:GetParameters"],
+        resources=(scope.arn("ssm", f"parameter{naming.parameters}/*"),),
+    )
+    yield Right(
+        sid="ReadSecret", actions=["secretsmanager:GetSecretValue"], resources=_secret(scope)
+    )
+    yield Right(
+        sid="WriteLog",
+        actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+        resources=(scope.arn("logs", f"log-group:{naming.log_group}:*"),),
+    )
+    yield Right(
+        sid="ReadSources",
+        actions=[
+            "s3:GetBucketAcl",
+            "s3:GetBucketLocation",
+            "s3:GetBucketNotification",
+            "s3:GetBucketTagging",
+            "s3:GetBucketVersioning",
+            "s3:GetInventoryConfiguration",
+            "s3:GetObject",
+            "s3:GetObjectAcl",
+            "s3:GetObjectLegalHold",
+            "s3:GetObjectRetention",
+            "s3:GetObjectTagging",
+            "s3:GetObjectVersion",
+            "s3:GetObjectVersionAcl",
+            "s3:GetObjectVersionForReplication",
+            "s3:GetObjectVersionTagging",
+            "s3:GetReplicationConfiguration",
+            "s3:ListBucket",
+            "s3:ListBucketVersions",
+            "s3:PutBucketNotification",
+            "s3:PutInventoryConfiguration",
+        ],
+        resources=(
+            *(scope.bucket_arn(bucket) for bucket in sources),
+            *(scope.bucket_arn(bucket, "*") for bucket in sources),
+        ),
+    )
+    yield Right(
+        sid="WriteCopies",
+        actions=["s3:ReplicateDelete", "s3:ReplicateObject", "s3:ReplicateTags"],
+        resources=tuple(scope.bucket_arn(bucket, "*") for bucket in copies),
+    )
+    yield Right(
+        sid="FollowBucketChanges",
+        actions=[
+            "events:DeleteRule",
+            "events:DescribeRule",
+            "events:DisableRule",
+            "events:EnableRule",
+            "events:ListTargetsByRule",
+            "events:PutRule",
+            "events:PutTargets",
+            "events:RemoveTargets",
+        ],
+        resources=(scope.arn("events", "rule/AwsBackupManagedRule*"),),
+    )
+    yield Right(
+        sid="TraceAndFind",
+        actions=[
+            "cloudwatch:GetMetricData",
+            "events:ListRules",
+            "s3:ListAllMyBuckets",
+            "xray:PutTelemetryRecords",
+            "xray:PutTraceSegments",
+        ],
+        resources=_ANY,  # these actions support no resource
+    )
+    yield Right(
+        sid="KeepBackups",
+        actions=["backup:CopyFromBackupVault", "backup:TagResource"],
+        resources=(scope.arn("backup", "recovery-point:*", region="*"),),
+    )
+    yield Right(
+        sid="CopyBackups",
+        actions=["backup:CopyIntoBackupVault", "backup:DescribeBackupVault"],
+        # `backup.copy_to_vault_arn` names one, of any account; its own policy must allow it, too.
+        resources=(f"arn:{scope.partition}:backup:*:*:backup-vault:*",),
+    )
+    yield Right(
+        sid="UseKeys",
+        actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
+        resources=(f"arn:{scope.partition}:kms:*:*:key/*",),
+        conditions={
+            "StringLike": {
+                "kms:ViaService": [
+                    f"{service}.*.{dns_suffix(scope.region)}"
+                    for service in ("dynamodb", "s3", "secretsmanager")
+                ]
+            }
+        },
+    )
+    yield Right(
+        sid="FindKeys",
+        actions=["kms:DescribeKey"],
+        resources=(scope.arn("kms", "key/*", region="*"),),
+    )
+    yield Right(
+        sid="LetServicesUseKeys",
+        actions=["kms:CreateGrant"],
+        resources=(scope.arn("kms", "key/*", region="*"),),
+        conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+    )

@@ -1,0 +1,1 @@
+"""HCP Terraform: workspaces as the settings and the dependency graph describe them, and runs."""
