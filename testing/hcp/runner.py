@@ -60,7 +60,8 @@ class Runner:
     def queue(self, run: Run) -> None:
         self._store.runs[run.id] = run
         run.workspace.runs.append(run)
-        if run.workspace.current_run is None or run.workspace.current_run.is_final:
+        current = run.workspace.current_run
+        if not run.is_speculative and (current is None or current.is_final):
             run.workspace.current_run = run
         self.proceed(run.workspace)
 

@@ -103,6 +103,7 @@ class WorkspaceSettings:
     name: str = ""
     description: str | None = None
     execution_mode: str = "remote"
+    agent_pool_id: str | None = None
     terraform_version: str = "1.11.4"
     working_directory: str | None = None
     auto_apply: bool = False
@@ -211,6 +212,8 @@ class Workspace(Resource):
                 }
             },
         }
+        if self.settings.agent_pool_id:
+            related["agent-pool"] = reference("agent-pools", self.settings.agent_pool_id)
         if self.states:
             related["current-state-version"] = self.states[-1].reference()
         if self.configurations:
@@ -305,6 +308,11 @@ class VariableSet(Resource):
     variables: list[Variable] = field(default_factory=list)
     workspaces: list[Workspace] = field(default_factory=list)
     projects: list[Project] = field(default_factory=list)
+
+    def applies_to_project(self, project: Project) -> bool:
+        if self.settings.global_:
+            return self.parent in (project.organization, project)
+        return project in self.projects or self.parent is project
 
     def applies_to(self, workspace: Workspace) -> bool:
         if self.settings.global_:

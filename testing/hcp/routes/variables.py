@@ -86,7 +86,7 @@ def list_sets_of_workspace(service: Service, request: Request, id_: str) -> Resp
 def list_sets_of_project(service: Service, request: Request, id_: str) -> Response:
     project = find(service.store.projects, id_)
     sets = service.store.variable_sets.values()
-    found = [each for each in sets if project in (*each.projects, each.parent)]
+    found = [each for each in sets if each.applies_to_project(project)]
     return page(request, found, included=_included(request, found))
 
 

@@ -61,7 +61,8 @@ def create_workspace(service: Service, request: Request, name: str) -> Response:
     project_id = request.related("project")
     project = find(store.projects, project_id) if project_id else store.default_project
     attributes = _plain(request.attributes())
-    settings = changed(WorkspaceSettings(), attributes)
+    inherited = WorkspaceSettings(execution_mode=project.settings.default_execution_mode)
+    settings = changed(inherited, attributes)
     _check(service, settings)
     workspace = store.add_workspace(settings, project)
     _remember_overwrites(workspace, attributes)
@@ -277,8 +278,8 @@ def _check(
         raise InvalidError("name", "has already been taken")
     if settings.execution_mode not in _MODES:
         raise InvalidError("execution-mode", f"is not one of {', '.join(_MODES)}")
-    if settings.execution_mode == "agent":
-        raise InvalidError("execution-mode", "needs an agent pool, which the stand-in lacks")
+    if (settings.execution_mode == "agent") != (settings.agent_pool_id is not None):
+        raise InvalidError("agent-pool-id", "belongs to the execution mode agent, which needs it")
     service.store.require_assessments(settings)
 
 
