@@ -41,7 +41,7 @@ def mint(job: Job, phase: str, variables: Mapping[str, str]) -> str:
     job.run.subjects[phase] = subject
     issued = int(time.time())
     claims: JsonObject = {
-        "iss": f"https://{job.service.hostname}",
+        "iss": f"https://{job.connection.hostname}",
         "aud": variables.get("TFC_AWS_WORKLOAD_IDENTITY_AUDIENCE", "aws.workload.identity"),
         "sub": subject,
         "iat": issued,

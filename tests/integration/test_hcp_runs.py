@@ -20,6 +20,7 @@ from pytfe.models import (
     WorkspaceCreateOptions,
     WorkspaceLockOptions,
 )
+from pytfe.models.plan import PlanStatus
 
 from testing.hcp.scripted import Script, ScriptedEngine
 from testing.hcp.server import HcpStandIn
@@ -157,6 +158,20 @@ def test_a_working_run_is_canceled(client: TFEClient, engine: ScriptedEngine) ->
     _wait(client, run, RunStatus.Run_Canceled)
 
 
+@pytest.mark.parametrize("end", ["cancel", "discard"])
+def test_a_run_that_waits_is_ended(client: TFEClient, end: str) -> None:
+    workspace = _workspace(client, "one")
+    client.workspaces.lock(workspace.id, WorkspaceLockOptions(reason="maintenance"))
+    run = _run(client, workspace)
+
+    getattr(client.runs, end)(run)
+
+    found = client.runs.read(run)
+    assert found.status in (RunStatus.Run_Canceled, RunStatus.Run_Discarded)
+    assert found.plan
+    assert client.plans.read(found.plan.id).status is PlanStatus.PLAN_UNREACHABLE
+
+
 def test_only_a_run_that_is_being_canceled_is_forced(
     client: TFEClient, engine: ScriptedEngine
 ) -> None:
@@ -175,7 +190,7 @@ def test_the_token_of_a_run_reads_shared_states_only(client: TFEClient, hcp: Hcp
     others = f"organizations/{ORGANIZATION}/workspaces/two"
     two = _workspace(client, "two")
 
-    with hcp.service.run_token(run) as token:
+    with hcp.tokens.of_run(run.id) as token:
         assert _status(hcp, own, token) == 200
         assert _status(hcp, others, token) == 404
         assert _status(hcp, f"organizations/{ORGANIZATION}/workspaces", token) == 404

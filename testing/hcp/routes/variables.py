@@ -15,9 +15,7 @@ from testing.hcp.api import (
     one,
     page,
 )
-from testing.hcp.resource import changed, find, now
-from testing.hcp.service import Service
-from testing.hcp.store import (
+from testing.hcp.model import (
     Organization,
     Project,
     Variable,
@@ -26,6 +24,8 @@ from testing.hcp.store import (
     VariableSettings,
     Workspace,
 )
+from testing.hcp.resource import changed, find, now
+from testing.hcp.service import Service
 
 ROUTES = Routes()
 

@@ -19,10 +19,10 @@ from testing.hcp.api import (
     one,
     page,
 )
+from testing.hcp.model import Lock, Tag, TagBinding, Workspace, WorkspaceSettings
 from testing.hcp.resource import changed, find, now
 from testing.hcp.routes.organizations import bindings, keys_and_values
 from testing.hcp.service import Service
-from testing.hcp.store import Lock, Tag, TagBinding, Workspace, WorkspaceSettings
 
 ROUTES = Routes()
 
@@ -129,7 +129,7 @@ def unlock(service: Service, request: Request, id_: str) -> Response:
         raise ApiError(409, "workspace already unlocked")
     if workspace.lock.holder != request.caller.id:
         raise ApiError(409, "workspace is locked by someone else", detail=workspace.lock.reason)
-    if workspace.states and workspace.states[-1].is_pending:
+    if any(each.is_pending for each in service.store.states_of(workspace)[-1:]):
         raise ApiError(
             409, "conflict", detail="the latest state version is still pending; try again later"
         )
