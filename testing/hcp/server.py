@@ -107,10 +107,6 @@ class HcpStandIn:
         self._server.shutdown()
         self._server.server_close()
 
-    def terraform_config(self, path: Path) -> Path:
-        """Write a CLI configuration that sends Terraform here."""
-        return self.connection.terraform_config(path)
-
     def environment(self, folder: Path, user_environment: Mapping[str, str]) -> dict[str, str]:
         """Return Terraform's environment with the owner's token (see `Connection.environment`)."""
         return self.connection.environment(folder, user_environment, token=self.token)
@@ -121,6 +117,8 @@ class HcpStandIn:
             response = self._answer(method, parts.path, parts.query, authorization, body)
         except ApiError as error:
             response = error.response()
+        except Exception as error:  # noqa: BLE001 - its client would only see a lost connection
+            response = ApiError(500, f"{type(error).__name__}: {error}").response()
         self.requests.append(Seen(method=method, path=parts.path, status=response.status))
         return response
 
