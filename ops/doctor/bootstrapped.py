@@ -33,7 +33,7 @@ def check(ops: Session) -> Iterator[Finding]:
     """Check what `bootstrap` made, if the settings have [bootstrap]."""
     if ops.target.settings.bootstrap is None:
         return
-    if ops.target.settings.creates_state_bucket:
+    if ops.target.settings.creates_state_bucket and state_store(ops).exists:
         yield from _bucket(ops)
     yield from _state(ops)
     yield from _roles(ops)

@@ -21,19 +21,19 @@ from ops.bootstrap.states import State, parse
 from ops.local.environment import scrubbed
 from ops.local.paths import LocalPaths
 from ops.local.services.processes import with_argument
-from testing.emulator import Emulator
+from testing.emulator import Credentials, Emulator
 from tests.integration.terraform import CHECKOUT
 
 ACCOUNT = "000000000000"
 COPIED = ("main.py", "modules", "lambda_src", "ops", "Pipfile.lock", "LICENSE")
-TOML = """\
+TOML = f"""\
 region = "us-east-1"
-account_id = "{account}"
+account_id = "{ACCOUNT}"
 retain = false
 [state.s3]
 [bootstrap]
 kms_key = "own"
-{more}
+principals = ["arn:aws:iam::{ACCOUNT}:role/team/deployers"]
 [table]
 billing = "on-demand"
 """
@@ -77,42 +77,51 @@ def _signal(groups: list[int], number: int) -> None:
 class Site:
     """An environment that is bootstrapped in an emulator."""
 
-    def __init__(self, checkout: Path, emulator: Emulator, name: str, more: str = "") -> None:
+    def __init__(
+        self, checkout: Path, emulator: Emulator, name: str, caller: Credentials | None = None
+    ) -> None:
         self.name = name
         self.checkout = checkout
         self.emulator = emulator
+        key = emulator.key
+        self.caller = caller or Credentials(access_key=key.id, secret_key=key.secret)
         self.naming = Naming(environment=name)
         self.bucket = self.naming.state_bucket
         self.key = self.naming.state_key(Layer.BOOTSTRAP)
         self.folder = checkout / ".local" / "bootstrap" / name
         self.log = LocalPaths(checkout).logs / f"{self.naming.stack(Layer.BOOTSTRAP)}-apply.log"
-        self.configure(TOML.format(account=ACCOUNT, more=more))
+        self.configure(TOML)
 
     def configure(self, text: str) -> None:
         """Replace the settings."""
         file = self.checkout / "environments" / f"{self.name}.toml"
         file.write_text(text, encoding="utf-8")
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a shell in which the emulator is AWS."""
+        return {
+            **scrubbed(os.environ),
+            "AWS_ACCESS_KEY_ID": self.caller.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.caller.secret_key,
+            "AWS_ENDPOINT_URL": self.emulator.ports.endpoint,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
     def start(self, *options: str, errors: Path | None = None) -> subprocess.Popen[str]:
-        """Start the command in a process group of its own, confirmed."""
+        """Start the command in a process group of its own; with ``errors`` only those are kept."""
+        # They must not have any effect.
+        hostile = {"TF_CLI_ARGS_apply": "-destroy", "TF_WORKSPACE": "other"}
         with contextlib.ExitStack() as opened:
             stderr = opened.enter_context(errors.open("w")) if errors else subprocess.PIPE
             return subprocess.Popen(
                 [sys.executable, "-m", "ops", "bootstrap", "--env", self.name, *options],
                 cwd=self.checkout,
-                env={
-                    **scrubbed(os.environ),
-                    **self.emulator.key.variables,
-                    "AWS_ENDPOINT_URL": self.emulator.ports.endpoint,
-                    "AWS_EC2_METADATA_DISABLED": "true",
-                    "AWS_CONFIG_FILE": os.devnull,
-                    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-                    # What must not have any effect.
-                    "TF_CLI_ARGS_apply": "-destroy",
-                    "TF_WORKSPACE": "other",
-                },
+                env={**self.environment, **hostile},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.DEVNULL if errors else subprocess.PIPE,
                 stderr=stderr,
                 text=True,
                 start_new_session=True,
