@@ -1337,6 +1337,7 @@ def _boundary(scope: Scope) -> Iterator[Right]:
     table = scope.arn("dynamodb", f"table/{naming.cache_table}")
     sources = [naming.bucket(bucket) for bucket in DATA_BUCKETS]
     copies = [naming.replica(source) for source in sources]
+    # What the function may do, and after that what S3 replication and AWS Backup may.
     yield Right(
         sid="UseTable",
         actions=[
