@@ -32,6 +32,8 @@ _ANY = ("*",)
 
 # Reasons for what is allowed without a recorded call.
 _TAGGED_AT_CREATION = "AWS authorizes the tags of a new resource as this action, too"
+_NAMES_KEY = "the settings name a key for a log group that exists, or no longer"
+_EMPTIES = "`retain = false` deletes what is in a bucket before the bucket"
 _PROVIDER_6 = "version 6 of the provider calls it, and the stacks allow that version"
 _FOR_THE_SERVICE = "the service calls it in the name of the caller"
 
@@ -299,13 +301,13 @@ def _change_keys(scope: Scope) -> Iterator[Right]:
             "kms:CreateAlias",
             "kms:DeleteAlias",
             "kms:EnableKeyRotation",
-            "kms:PutKeyPolicy",
             "kms:ScheduleKeyDeletion",
             "kms:TagResource",
         ],
         resources=keys,
         conditions=scope.own,
         unrecorded={
+            "kms:PutKeyPolicy": "another release lets other services use the key",
             "kms:UntagResource": "a tag is removed from the settings",
             "kms:UpdateAlias": "the alias of a key that was replaced",
             "kms:UpdateKeyDescription": "another release describes the key differently",
@@ -352,8 +354,6 @@ _CHANGE_BUCKET = (
     "s3:PutBucketVersioning",
     "s3:PutEncryptionConfiguration",
     "s3:PutLifecycleConfiguration",
-    # `retain = false` empties a bucket before it is deleted.
-    "s3:ListBucketVersions",
 )
 _CHANGE_DATA_BUCKET = (
     "s3:PutAnalyticsConfiguration",
@@ -383,13 +383,17 @@ def _change_buckets(
         sid="ChangeBuckets",
         actions=actions,
         resources=tuple(scope.bucket_arn(bucket) for bucket in buckets),
-        unrecorded={"s3:TagResource": _PROVIDER_6, "s3:UntagResource": _PROVIDER_6},
+        unrecorded={
+            "s3:ListBucketVersions": _EMPTIES,
+            "s3:TagResource": _PROVIDER_6,
+            "s3:UntagResource": _PROVIDER_6,
+        },
     )
     yield Right(
         sid="EmptyBuckets",
         actions=[],
         resources=tuple(scope.bucket_arn(bucket, "*") for bucket in buckets),
-        unrecorded=dict.fromkeys(_EMPTY_BUCKET, "`retain = false` deletes the objects of a bucket"),
+        unrecorded=dict.fromkeys(_EMPTY_BUCKET, _EMPTIES),
     )
 
 
@@ -625,11 +629,13 @@ def _change_table(scope: Scope) -> Iterator[Right]:
             "application-autoscaling:DeregisterScalableTarget",
             "application-autoscaling:PutScalingPolicy",
             "application-autoscaling:RegisterScalableTarget",
-            "application-autoscaling:TagResource",
         ],
         resources=targets,
         conditions=scope.own,
-        unrecorded={"application-autoscaling:UntagResource": "a tag is removed from the settings"},
+        unrecorded={
+            "application-autoscaling:TagResource": "a tag is added to the settings",
+            "application-autoscaling:UntagResource": "a tag is removed from the settings",
+        },
     )
     yield Right(
         sid="KeepScalingAlarms",
@@ -834,6 +840,12 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
         conditions={"StringLike": {"s3:prefix": f"{scope.naming.function}/*"}},
     )
     yield _change_log_group(scope, scope.naming.log_group)
+    yield Right(
+        sid="ChangeLogKey",
+        actions=["logs:DisassociateKmsKey"],
+        resources=_log_group(scope, scope.naming.log_group),
+        unrecorded={"logs:AssociateKmsKey": _NAMES_KEY},
+    )
 
 
 def _change_log_group(scope: Scope, name: str, region: str | None = None) -> Right:
@@ -847,8 +859,6 @@ def _change_log_group(scope: Scope, name: str, region: str | None = None) -> Rig
         ],
         resources=_log_group(scope, name, region),
         unrecorded={
-            "logs:AssociateKmsKey": "the settings name a key for a log group that exists",
-            "logs:DisassociateKmsKey": "the settings name no key any more",
             "logs:DeleteRetentionPolicy": "the retention is set to never expire",
             "logs:UntagResource": "a tag is removed from the settings",
         },
@@ -1015,6 +1025,12 @@ def _change_firewall(scope: Scope) -> Iterator[Right]:
         ),
     )
     yield _change_log_group(scope, scope.naming.firewall_log, EDGE_REGION)
+    yield Right(
+        sid="ChangeLogKey",
+        actions=[],
+        resources=_log_group(scope, scope.naming.firewall_log, EDGE_REGION),
+        unrecorded=dict.fromkeys(("logs:AssociateKmsKey", "logs:DisassociateKmsKey"), _NAMES_KEY),
+    )
     yield Right(
         sid="LogFirewall",
         actions=[],
@@ -1337,6 +1353,7 @@ def _boundary(scope: Scope) -> Iterator[Right]:
     table = scope.arn("dynamodb", f"table/{naming.cache_table}")
     sources = [naming.bucket(bucket) for bucket in DATA_BUCKETS]
     copies = [naming.replica(source) for source in sources]
+    # What the function may do, and after that what S3 replication and AWS Backup may.
     yield Right(
         sid="UseTable",
         actions=[

@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.etree import ElementTree
 
+from modules.naming import BOOTSTRAP_PATH
+
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 ENVIRONMENT = "sample"
@@ -50,7 +52,6 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
-    status: int
 
     @classmethod
     def read(cls, line: str) -> Request:
@@ -63,7 +64,6 @@ class Request:
             query={name: values[0] for name, values in query.items()},
             headers={name.lower(): value for name, value in found["headers"].items()},
             body=base64.b64decode(found["body"]),
-            status=found["status"],
         )
 
     @property
@@ -355,7 +355,12 @@ def _iam(request: Request, _: str) -> _Found:
     operation = asked["Action"]
     if operation == "GetUser":
         return  # only with `skip_credentials_validation`, which is for the local AWS
-    resource = f"arn:aws:iam::{ACCOUNT}:role/{asked['RoleName']}"
+    if name := asked.get("RoleName"):
+        # The request does not have the path of a role.
+        path = BOOTSTRAP_PATH if name.endswith(("-plan-role", "-apply-role")) else "/"
+        resource = f"arn:aws:iam::{ACCOUNT}:role{path}{name}"
+    else:
+        resource = asked.get("PolicyArn") or f"arn:aws:iam::{ACCOUNT}:policy/{asked['PolicyName']}"
     tags = _form_tags(asked)
     yield f"iam:{operation}", resource, tags
     if tags and operation == "CreateRole":

@@ -36,11 +36,11 @@ class Recorder:
         self._file = file.open("a", encoding="utf-8")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and write it down with its status."""
+        """Write a request down, and pass it on."""
         if scope["type"] != "http" or scope["path"].startswith("/_ministack"):
             await self._app(scope, receive, send)
             return
-        body, more, status = b"", True, 0
+        body, more = b"", True
         while more:
             message = await receive()
             body += message.get("body", b"")
@@ -48,11 +48,6 @@ class Recorder:
 
         async def received() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
-
-        async def sent(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
 
         line: dict[str, Any] = {
             "method": scope["method"],
@@ -64,9 +59,10 @@ class Recorder:
             "body": base64.b64encode(body).decode() if len(body) < _LONGEST_BODY else "",
         }
         _current.set(json.dumps(line))
-        await self._app(scope, received, sent)
-        self._file.write(json.dumps({**line, "status": status}) + "\n")
+        # Before the response, so that whoever has it finds the line.
+        self._file.write(f"{_current.get()}\n")
         self._file.flush()
+        await self._app(scope, received, send)
 
 
 def _evaluate_as_aws() -> None:

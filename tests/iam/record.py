@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from modules.deploy_rights import BOOTSTRAP_PATH, Scope, boundary
+from modules.deploy_rights import Scope, boundary
 from modules.iam import policy
-from modules.naming import Naming
+from modules.naming import BOOTSTRAP_PATH, Naming
 from ops.local.paths import LocalPaths
 from ops.local.services import processes
 from ops.local.terraform.stacks import Stack

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from modules.deploy_rights import BOOTSTRAP_PATH, apply_rights, plan_rights
+from modules.deploy_rights import apply_rights, plan_rights
 from modules.iam import Statement, policy
+from modules.naming import BOOTSTRAP_PATH
 from modules.settings.local_aws import LocalAws
 from testing.emulator import Credentials, Emulator
 from testing.iam.calls import ACCOUNT, BOUNDARY, ENVIRONMENT

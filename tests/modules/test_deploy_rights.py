@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,3 +254,24 @@ def test_a_bounded_role_cannot_read_another_environments_secret(environment: str
 
     assert role.allows(value)
     assert not role.allows(elsewhere(value, environment))
+
+
+def test_the_page_lists_each_policy_and_its_services() -> None:
+    page = Path("docs/deploy-roles.md").read_text(encoding="utf-8")
+    row = r"^\| `([a-z-]+)` \| \w+ \| [^|]+ \| ([^|]*?) *\|$"
+    listed = dict(re.findall(row, page, flags=re.MULTILINE))
+
+    assert listed == {
+        f"{role}-{group}": ", ".join(
+            sorted(
+                {
+                    action.partition(":")[0]
+                    for right in rights
+                    if right.effect == "Allow"
+                    for action in right.statement().actions
+                }
+            )
+        )
+        for role, groups in GROUPS.items()
+        for group, rights in groups.items()
+    }
