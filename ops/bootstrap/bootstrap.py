@@ -224,6 +224,7 @@ class Bootstrap:
         if here:
             stack = self.work.keep_state_here(stack)
         self.work.import_existing(stack, found.imports)
+        self.terraform.forget_backend(stack)
         self.terraform.initialize(stack)
         # A plan writes no state. Without a lock, a killed one leaves none; Terraform itself refuses
         # to apply a plan of a state that has changed since.
@@ -253,8 +254,7 @@ class Bootstrap:
         with self._step(Step.MIGRATE) as step:
             step.say(f"to {self.store.location}")
             self.work.keep_state_there(stack)
-            for command, *options in self.store.migrating:
-                self.terraform.text(stack, command, "-input=false", "-no-color", *options)
+            self.store.migrate(self.terraform, stack, self.work.state)
             step.result = self.store.location
 
     def _verify(self, stack: Stack, *, moved: bool) -> None:

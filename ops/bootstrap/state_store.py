@@ -6,15 +6,21 @@ import json
 import os
 import pwd
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from pytfe.models import Workspace, WorkspaceUpdateOptions
 
 from modules.catalogue import Layer
 from ops.bootstrap.existing import Mistake
 from ops.common.aws_errors import error_code, if_exists
 from ops.common.session import Session
+from ops.hcp import access
+from ops.hcp.client import Client
+from ops.local.terraform.runner import Terraform
+from ops.local.terraform.stacks import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -52,10 +58,6 @@ class StateStore(Protocol):
     def exists(self) -> bool:
         """Whether there is a place for the state, in this account."""
 
-    @property
-    def migrating(self) -> Sequence[Sequence[str]]:
-        """The commands of Terraform that move the local state there."""
-
     def mistakes(self) -> list[Mistake]:
         """Return why the state cannot be kept there."""
 
@@ -71,11 +73,12 @@ class StateStore(Protocol):
     def unlocking(self, lock: Lock) -> str:
         """Return the command that releases a lock."""
 
+    def migrate(self, terraform: Terraform, stack: Stack, state: Path) -> None:
+        """Move the local state there; the stack has its own backend again."""
+
 
 class BucketStore:
     """The state in its S3 bucket."""
-
-    migrating: Sequence[Sequence[str]] = (("init", "-migrate-state", "-force-copy"),)
 
     def __init__(self, ops: Session) -> None:
         settings, naming = ops.target.settings, ops.target.naming
@@ -167,6 +170,10 @@ class BucketStore:
         """Return the command that deletes the lock."""
         return f"aws s3 rm s3://{self.bucket}/{self._lock}"
 
+    def migrate(self, terraform: Terraform, stack: Stack, state: Path) -> None:  # noqa: ARG002
+        """Let Terraform move the state, whose path it knows from the last backend."""
+        terraform.text(stack, "init", "-input=false", "-no-color", "-migrate-state", "-force-copy")
+
     def _object(self, key: str) -> bytes | None:
         found = if_exists(
             lambda: self.s3.get_object(
@@ -176,9 +183,73 @@ class BucketStore:
         return found["Body"].read() if found else None
 
 
+class WorkspaceStore:
+    """The state in its workspace of HCP Terraform, which never runs anything."""
+
+    exists = False  # There is no bucket.
+
+    def __init__(self, ops: Session) -> None:
+        settings = ops.target.settings.state.hcp
+        assert settings  # noqa: S101 - only then is this class used
+        self._organization = settings.organization
+        self._name = ops.target.naming.workspace(Layer.BOOTSTRAP)
+        self._client = Client(access.find(settings.hostname), ops.out.note)
+        self.location = f"{settings.hostname}/{settings.organization}/{self._name}"
+        self._page = (
+            f"https://{settings.hostname}/app/{settings.organization}/workspaces/{self._name}"
+        )
+
+    def mistakes(self) -> list[Mistake]:
+        """Return nothing: Terraform creates the workspace."""
+        return []
+
+    def read(self) -> bytes | None:
+        """Return the current state of the workspace."""
+        workspace = self._workspace()
+        if workspace is None:
+            return None
+        states = self._client.tfe.state_versions
+        return self._client.read_if_exists(
+            f"read the state of {self._name}", lambda: states.download_current(workspace.id)
+        )
+
+    def lock(self) -> Lock | None:
+        """Return the lock of the workspace. HCP Terraform does not say since when it is held."""
+        workspace = self._workspace()
+        if workspace is None or not workspace.locked:
+            return None
+        return Lock(id=workspace.id, who="", operation=workspace.locked_reason or "", created=None)
+
+    def release(self, lock: Lock) -> None:
+        """Do nothing: whose lock it is cannot be proven."""
+
+    def unlocking(self, lock: Lock) -> str:  # noqa: ARG002
+        """Return where the workspace is unlocked."""
+        return f"Settings, Locking of {self._page}"
+
+    def migrate(self, terraform: Terraform, stack: Stack, state: Path) -> None:
+        """Create the workspace, let it run nothing, and push the state."""
+        terraform.forget_backend(stack)
+        terraform.text(stack, "init", "-input=false", "-no-color")
+        options = WorkspaceUpdateOptions.model_validate({"execution-mode": "local"})
+        self._client.read(
+            f"set the execution mode of {self._name}",
+            lambda: self._client.tfe.workspaces.update(
+                self._name, options, organization=self._organization
+            ),
+        )
+        terraform.text(stack, "state push", str(state))
+
+    def _workspace(self) -> Workspace | None:
+        return self._client.read_if_exists(
+            f"read the workspace {self._name}",
+            lambda: self._client.tfe.workspaces.read(self._name, organization=self._organization),
+        )
+
+
 def state_store(ops: Session) -> StateStore:
     """Return the store that the settings choose."""
-    return BucketStore(ops)
+    return WorkspaceStore(ops) if ops.target.settings.state.hcp else BucketStore(ops)
 
 
 def parsed_lock(content: bytes) -> Lock:

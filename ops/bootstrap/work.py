@@ -19,6 +19,7 @@ from modules.settings import LocalAws
 from ops.common.errors import BusyError
 from ops.common.local_address import CHECKOUT
 from ops.common.target import Target
+from ops.hcp import access
 from ops.local.environment import local_aws
 from ops.local.paths import LocalPaths
 from ops.local.services import processes
@@ -128,6 +129,10 @@ class Work:
         }
         if local := self.target.settings.local_aws:
             environment = local_aws(user, local.port)
+        if hcp := self.target.settings.state.hcp:
+            # Terraform does not know all the places of the token.
+            token = access.find(hcp.hostname, variables=user).token
+            environment[access.token_variable(hcp.hostname)] = token
         return Terraform(
             program=program,
             environment={

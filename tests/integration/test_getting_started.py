@@ -41,7 +41,7 @@ def checkout(installation: Installation, tmp_path_factory: pytest.TempPathFactor
 # The bucket's policy denies what does not come by TLS, which the emulator does not speak.
 AS_IF_BY_TLS = """
 import sys
-sys.path.append(sys.argv[1])
+sys.path.append(sys.argv.pop())
 from ministack.core.iam_evaluator import EvalContext
 from ops.local.services import patched_ministack
 EvalContext.secure_transport = property(lambda _: True, lambda *_: None)

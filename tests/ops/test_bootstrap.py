@@ -12,7 +12,7 @@ import pwd
 import shutil
 import socket
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,7 +62,6 @@ class World:
     corrupt: Callable[[bytes], bytes] = bytes
 
     location = "s3://bucket/key"
-    migrating: Sequence[Sequence[str]] = (("init", "-migrate-state"),)
 
     def effect(self) -> None:
         """Count an effect that is about to happen."""
@@ -80,6 +79,10 @@ class World:
 
     def read(self) -> bytes | None:
         return self.remote
+
+    def migrate(self, terraform: Any, stack: Stack, state: Path) -> None:
+        assert (terraform.work.state, stack.name) == (state, "dev-bootstrap")
+        terraform.text(stack, "init")
 
     def held(self) -> Lock | None:
         return self.lock
@@ -112,6 +115,9 @@ class Terraform:
         self.work = work
         self.planned: list[str] = []
         self.imported: list[str] = []
+
+    def forget_backend(self, _: Stack) -> None:
+        pass
 
     def initialize(self, stack: Stack) -> None:
         self.local = "local" in stack.document["terraform"]["backend"]

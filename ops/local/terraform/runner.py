@@ -66,9 +66,16 @@ class Terraform:
         if lock.exists() and mark.exists() and mark.read_text(encoding="utf-8") == wanted:
             return
         mark.unlink(missing_ok=True)
+        # HCP Terraform rejects the option, and whoever uses it forgets the backend before.
+        options = () if "cloud" in stack.document["terraform"] else ("-reconfigure",)
         # The lock file may be that of another provider source with another version.
-        self._run(stack, "init", "-reconfigure", "-upgrade")
+        self._run(stack, "init", *options, "-upgrade")
         mark.write_text(wanted, encoding="utf-8")
+
+    def forget_backend(self, stack: Stack) -> None:
+        """Forget with which backend and workspace the stack was initialized."""
+        for name in ("terraform.tfstate", "environment", "initialized"):
+            (self._data(stack) / name).unlink(missing_ok=True)
 
     def apply(self, stack: Stack, report: Callable[[str], None]) -> Changes:
         """Apply the stack.
