@@ -81,6 +81,8 @@ class Site:
         self, checkout: Path, emulator: Emulator, name: str, caller: Credentials | None = None
     ) -> None:
         self.name = name
+        # Further variables of the shell.
+        self.variables: dict[str, str] = {}
         self.checkout = checkout
         self.emulator = emulator
         key = emulator.key
@@ -108,6 +110,7 @@ class Site:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            **self.variables,
         }
 
     def start(self, *options: str, errors: Path | None = None) -> subprocess.Popen[str]:
