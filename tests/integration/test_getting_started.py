@@ -180,6 +180,7 @@ repository_id = 456789
 create_provider = true
 [bootstrap.gitlab]
 project = "my-company/co2-analysis"
+project_id = 456789
 """
     site.configure(f"{text}{tables}")
 
@@ -197,7 +198,7 @@ project = "my-company/co2-analysis"
 
 def test_an_environment_without_the_layer_is_refused(checkout: Path, emulator: Emulator) -> None:
     site = Site(checkout, emulator, "plain")
-    site.configure('region = "us-east-1"\n[state.s3]\n' + REST.replace("retain = false\n", ""))
+    site.configure(f'region = "us-east-1"\n{REST}[state.s3]\n')
 
     answer = site.run()
 
