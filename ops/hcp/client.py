@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from pytfe import TFEClient, TFEConfig
 from pytfe.errors import NotFound, RateLimited, ServerError, TFEError
+from pytfe.models import NotificationConfiguration
+from pytfe.resources.notification_configuration import NotificationConfigurations
 
 from ops.hcp import errors
 from ops.hcp.access import Access
@@ -45,6 +47,7 @@ class Client:
             ca_bundle=None,
         )
         self.tfe = TFEClient(config)
+        self.notifications = _Notifications(self.tfe.notification_configurations.t)
         # For addresses that are secrets themselves, and must not get the token.
         self.open = httpx.Client(timeout=_TIMEOUT_SECONDS)
 
@@ -98,6 +101,14 @@ class Client:
                     time.sleep(pause)
             return request()
         raise AssertionError  # the block above returns or raises
+
+
+class _Notifications(NotificationConfigurations):
+    """Notifications without their deliveries, whose times pytfe 1.5.0 cannot parse."""
+
+    def _parse_notification_configuration(self, data: dict[str, Any]) -> NotificationConfiguration:
+        attributes = {**data.get("attributes", {}), "delivery-responses": []}
+        return super()._parse_notification_configuration({**data, "attributes": attributes})
 
 
 def _pause(error: TFEError, attempt: int, *, repeatable: bool) -> float | None:

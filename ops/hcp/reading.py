@@ -200,7 +200,7 @@ def _sources(
 def _notification(client: Client, one: TfeWorkspace, directory: Directory) -> Notification | None:
     found: list[NotificationConfiguration] = client.read(
         f"list the notifications of {one.name}",
-        lambda: list(client.tfe.notification_configurations.list(one.id)),
+        lambda: list(client.notifications.list(one.id)),
     )
     for each in found:
         if each.name == NOTIFICATION:

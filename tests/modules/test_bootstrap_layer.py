@@ -124,6 +124,38 @@ def test_a_named_bucket_is_not_created(everything: dict[str, Stack]) -> None:
     assert not [one for one in everything["bootstrap"].resources() if "bucket" in one]
 
 
+@pytest.mark.parametrize("role", ["plan", "apply"])
+def test_a_deploy_role_has_the_policies_of_the_stack_and_no_others(
+    hardened: dict[str, Stack], role: str
+) -> None:
+    resources = hardened["bootstrap"].resources()
+    policies = {
+        address: f"arn:aws:iam::123456789012:policy{one['path']}{one['name']}"
+        for address, one in resources.items()
+        if address.startswith(f"aws_iam_policy.{role}_")
+    }
+    attachments = {
+        str(one["policy_arn"]): sequence(one["depends_on"])
+        for address, one in resources.items()
+        if address.startswith(f"aws_iam_role_policy_attachment.{role}_")
+    }
+    exclusive = resources[f"aws_iam_role_policy_attachments_exclusive.{role}_policies"]
+    inline = resources[f"aws_iam_role_policies_exclusive.{role}_inline_policies"]
+
+    # AWS attaches ten policies to a role, unless the account has another quota.
+    assert 0 < len(policies) <= 10
+    assert attachments == {arn: [address] for address, arn in policies.items()}
+    assert sorted(map(str, sequence(exclusive["policy_arns"]))) == sorted(policies.values())
+    assert inline["policy_names"] == []
+    assert resources[f"aws_iam_role.{role}_role"]["path"] == "/co2-analysis/bootstrap/"
+
+
+def test_without_anybody_to_trust_there_are_no_roles(shipped: dict[str, Stack]) -> None:
+    for name, stack in shipped.items():
+        if name.endswith("-bootstrap"):
+            assert not [one for one in stack.resources() if one.startswith("aws_iam")]
+
+
 @pytest.mark.parametrize(
     ("state", "bootstrap", "field", "reason"),
     [

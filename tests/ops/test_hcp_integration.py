@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from ops.common.errors import OperatorError
 from ops.hcp.context import HcpContext
 from ops.local.terraform.stacks import Stack, read_stacks
 from testing.hcp.faults import Cut
-from testing.hcp.runs import Run as ScriptedRun
-from testing.hcp.scripted import Script, ScriptedEngine
-from testing.hcp.server import HcpStandIn
-from testing.hcp.store import (
+from testing.hcp.model import (
     Lock,
     NotificationConfiguration,
     NotificationSettings,
@@ -31,6 +30,9 @@ from testing.hcp.store import (
     Workspace,
     WorkspaceSettings,
 )
+from testing.hcp.runs import Run as ScriptedRun
+from testing.hcp.scripted import Script, ScriptedEngine
+from testing.hcp.server import HcpStandIn
 from tests.ops.conftest import Answer, Run
 
 pytestmark = pytest.mark.integration
@@ -315,6 +317,39 @@ def test_a_workspace_that_exists_by_name_is_adopted_with_its_repository(cloud: C
     assert existing.settings.vcs_repo == repository
 
 
+def test_a_delivered_notification_does_not_stand_in_the_way(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attributes = NotificationConfiguration.attributes
+
+    def delivered(notification: NotificationConfiguration) -> dict[str, object]:
+        # The client cannot parse this time; HCP Terraform sends it after the verification.
+        delivery = {"url": URL, "code": "200", "sent-at": "2026-01-08 21:32:14 UTC"}
+        return {**attributes(notification), "delivery-responses": [delivery]}
+
+    monkeypatch.setattr(NotificationConfiguration, "attributes", delivered)
+    assert cloud.run("sync", "--yes").code == 0
+    assert cloud.run("status").code == 0
+
+
+def test_an_answer_that_is_not_understood_is_one_line_without_its_content(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attributes = NotificationConfiguration.attributes
+    assert cloud.run("sync", "--yes").code == 0
+    monkeypatch.setattr(
+        NotificationConfiguration,
+        "attributes",
+        lambda one: {**attributes(one), "url": [URL]},
+    )
+    answer = cloud.run("status")
+    assert answer.code == 1
+    assert "the answer is not understood (url)" in answer.err
+    with pytest.raises(OperatorError) as error:
+        cloud.ops("hcp", "status", "--env", "box", "--debug")
+    assert URL not in "".join(traceback.format_exception(error.value))
+
+
 def _add(cloud: Cloud, name: str, **tags: str) -> Workspace:
     store = cloud.hcp.store
     added = store.add_workspace(WorkspaceSettings(name=name), store.default_project)
@@ -589,6 +624,20 @@ def test_a_run_that_is_discarded_in_hcp_ends_the_command(synced: Cloud) -> None:
     answer = synced.run("run", "--apply", "--layer", "base")
     assert answer.code == 9
     assert "was discarded" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "status"), [("y\n", 0, "applied"), ("n\n", 5, "discarded")]
+)
+def test_on_a_terminal_it_asks(
+    synced: Cloud, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, status: str
+) -> None:
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    monkeypatch.setattr("ops.common.output.sys.stderr.isatty", lambda: False)
+    answer = synced.run("run", "--apply", "--layer", "base", typed=typed)
+    assert answer.code == code, answer.err
+    (run,) = synced.hcp.store.runs.values()
+    assert run.status == status
 
 
 def test_auto_apply_needs_no_approval(synced: Cloud) -> None:

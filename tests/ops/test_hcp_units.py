@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modules.catalogue import Layer
@@ -53,9 +53,9 @@ def _environment(hcp: Mapping[str, object] | None = None, **more: object) -> Env
         "table": {"billing": "on-demand"},
         **more,
     }
-    settings, problems = structure(Settings, document)
+    read, problems = structure(Settings, document)
     assert not problems, problems
-    return Environment(naming=Naming(environment="box"), settings=settings)
+    return Environment(naming=Naming(environment="box"), settings=read)
 
 
 def _problems(hcp: Mapping[str, object]) -> list[str]:
@@ -119,9 +119,9 @@ STACKS = (
 
 def _wanted(hcp: Mapping[str, object] | None = None, **more: object) -> Wanted:
     environment = _environment(hcp, **more)
-    settings = environment.settings.state.hcp
-    assert settings
-    return wanted(environment, settings, STACKS, {"HOOK": SECRET})
+    hcp_state = environment.settings.state.hcp
+    assert hcp_state
+    return wanted(environment, hcp_state, STACKS, {"HOOK": SECRET})
 
 
 def test_a_state_is_shared_with_exactly_those_that_read_it() -> None:
@@ -292,6 +292,7 @@ def _after(found: Found, changes: tuple[Change, ...]) -> Found:  # noqa: C901 - 
     )
 
 
+@settings(max_examples=40)
 @given(_found(), _wants())
 def test_the_changes_lead_to_what_is_wanted(found: Found, wants: Wanted) -> None:
     planned = plan(found, wants)
@@ -311,6 +312,7 @@ def test_the_changes_lead_to_what_is_wanted(found: Found, wants: Wanted) -> None
     assert plan(after, wants).changes == ()
 
 
+@settings(max_examples=40)
 @given(_found(), _wants())
 def test_a_workspace_with_a_state_is_deleted_only_by_name(found: Found, wants: Wanted) -> None:
     unwanted = found.workspaces.keys() - {one.name for one in wants.workspaces}
@@ -323,6 +325,7 @@ def test_a_workspace_with_a_state_is_deleted_only_by_name(found: Found, wants: W
     assert deleted == unwanted
 
 
+@settings(max_examples=40)
 @given(_found(), _wants())
 def test_no_line_of_a_plan_has_the_url_of_a_webhook(found: Found, wants: Wanted) -> None:
     changes = plan(found, wants).changes
