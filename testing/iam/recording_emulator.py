@@ -1,11 +1,12 @@
 """The emulator with what it lacks, and IAM as AWS documents it.
 
 It writes down every request. With ``AUTH=true`` the emulator authenticates the caller, finds the
-role's policies and evaluates them; three things are replaced, because it
+role's policies and evaluates them; four things are replaced, because it
 
 - derives other resources than AWS from most requests, such as ``*`` or the log group of a stream
 - checks one action for each request: not the tags of a new resource, nor that a role is passed
 - has no ``iam:PermissionsBoundary`` in the context
+- sees plain HTTP, which the policies of the buckets deny
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ops.local.services.request_filter import App, Message, Receive, Scope, Send
 
 FILE = "RECORDED_REQUESTS"
@@ -70,7 +73,7 @@ def _evaluate_as_aws() -> None:
     from ministack.core import iam_actions, iam_evaluator  # noqa: PLC0415
     from ministack.services import iam  # noqa: PLC0415
 
-    from testing.iam.calls import Request, calls  # noqa: PLC0415
+    from testing.iam.calls import Call, Request, calls  # noqa: PLC0415
 
     enforce = iam_evaluator.enforce
 
@@ -78,8 +81,12 @@ def _evaluate_as_aws() -> None:
         boundary: str | None = (iam._roles.get(role) or {}).get("PermissionsBoundary")
         return boundary
 
+    def current() -> Iterator[Call]:
+        return calls(Request.read(_current.get()), boundary_of)
+
     def enforce_all(access_key_id: str, _: str, service: str, region: str, **__: Any) -> Any:
-        for call in calls(Request.read(_current.get()), boundary_of):
+        iam_evaluator._request_origin.set(("127.0.0.1", True))
+        for call in current():
             denied = enforce(
                 *(access_key_id, call.action, service, region),
                 resource_arn=call.resource,
@@ -89,9 +96,12 @@ def _evaluate_as_aws() -> None:
                 return denied
         return None
 
+    def first_action(*_: Any, **__: Any) -> str:
+        """Return an action for every request: what has none is not checked at all."""
+        return next((call.action for call in current()), "iam:GetUser")
+
     setattr(iam_evaluator, "enforce", enforce_all)  # noqa: B010 - mypy rejects the assignment
-    # Unknown to the emulator, a request is not checked at all.
-    setattr(iam_actions, "extract_iam_action", lambda *_, **__: "any:Action")  # noqa: B010
+    setattr(iam_actions, "extract_iam_action", first_action)  # noqa: B010
 
 
 def main() -> None:
