@@ -66,7 +66,7 @@ class Terraform:
         if lock.exists() and mark.exists() and mark.read_text(encoding="utf-8") == wanted:
             return
         mark.unlink(missing_ok=True)
-        # HCP Terraform rejects the option, and whoever uses it forgets the backend before.
+        # Whoever uses HCP Terraform forgets the backend before, so nothing is reconfigured.
         options = () if "cloud" in stack.document["terraform"] else ("-reconfigure",)
         # The lock file may be that of another provider source with another version.
         self._run(stack, "init", *options, "-upgrade")
