@@ -21,12 +21,12 @@ from ops.bootstrap.state_store import Lock, StateStore
 from ops.bootstrap.states import Current, State, current, parse
 from ops.bootstrap.work import Work
 from ops.common.confirmation import Consent
+from ops.common.display import Display
+from ops.common.display import Step as Shown
 from ops.common.errors import BusyError, OperatorError, RefusedError
 from ops.common.session import Session
-from ops.local.display import Display
-from ops.local.display import Step as Shown
-from ops.local.terraform.runner import Changes, Terraform
-from ops.local.terraform.stacks import Stack
+from ops.terraform.runner import Changes, Terraform
+from ops.terraform.stacks import Stack
 
 _NO_CHANGE, _CHANGES = 0, 2
 _COUNT = re.compile(r"(\d+) to (import|add|change|destroy)")

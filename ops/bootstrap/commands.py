@@ -12,10 +12,10 @@ from ops.bootstrap.work import RecordedChildren, Work
 from ops.common.command import command
 from ops.common.confirmation import Consent
 from ops.common.errors import BadInputError, StoppedError
+from ops.common.exclusive import exclusive
 from ops.common.options import EXIT_CODES, command_group
 from ops.common.session import Session
-from ops.local.runfile import exclusive
-from ops.local.terraform.tools import find_tools
+from ops.terraform.tools import find_tools
 
 _GRACE_SECONDS = 60.0
 

@@ -19,8 +19,8 @@ from ops.common.aws_errors import error_code, if_exists
 from ops.common.session import Session
 from ops.hcp import access
 from ops.hcp.client import Client
-from ops.local.terraform.runner import Terraform
-from ops.local.terraform.stacks import Stack
+from ops.terraform.runner import Terraform
+from ops.terraform.stacks import Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -16,17 +16,17 @@ from modules import environments
 from modules.catalogue import Layer
 from modules.naming import from_stack
 from modules.settings import LocalAws
+from ops.common import processes
+from ops.common.children import Children
+from ops.common.environment import local_aws
 from ops.common.errors import BusyError
 from ops.common.local_address import CHECKOUT
+from ops.common.paths import LocalPaths
 from ops.common.target import Target
 from ops.hcp import access
-from ops.local.environment import local_aws
-from ops.local.paths import LocalPaths
-from ops.local.services import processes
-from ops.local.services.children import Children
-from ops.local.terraform.provider import find_provider
-from ops.local.terraform.runner import Terraform
-from ops.local.terraform.stacks import Stack, read_stacks, run_main
+from ops.terraform.provider import find_provider
+from ops.terraform.runner import Terraform
+from ops.terraform.stacks import Stack, read_stacks, run_main
 
 _WAIT_SECONDS = 300.0
 _POLL_SECONDS = 0.2

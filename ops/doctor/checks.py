@@ -23,8 +23,8 @@ from ops.common.aws_errors import error_code, if_exists
 from ops.common.session import Session
 from ops.doctor import alarms, bootstrapped
 from ops.doctor.finding import Check, Finding
-from ops.local.terraform.tools import find_tools
 from ops.table import table_status
+from ops.terraform.tools import find_tools
 
 # "Concurrent executions" of Lambda, in Service Quotas.
 _CONCURRENCY_QUOTA = "L-B99A9384"

@@ -14,7 +14,7 @@ from ops.common.options import DryRun, Yes, command_group
 from ops.common.output import table
 from ops.hcp.context import EXIT_CODES, HcpContext, hcp_context
 from ops.hcp.wanted import driven_layers, wanted
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 
 app = command_group()
 

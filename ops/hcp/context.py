@@ -13,18 +13,18 @@ from pathlib import Path
 
 from modules.environments import Environment
 from modules.settings import HcpState
+from ops.common.environment import scrubbed
 from ops.common.errors import BadInputError, OperatorError
 from ops.common.local_address import CHECKOUT
 from ops.common.options import Debug, Env, Json
 from ops.common.output import Output
+from ops.common.processes import python
 from ops.common.session import output
 from ops.common.target import Target, find
 from ops.hcp import access
 from ops.hcp.access import Access
 from ops.hcp.client import Client
-from ops.local.environment import scrubbed
-from ops.local.services.processes import python
-from ops.local.terraform.stacks import Stack, read_stacks
+from ops.terraform.stacks import Stack, read_stacks
 
 EXIT_CODES: Mapping[int | str, str] = {
     0: "success",

@@ -40,7 +40,7 @@ from ops.hcp import logs
 from ops.hcp.context import HcpContext
 from ops.hcp.reading import has_state
 from ops.hcp.wanted import read_workspaces
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 2.0

@@ -11,9 +11,9 @@ from pathlib import Path
 from modules.deploy_rights import Scope, boundary
 from modules.iam import policy
 from modules.naming import BOOTSTRAP_PATH, Naming
-from ops.local.paths import LocalPaths
-from ops.local.services import processes
-from ops.local.terraform.stacks import Stack
+from ops.common import processes
+from ops.common.paths import LocalPaths
+from ops.terraform.stacks import Stack
 from testing.emulator import Emulator, running_emulator
 from testing.iam import recording_emulator
 from testing.iam.calls import ACCOUNT, BOUNDARY, ENVIRONMENT, REGION

@@ -18,9 +18,9 @@ from typing import Any
 from modules.catalogue import Layer
 from modules.naming import Naming
 from ops.bootstrap.states import State, parse
-from ops.local.environment import scrubbed
-from ops.local.paths import LocalPaths
-from ops.local.services.processes import with_argument
+from ops.common.environment import scrubbed
+from ops.common.paths import LocalPaths
+from ops.common.processes import with_argument
 from testing.emulator import Credentials, Emulator
 from tests.integration.terraform import CHECKOUT
 

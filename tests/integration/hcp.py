@@ -12,7 +12,7 @@ from pytfe.models import (
     WorkspaceCreateOptions,
 )
 
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 from testing.hcp.server import HcpStandIn
 
 ORGANIZATION = "my-company"

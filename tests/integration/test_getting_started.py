@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from modules.catalogue import Layer
-from ops.local.paths import LocalPaths
+from ops.common.paths import LocalPaths
 from testing.emulator import Credentials, Emulator, running_emulator
 from tests.integration.bootstrapping import ACCOUNT, Answer, Site, copy_checkout
 from tests.integration.terraform import CHECKOUT, Installation

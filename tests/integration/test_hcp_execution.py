@@ -20,9 +20,9 @@ from pytfe.models import (
     WorkspaceUpdateOptions,
 )
 
+from ops.common.environment import scrubbed
 from ops.common.errors import MissingToolError
-from ops.local.environment import scrubbed
-from ops.local.terraform.tools import find_tools
+from ops.terraform.tools import find_tools
 from testing.hcp.faults import Cut
 from testing.hcp.server import HcpStandIn
 from testing.hcp.terraform import TerraformEngine

@@ -32,8 +32,8 @@ from ops.common.errors import BusyError, OperatorError, RefusedError
 from ops.common.output import Output
 from ops.common.session import Session
 from ops.common.target import find
-from ops.local.terraform.runner import Changes
-from ops.local.terraform.stacks import Stack
+from ops.terraform.runner import Changes
+from ops.terraform.stacks import Stack
 
 BUCKET, KEY, ROLE = "aws_s3_bucket.state", "aws_kms_key.state_key", "aws_iam_role.plan"
 VERSIONING = "aws_s3_bucket_versioning.state_versioning"

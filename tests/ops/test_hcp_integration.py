@@ -19,7 +19,7 @@ import pytest
 
 from ops.common.errors import OperatorError
 from ops.hcp.context import HcpContext
-from ops.local.terraform.stacks import Stack, read_stacks
+from ops.terraform.stacks import Stack, read_stacks
 from testing.hcp.faults import Cut
 from testing.hcp.model import (
     Lock,

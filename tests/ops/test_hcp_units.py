@@ -38,7 +38,7 @@ from ops.hcp.differences import (
 )
 from ops.hcp.model import ATTRIBUTES, Found, Notification, VariableSet, Wanted, Workspace
 from ops.hcp.wanted import driven_layers, wanted
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 
 HOST = "app.terraform.io"
 SECRET = "https://hooks.example.org/T0/secret"

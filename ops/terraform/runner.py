@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from ops.common.children import Children
 from ops.common.errors import MissingToolError, OperatorError
-from ops.local.paths import LocalPaths
-from ops.local.services.children import Children
-from ops.local.terraform.provider import REMEDY
-from ops.local.terraform.stacks import Stack
+from ops.common.paths import LocalPaths
+from ops.terraform.provider import REMEDY
+from ops.terraform.stacks import Stack
 
 _LOCK_SECONDS = 120
 _POLL_SECONDS = 0.05

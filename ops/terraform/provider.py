@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.local.paths import LocalPaths
+from ops.common.paths import LocalPaths
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 REMEDY = (

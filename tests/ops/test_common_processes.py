@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.services import processes
-from ops.local.services.processes import ProcessIdentity
+from ops.common import processes
+from ops.common.processes import ProcessIdentity
 
 SLEEP = ["-c", "import time; time.sleep(60)"]
 

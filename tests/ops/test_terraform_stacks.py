@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ops.common.errors import OperatorError
-from ops.local.terraform.stacks import State, digest, read_stacks, read_state
+from ops.terraform.stacks import State, digest, read_stacks, read_state
 
 
 def _write(output: Path, needs: Mapping[str, list[str]]) -> Path:

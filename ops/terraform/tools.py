@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from ops.common.environment import scrubbed
 from ops.common.errors import MissingToolError
-from ops.local.environment import scrubbed
 
 _OLDEST_TERRAFORM = Version("1.10")
 _OLDEST_NODE = Version("20")

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from modules.catalogue import Layer
+from ops.common.environment import scrubbed
 from ops.common.errors import BadInputError, OperatorError
 from ops.common.local_address import ENVIRONMENT
-from ops.local.environment import scrubbed
-from ops.local.paths import NAMING, LocalPaths
-from ops.local.services.processes import python
+from ops.common.paths import NAMING, LocalPaths
+from ops.common.processes import python
 
 _STATE_VERSION = 4
 _BAD_INPUT = 2
