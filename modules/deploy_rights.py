@@ -32,6 +32,8 @@ _ANY = ("*",)
 
 # Reasons for what is allowed without a recorded call.
 _TAGGED_AT_CREATION = "AWS authorizes the tags of a new resource as this action, too"
+_NAMES_KEY = "the settings name a key for a log group that exists, or no longer"
+_EMPTIES = "`retain = false` deletes what is in a bucket before the bucket"
 _PROVIDER_6 = "version 6 of the provider calls it, and the stacks allow that version"
 _FOR_THE_SERVICE = "the service calls it in the name of the caller"
 
@@ -137,8 +139,8 @@ def plan_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
         "storage": tuple(_read_storage(scope)),
         "compute": tuple(_read_compute(scope)),
         "frontend": tuple(_read_frontend(scope)),
-        "monitoring": tuple(_read_monitoring(scope)),
-        "guard": tuple(_never_read_secret()),
+        "monitoring": (*_read_monitoring(scope), _use_alarms(scope, [])),
+        "guard": tuple(_guard(scope)),
     }
 
 
@@ -299,13 +301,13 @@ def _change_keys(scope: Scope) -> Iterator[Right]:
             "kms:CreateAlias",
             "kms:DeleteAlias",
             "kms:EnableKeyRotation",
-            "kms:PutKeyPolicy",
             "kms:ScheduleKeyDeletion",
             "kms:TagResource",
         ],
         resources=keys,
         conditions=scope.own,
         unrecorded={
+            "kms:PutKeyPolicy": "another release lets other services use the key",
             "kms:UntagResource": "a tag is removed from the settings",
             "kms:UpdateAlias": "the alias of a key that was replaced",
             "kms:UpdateKeyDescription": "another release describes the key differently",
@@ -352,8 +354,6 @@ _CHANGE_BUCKET = (
     "s3:PutBucketVersioning",
     "s3:PutEncryptionConfiguration",
     "s3:PutLifecycleConfiguration",
-    # `retain = false` empties a bucket before it is deleted.
-    "s3:ListBucketVersions",
 )
 _CHANGE_DATA_BUCKET = (
     "s3:PutAnalyticsConfiguration",
@@ -383,13 +383,17 @@ def _change_buckets(
         sid="ChangeBuckets",
         actions=actions,
         resources=tuple(scope.bucket_arn(bucket) for bucket in buckets),
-        unrecorded={"s3:TagResource": _PROVIDER_6, "s3:UntagResource": _PROVIDER_6},
+        unrecorded={
+            "s3:ListBucketVersions": _EMPTIES,
+            "s3:TagResource": _PROVIDER_6,
+            "s3:UntagResource": _PROVIDER_6,
+        },
     )
     yield Right(
         sid="EmptyBuckets",
         actions=[],
         resources=tuple(scope.bucket_arn(bucket, "*") for bucket in buckets),
-        unrecorded=dict.fromkeys(_EMPTY_BUCKET, "`retain = false` deletes the objects of a bucket"),
+        unrecorded=dict.fromkeys(_EMPTY_BUCKET, _EMPTIES),
     )
 
 
@@ -625,11 +629,13 @@ def _change_table(scope: Scope) -> Iterator[Right]:
             "application-autoscaling:DeregisterScalableTarget",
             "application-autoscaling:PutScalingPolicy",
             "application-autoscaling:RegisterScalableTarget",
-            "application-autoscaling:TagResource",
         ],
         resources=targets,
         conditions=scope.own,
-        unrecorded={"application-autoscaling:UntagResource": "a tag is removed from the settings"},
+        unrecorded={
+            "application-autoscaling:TagResource": "a tag is added to the settings",
+            "application-autoscaling:UntagResource": "a tag is removed from the settings",
+        },
     )
     yield Right(
         sid="KeepScalingAlarms",
@@ -750,15 +756,8 @@ def _read_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="ReadPackage",
-        # Signer reads the version that it signs, Lambda what Signer has written.
-        actions=["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"],
+        actions=["s3:GetObject", "s3:GetObjectTagging"],
         resources=_packages(scope),
-    )
-    yield Right(
-        sid="FindPackages",
-        actions=["s3:ListBucket"],
-        resources=(scope.bucket_arn("*"),),
-        conditions={"StringLike": {"s3:prefix": f"{naming.function}/*"}},
     )
     yield Right(
         sid="ReadLogGroup",
@@ -782,6 +781,7 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
             "lambda:DeleteFunctionConcurrency",
             "lambda:DeleteFunctionUrlConfig",
             "lambda:DeleteProvisionedConcurrencyConfig",
+            "lambda:GetFunctionConfiguration",
             "lambda:PublishVersion",
             "lambda:PutFunctionConcurrency",
             "lambda:PutProvisionedConcurrencyConfig",
@@ -828,26 +828,32 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="StorePackages",
-        actions=["s3:PutObject"],
+        actions=["s3:DeleteObjectVersion", "s3:GetObjectVersion", "s3:PutObject"],
         resources=_packages(scope),
         conditions={"StringEquals": {"aws:ResourceAccount": scope.account_id}},
-        unrecorded={
-            "s3:DeleteObject": "signing is switched off",
-            "s3:DeleteObjectVersion": "signing is switched off",
-            "s3:PutObjectTagging": _TAGGED_AT_CREATION,
-        },
+        unrecorded={"s3:PutObjectTagging": _TAGGED_AT_CREATION},
+    )
+    yield Right(
+        sid="FindPackages",
+        actions=["s3:ListBucketVersions"],
+        resources=(scope.bucket_arn("*"),),
+        conditions={"StringLike": {"s3:prefix": f"{scope.naming.function}/*"}},
     )
     yield _change_log_group(scope, scope.naming.log_group)
+    yield Right(
+        sid="ChangeLogKey",
+        actions=["logs:DisassociateKmsKey"],
+        resources=_log_group(scope, scope.naming.log_group),
+        unrecorded={"logs:AssociateKmsKey": _NAMES_KEY},
+    )
 
 
 def _change_log_group(scope: Scope, name: str, region: str | None = None) -> Right:
     return Right(
         sid="ChangeLogGroup",
         actions=[
-            "logs:AssociateKmsKey",
             "logs:CreateLogGroup",
             "logs:DeleteLogGroup",
-            "logs:DisassociateKmsKey",
             "logs:PutRetentionPolicy",
             "logs:TagResource",
         ],
@@ -1020,6 +1026,12 @@ def _change_firewall(scope: Scope) -> Iterator[Right]:
     )
     yield _change_log_group(scope, scope.naming.firewall_log, EDGE_REGION)
     yield Right(
+        sid="ChangeLogKey",
+        actions=[],
+        resources=_log_group(scope, scope.naming.firewall_log, EDGE_REGION),
+        unrecorded=dict.fromkeys(("logs:AssociateKmsKey", "logs:DisassociateKmsKey"), _NAMES_KEY),
+    )
+    yield Right(
         sid="LogFirewall",
         actions=[],
         resources=_ANY,  # these actions support no resource
@@ -1113,11 +1125,6 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
     # CloudWatch returns composite alarms only if the resource is "*" (API of DescribeAlarms).
     yield Right(sid="FindAlarms", actions=["cloudwatch:DescribeAlarms"], resources=_ANY)
     yield Right(
-        sid="ReadAlarms",
-        actions=["cloudwatch:ListTagsForResource"],
-        resources=(scope.arn("cloudwatch", f"alarm:{scope.naming.alarm('*')}"),),
-    )
-    yield Right(
         sid="ReadDashboard",
         actions=["cloudwatch:GetDashboard"],
         resources=(_dashboard(scope),),
@@ -1126,6 +1133,18 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
         sid="ReadBudget",
         actions=["budgets:ListTagsForResource", "budgets:ViewBudget"],
         resources=_budget(scope),
+    )
+
+
+def _use_alarms(
+    scope: Scope, changes: Iterable[str], unrecorded: Mapping[str, str] | None = None
+) -> Right:
+    """Return the rights on the alarms: one statement, because their names are long."""
+    return Right(
+        sid="UseAlarms",
+        actions=["cloudwatch:ListTagsForResource", *changes],
+        resources=_alarms(scope),
+        unrecorded=unrecorded or {},
     )
 
 
@@ -1146,14 +1165,9 @@ def _change_monitoring(scope: Scope) -> Iterator[Right]:
             "sns:UntagResource": "a tag is removed from the settings",
         },
     )
-    yield Right(
-        sid="ChangeAlarms",
-        actions=[
-            "cloudwatch:DeleteAlarms",
-            "cloudwatch:PutMetricAlarm",
-            "cloudwatch:TagResource",
-        ],
-        resources=_alarms(scope),
+    yield _use_alarms(
+        scope,
+        ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
         unrecorded={"cloudwatch:UntagResource": "a tag is removed from the settings"},
     )
     # CloudWatch creates a composite alarm only if the resource is "*" (API of PutCompositeAlarm).
@@ -1240,18 +1254,14 @@ def _change_roles(scope: Scope) -> Iterator[Right]:
 # --- What must never be ----------------------------------------------------------------------
 
 
-def _never_read_secret() -> Iterator[Right]:
+def _guard(scope: Scope) -> Iterator[Right]:
+    """Yield denials for both roles: they hold whatever else somebody attaches to the role."""
     yield Right(
         sid="NeverReadSecret",
         effect="Deny",
         actions=["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"],
         resources=_ANY,
     )
-
-
-def _apply_guard(scope: Scope) -> Iterator[Right]:
-    """Yield denials. All but that of tags repeat what nothing allows, for whoever adds a right."""
-    yield from _never_read_secret()
     yield Right(
         sid="NeverTouchOtherEnvironments",
         effect="Deny",
@@ -1262,17 +1272,18 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
             "StringNotEquals": {"aws:ResourceTag/Environment": scope.naming.environment},
         },
     )
+
+
+def _apply_guard(scope: Scope) -> Iterator[Right]:
+    yield from _guard(scope)
     yield Right(
         sid="NeverTagAsOtherEnvironment",
         effect="Deny",
         actions=_ANY,
         resources=_ANY,
         conditions={
-            "StringNotEqualsIfExists": {
-                "aws:RequestTag/Environment": scope.naming.environment,
-                "aws:RequestTag/Project": PROJECT,
-            },
-            "Null": {"aws:RequestTag/Environment": "false"},
+            "StringNotEquals": {"aws:RequestTag/Environment": scope.naming.environment},
+            "Null": {"aws:RequestTag/Environment": "false"},  # absent is not equal, too
         },
     )
     yield Right(
@@ -1342,6 +1353,7 @@ def _boundary(scope: Scope) -> Iterator[Right]:
     table = scope.arn("dynamodb", f"table/{naming.cache_table}")
     sources = [naming.bucket(bucket) for bucket in DATA_BUCKETS]
     copies = [naming.replica(source) for source in sources]
+    # What the function may do, and after that what S3 replication and AWS Backup may.
     yield Right(
         sid="UseTable",
         actions=[

@@ -56,8 +56,10 @@ def load(path: Path) -> Run | None:
 
 
 @contextmanager
-def exclusive(lock: Path) -> Iterator[None]:
+def exclusive(lock: Path, uses: str = "uses the local AWS") -> Iterator[None]:
     """Hold the lock; the kernel releases it even if this process is killed.
+
+    ``uses`` says what another command does that holds it.
 
     Raises:
         BusyError: Another command holds it.
@@ -71,7 +73,7 @@ def exclusive(lock: Path) -> Iterator[None]:
         except OSError as error:
             file.seek(0)
             raise BusyError(
-                f"another command uses the local AWS (process {file.read().strip()})",
+                f"another command {uses} (process {file.read().strip()})",
                 remedy="wait until it has ended, or stop it with Ctrl-C",
             ) from error
         file.truncate(0)

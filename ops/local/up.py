@@ -22,7 +22,7 @@ from ops.local.terraform.layers import LayerResult
 from ops.local.terraform.provider import ProviderSource
 from ops.local.terraform.runner import Changes, Terraform
 from ops.local.terraform.stacks import Stack, digest, function_url, read_state, read_states
-from ops.local.terraform.tools import Tools, find_tools
+from ops.local.terraform.tools import Tools, find_emulator, find_tools
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,7 @@ def plan_up(context: LocalContext, *, wanted_port: int | None, output: Path) -> 
 
     """
     with context.display.step("tools") as step:
+        find_emulator()
         tools = find_tools(context.user_environment)
         step.result = f"Terraform {tools.terraform_version}, Node {tools.node_version}"
     with context.display.step("ports") as step:

@@ -17,6 +17,7 @@ from pytfe.models import (
     WorkspaceAddRemoteStateConsumersOptions,
     WorkspaceCreateOptions,
     WorkspaceLockOptions,
+    WorkspaceUpdateOptions,
 )
 
 from ops.common.errors import MissingToolError
@@ -75,11 +76,22 @@ def place(tmp_path: Path) -> Iterator[Place]:
         program = find_tools(os.environ).terraform
     except MissingToolError as error:
         pytest.skip(f"NOT TESTED WITH TERRAFORM: {error}. Remedy: {error.remedy}.")
+    program = str(_recording(program, tmp_path))
     engine = TerraformEngine(
         tmp_path / "runs", program=program, environment=lambda _: _environment()
     )
     with HcpStandIn(organization=ORGANIZATION, engine=engine) as hcp:
         yield Place(hcp=hcp, home=tmp_path, program=program)
+
+
+def _recording(program: str, folder: Path) -> Path:
+    """Write a program that notes the arguments of Terraform before it runs it."""
+    path = folder / "recording"
+    path.write_text(
+        f'#!/bin/sh\necho "$@" >> "{folder}/arguments"\nexec "{program}" "$@"\n', encoding="utf-8"
+    )
+    path.chmod(0o755)
+    return path
 
 
 def _thing(value: str) -> dict[str, Any]:
@@ -259,8 +271,24 @@ def test_remote_state(place: Place, mode: str) -> None:
     assert terraform.outputs() == {"read": "shared"}
 
 
+def test_terraform_works_in_the_working_directory(place: Place) -> None:
+    """Terraform uploads what is around it, and paths that lead out of its folder hold."""
+    workspace = place.workspace("one", "remote")
+    with connected(place.hcp) as client:
+        client.workspaces.update_by_id(
+            workspace.id,
+            WorkspaceUpdateOptions.model_validate({"working-directory": "one"}),
+        )
+    (place.home / "beside.txt").write_text("found", encoding="utf-8")
+    terraform = place.terraform("one", **_thing('${file("../beside.txt")}'))
+
+    terraform.apply()
+
+    assert terraform.outputs() == {"value": "found"}
+
+
 @pytest.mark.parametrize("mode", MODES)
-def test_secrets_are_in_no_file_and_no_output(place: Place, mode: str) -> None:
+def test_secrets_are_in_no_file_no_output_and_no_argument(place: Place, mode: str) -> None:
     workspace = place.workspace("one", mode)
     place.variable(
         workspace,
@@ -271,11 +299,15 @@ def test_secrets_are_in_no_file_and_no_output(place: Place, mode: str) -> None:
     terraform = place.terraform(
         "one",
         variable={"password": {"sensitive": True, "default": "hunter2"}},
-        resource={"terraform_data": {"thing": {"triggers_replace": "${sha1(var.password)}"}}},
+        resource={"terraform_data": {"thing": {"triggers_replace": "${var.password}"}}},
     )
 
     printed = terraform.run("apply", "-input=false", "-no-color", "-auto-approve")
 
+    arguments = (place.home / "arguments").read_text(encoding="utf-8")
+    assert ("-out=run.tfplan" in arguments) is (mode == "remote")
+    assert "hunter2" not in arguments
+    assert "atlasv1" not in arguments
     assert "Apply complete" in printed
     assert "hunter2" not in printed
     assert place.hcp.token not in printed
@@ -332,7 +364,7 @@ _REPORTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("local", "POST .*/actions/lock", {"status": 404}, "resource not found"),
     ("local", "POST .*/state-versions", {"status": 409}, "conflict"),
     ("local", "GET /_archivist/", {"cut": Cut.DOWNLOAD}, "unexpected eof"),
-    ("local", "POST .*/actions/lock", {"cut": Cut.DOWNLOAD}, "already locked"),
+    ("local", "POST .*/actions/lock", {"cut": Cut.DOWNLOAD}, "error acquiring the state lock"),
     ("remote", "POST .*/runs", {"status": 404}, "resource not found"),
     ("remote", "GET .*/plans/plan-", {"status": 401}, "unauthorized"),
 ]
@@ -345,9 +377,13 @@ def test_faults_that_terraform_reports(
 ) -> None:
     place.workspace("one", mode)
     terraform = place.terraform("one", **_thing("first"))
-    place.hcp.faults.add(route, **fault)
+    options = ("-input=false", "-no-color", "-auto-approve", "-replace=terraform_data.thing")
+    terraform.run("apply", *options)
+    shown = place.hcp.faults.add(route, **fault)
 
-    printed = terraform.run("apply", "-input=false", "-no-color", "-auto-approve", accept=FAILED)
+    printed = terraform.run("apply", *options, accept=FAILED)
+
+    assert shown.seen, "the fault did not happen"
 
     assert words in printed.lower()
     assert place.hcp.token not in printed

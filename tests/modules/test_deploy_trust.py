@@ -369,6 +369,7 @@ def _compared(trust: DeployTrust) -> Iterator[tuple[str, str, str]]:
                     yield operator, key, value
 
 
+@pytest.mark.slow
 @given(_GITHUBS, _GITLABS, _HCPS, st.sampled_from(["aws", "aws-cn", "aws-us-gov"]))
 def test_no_setting_widens_a_subject(
     github: GithubSettings, gitlab: GitlabSettings, hcp: HcpState, partition: str
@@ -383,6 +384,7 @@ def test_no_setting_widens_a_subject(
         assert not set("*?$") & set(value.removesuffix("ref:*")), value
 
 
+@pytest.mark.slow
 @given(_GITHUBS, _GITLABS, _HCPS)
 def test_aws_knows_every_claim_that_is_compared(
     github: GithubSettings, gitlab: GitlabSettings, hcp: HcpState
@@ -425,6 +427,7 @@ def _repositories(draw: st.DrawFn) -> tuple[GithubSettings, GithubSettings]:
     return trusted, dataclasses.replace(trusted, **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @given(_repositories())
 def test_no_other_github_repository_gets_in(
     repositories: tuple[GithubSettings, GithubSettings],
@@ -438,6 +441,7 @@ def test_no_other_github_repository_gets_in(
     assert "plan" in granted, "nothing is proven about a policy that refuses everybody"
 
 
+@pytest.mark.slow
 @given(
     _GITLABS,
     st.integers(1, 9) | _valid(GitlabSettings)["project_id"],

@@ -22,10 +22,7 @@ from ops.common.errors import OperatorError
 from ops.hcp.context import HcpContext
 from ops.local.terraform.stacks import Stack, read_stacks
 from testing.hcp.faults import Cut
-from testing.hcp.runs import Run as ScriptedRun
-from testing.hcp.scripted import Script, ScriptedEngine
-from testing.hcp.server import HcpStandIn
-from testing.hcp.store import (
+from testing.hcp.model import (
     Lock,
     NotificationConfiguration,
     NotificationSettings,
@@ -34,6 +31,9 @@ from testing.hcp.store import (
     Workspace,
     WorkspaceSettings,
 )
+from testing.hcp.runs import Run as ScriptedRun
+from testing.hcp.scripted import Script, ScriptedEngine
+from testing.hcp.server import HcpStandIn
 from tests.ops.conftest import Answer, Run
 
 pytestmark = pytest.mark.integration

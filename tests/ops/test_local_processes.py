@@ -110,3 +110,10 @@ def test_without_proc_it_asks_ps(sleeper: ProcessIdentity, tmp_path: Path) -> No
 
 def test_python_is_this_python() -> None:
     assert processes.python("-V") == [sys.executable, "-V"]
+
+
+def test_a_process_is_found_by_its_argument(sleeper: ProcessIdentity, tmp_path: Path) -> None:
+    assert sleeper.pid in processes.with_argument(SLEEP[1])
+    # Not by a part of one.
+    assert sleeper.pid not in processes.with_argument("time.sleep(60)")
+    assert processes.with_argument(f"-chdir={tmp_path}") == []

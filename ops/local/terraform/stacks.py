@@ -58,12 +58,25 @@ def synthesize(
         OperatorError: ``main.py`` failed for another reason.
 
     """
+    run_main(
+        *("--env", ENVIRONMENT, "--local-port", str(port), "--output", str(output)),
+        checkout=paths.checkout,
+        user_environment=user_environment,
+    )
+    return read_stacks(output, place=paths.output)
+
+
+def run_main(*options: str, checkout: Path, user_environment: Mapping[str, str]) -> None:
+    """Run ``main.py`` without the user's settings.
+
+    Raises:
+        BadInputError: A setting is wrong; the message is that of ``main.py``.
+        OperatorError: ``main.py`` failed for another reason.
+
+    """
     result = subprocess.run(
-        python(
-            *("main.py", "--env", ENVIRONMENT),
-            *("--local-port", str(port), "--output", str(output)),
-        ),
-        cwd=paths.checkout,
+        python("main.py", *options),
+        cwd=checkout,
         env=scrubbed(user_environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -77,9 +90,8 @@ def synthesize(
         last = "\n".join(printed.splitlines()[-_LAST_LINES:])
         raise OperatorError(
             f"main.py failed with exit code {result.returncode}:\n{last}",
-            remedy=f"run it alone for the full output: python main.py --env {ENVIRONMENT}",
+            remedy=f"run it alone for the full output: python main.py {' '.join(options)}",
         )
-    return read_stacks(output, place=paths.output)
 
 
 def read_stacks(output: Path, *, place: Path) -> list[Stack]:
