@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -306,6 +307,14 @@ def test_tags_and_notifications_of_others_stay(cloud: Cloud) -> None:
 def test_a_workspace_that_exists_by_name_is_adopted_with_its_repository(cloud: Cloud) -> None:
     store = cloud.hcp.store
     repository = {"identifier": "my-company/co2", "oauth-token-id": "ot-1", "branch": "main"}
+    sent: list[bytes] = []
+    answer = cloud.hcp.answer
+
+    def watch(method: str, target: str, authorization: str | None, body: bytes) -> object:
+        sent.extend([body] if method == "PATCH" and "/workspaces/" in target else [])
+        return answer(method, target, authorization, body)
+
+    cloud.hcp.answer = watch  # type: ignore[method-assign, assignment]
     existing = store.add_workspace(
         WorkspaceSettings(name=_name("base"), vcs_repo=repository), store.default_project
     )
@@ -314,6 +323,10 @@ def test_a_workspace_that_exists_by_name_is_adopted_with_its_repository(cloud: C
     assert cloud.workspace("base") is existing
     assert existing.project.settings.name == "co2"
     assert existing.tags["environment"] == "box"
+    # The stand-in ignores an empty connection; HCP Terraform need not.
+    documents = [json.loads(one)["data"] for one in sent]
+    updates = [one["attributes"] for one in documents if isinstance(one, dict)]
+    assert [one["vcs-repo"] for one in updates] == [repository]
     assert existing.settings.vcs_repo == repository
 
 

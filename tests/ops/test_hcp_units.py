@@ -303,7 +303,8 @@ def test_the_changes_lead_to_what_is_wanted(found: Found, wants: Wanted) -> None
         made = after.workspaces[one.name]
         assert one.tags.items() <= made.tags.items()
         for name in ("project", "agent_pool", "terraform_version"):
-            assert getattr(one, name) in {None, getattr(made, name)}
+            left = getattr(found.workspaces.get(one.name, Workspace(name="")), name)
+            assert getattr(made, name) == (getattr(one, name) or left)
         same = {"tags": one.tags, "project": one.project, "agent_pool": one.agent_pool,
                 "terraform_version": one.terraform_version}  # fmt: skip
         assert dataclasses.replace(made, **same) == one  # type: ignore[arg-type]
