@@ -674,16 +674,24 @@ def _change_backups(scope: Scope) -> Iterator[Right]:
             "AWS Backup requires them of who creates a vault",
         ),
     )
+    deletes = dict.fromkeys(
+        ("backup:DeleteRecoveryPoint", "backup:DescribeRecoveryPoint"),
+        "`retain = false` deletes the backups with the vault",
+    )
     yield Right(
         sid="DeleteOwnBackups",
         actions=[],
-        # Of any service: the ARN of a recovery point begins as its resource's.
-        resources=(f"arn:{scope.partition}:*:{scope.region}:*:*",),
+        resources=(scope.arn("backup", "recovery-point:*"),),
         conditions=scope.own,  # AWS Backup copies the tags of what it backs up
-        unrecorded=dict.fromkeys(
-            ("backup:DeleteRecoveryPoint", "backup:DescribeRecoveryPoint"),
-            "`retain = false` deletes the backups with the vault",
-        ),
+        unrecorded=deletes,
+    )
+    # Without its advanced features, AWS Backup makes a backup of DynamoDB, which has no tags.
+    table = scope.arn("dynamodb", f"table/{scope.naming.cache_table}")
+    yield Right(
+        sid="DeleteTableBackups",
+        actions=[],
+        resources=(f"{table}/backup/*",),
+        unrecorded=deletes,
     )
     yield Right(
         sid="CreateBackupPlan",

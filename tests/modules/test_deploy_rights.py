@@ -90,6 +90,25 @@ def test_every_right_is_used_or_has_a_reason() -> None:
     assert used == [], "called after all, so no reason is needed"
 
 
+def _documents() -> Iterator[Statement]:
+    """Yield every statement of the deploy roles and of the boundary, for all settings."""
+    for rights in (plan_rights(SCOPE), apply_rights(SCOPE), {"boundary": boundary(SCOPE)}):
+        for statements in rights.values():
+            yield from statements
+
+
+def test_every_arn_names_its_partition_and_service() -> None:
+    """IAM refuses a pattern there: the vendor must be fully qualified."""
+    arns = {arn for statement in _documents() for arn in statement.resources if arn != "*"}
+
+    assert len(arns) > len(RECORDED) / 10
+    for arn in arns:
+        start, partition, service, *rest = arn.split(":", 5)
+        assert (start, len(rest)) == ("arn", 3), arn
+        assert re.fullmatch(r"aws[a-z-]*", partition), arn
+        assert re.fullmatch(r"[a-z0-9-]+", service), arn
+
+
 @pytest.mark.parametrize("role", ["plan", "apply"])
 def test_no_other_environment_can_be_reached(role: str) -> None:
     allowed = [call for call in calls_elsewhere(role) if EVALUATORS[role].allows(call)]
