@@ -1328,6 +1328,7 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
         ],
         resources=_ANY,
     )
+    yield from _keep_state_key(scope)
     bucket = scope.state_bucket
     if bucket:
         yield Right(
@@ -1341,6 +1342,44 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
             effect="Deny",
             actions=["s3:DeleteBucket*", "s3:DeleteObjectVersion", "s3:PutBucket*", "s3:Put*n"],
             resources=(scope.bucket_arn(bucket), scope.bucket_arn(bucket, "*")),
+        )
+
+
+def _keep_state_key(scope: Scope) -> Iterator[Right]:
+    """Yield denials to change the key of the states; S3 can still use it for the role.
+
+    The bootstrap layer's key has the tags of the environment, as the data key has, and the tag of
+    that layer. A key that a setting names is protected by its ARN: it could be tagged as own.
+    """
+    changes = (
+        "kms:*Alias",
+        "kms:*Grant",
+        "kms:CancelKeyDeletion",
+        "kms:Delete*",
+        "kms:Disable*",
+        "kms:Enable*",
+        "kms:ImportKeyMaterial",
+        "kms:PutKeyPolicy",
+        "kms:ReplicateKey",
+        "kms:RotateKeyOnDemand",
+        "kms:ScheduleKeyDeletion",
+        "kms:TagResource",
+        "kms:UntagResource",
+        "kms:Update*",
+    )
+    yield Right(
+        sid="NeverChangeKeyOfBootstrap",
+        effect="Deny",
+        actions=changes,
+        resources=(f"arn:{scope.partition}:kms:*:*:key/*",),
+        conditions={"StringEquals": {"aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag}},
+    )
+    if scope.state_key_arn:
+        yield Right(
+            sid="NeverChangeStateKey",
+            effect="Deny",
+            actions=changes,
+            resources=(scope.state_key_arn,),
         )
 
 

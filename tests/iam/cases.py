@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from modules.catalogue import PROJECT, Layer
 from modules.deploy_rights import apply_rights, plan_rights
 from testing.iam import recording
 from testing.iam.calls import ACCOUNT, BOUNDARY, ENVIRONMENT, REGION, Call
@@ -99,6 +100,14 @@ _OIDC = _iam("oidc-provider/token.actions.githubusercontent.com")
 _ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 _OTHER_BOUNDARY = {"iam:PermissionsBoundary": _ADMIN}
 _BOUNDED = {"iam:PermissionsBoundary": BOUNDARY}
+_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
+_KEY_CHANGES = (
+    "kms:CreateAlias kms:CreateGrant kms:DeleteAlias kms:DisableKey kms:DisableKeyRotation "
+    "kms:EnableKeyRotation kms:PutKeyPolicy kms:ScheduleKeyDeletion kms:TagResource "
+    "kms:UntagResource kms:UpdateAlias kms:UpdateKeyDescription"
+)
+_OWN_TAGS = {"aws:ResourceTag/Project": PROJECT, "aws:ResourceTag/Environment": ENVIRONMENT}
+_TAGGED_AS_OWN = {"aws:RequestTag/Project": PROJECT, "aws:RequestTag/Environment": ENVIRONMENT}
 
 
 def _each(actions: str, *resources: str, **context: str) -> Iterator[Call]:
@@ -275,12 +284,33 @@ FORBIDDEN = (
         calls=tuple(
             _each(
                 "kms:Decrypt kms:Encrypt kms:CreateGrant",
-                f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000",
-                **{
-                    "aws:ResourceTag/Project": "co2-analysis",
-                    "aws:ResourceTag/Environment": ENVIRONMENT,
-                },
+                _KEY,
+                **_OWN_TAGS,
             )
+        ),
+    ),
+    Forbidden(
+        reason="changes the key of the states",
+        calls=(
+            *_each(
+                _KEY_CHANGES,
+                _KEY,
+                **_OWN_TAGS,
+                **{"aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag},
+            ),
+            *_each(
+                "kms:TagResource kms:UntagResource",
+                _KEY,
+                **_OWN_TAGS,
+                **_TAGGED_AS_OWN,
+                **{
+                    "aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag,
+                    "aws:RequestTag/Layer": Layer.BASE.tag,
+                },
+            ),
+            # Named in the settings: without tags, or tagged as the environment's.
+            *_each(_KEY_CHANGES, str(SCOPE.state_key_arn), **_TAGGED_AS_OWN),
+            *_each(_KEY_CHANGES, str(SCOPE.state_key_arn), **_OWN_TAGS, **_TAGGED_AS_OWN),
         ),
     ),
     Forbidden(
@@ -288,7 +318,7 @@ FORBIDDEN = (
         calls=tuple(
             _each(
                 "kms:PutKeyPolicy kms:ScheduleKeyDeletion",
-                f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000",
+                _KEY,
             )
         ),
     ),
