@@ -134,7 +134,7 @@ def _statements(groups: Mapping[str, Iterable[Right]]) -> dict[str, tuple[Statem
 def plan_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
     """Return the rights of the plan role, with the reasons."""
     return {
-        "state": (*_read_state(scope), *_keep_plans(scope)),
+        "state": (*_read_state(scope), *_read_older_states(scope), *_keep_plans(scope)),
         "base": tuple(_read_base(scope)),
         "storage": tuple(_read_storage(scope)),
         "compute": tuple(_read_compute(scope)),
@@ -162,24 +162,30 @@ def apply_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
 # --- State -----------------------------------------------------------------------------------
 
 
-def _states(scope: Scope, bucket: str, end: str = "") -> tuple[str, ...]:
+_LAYERS = tuple(layer for layer in Layer if layer is not Layer.BOOTSTRAP)
+
+
+def _states(scope: Scope, bucket: str) -> tuple[str, ...]:
     """Return the states of the layers: not that of the bootstrap layer, and no other environment's.
 
     A layer reads the states of the layers that it depends on.
     """
-    keys = (scope.naming.state_key(layer) for layer in Layer if layer is not Layer.BOOTSTRAP)
-    return tuple(scope.bucket_arn(bucket, key) + end for key in keys)
+    return tuple(scope.bucket_arn(bucket, scope.naming.state_key(layer)) for layer in _LAYERS)
+
+
+def _locks(scope: Scope, bucket: str) -> tuple[str, ...]:
+    return tuple(scope.bucket_arn(bucket, scope.naming.state_lock(layer)) for layer in _LAYERS)
 
 
 def _plans(scope: Scope, bucket: str) -> tuple[str, ...]:
-    return (scope.bucket_arn(bucket, f"{scope.naming.environment}/plans/*"),)
+    return (scope.bucket_arn(bucket, f"{scope.naming.saved_plans}*"),)
 
 
 def _read_state(scope: Scope) -> Iterator[Right]:
     """Yield the rights of Terraform's S3 backend to read and lock the states.
 
     ``env:/`` is where it looks for workspaces. A state that does not exist yet is "not found" only
-    for who may list its key, and "access denied" for others.
+    for who may list the bucket, and "access denied" for others.
     """
     bucket = scope.state_bucket
     if bucket is None:
@@ -188,33 +194,64 @@ def _read_state(scope: Scope) -> Iterator[Right]:
         sid="ListStates",
         actions=["s3:ListBucket"],
         resources=(scope.bucket_arn(bucket),),
-        conditions={"StringLike": {"s3:prefix": ["env:/", f"{scope.naming.environment}/*"]}},
+        # If there is a prefix: AWS does not say whether S3 supplies one when it asks on account of
+        # an object that is not found. A list without one shows the names of keys and no more.
+        conditions={
+            "StringLikeIfExists": {"s3:prefix": ["env:/", f"{scope.naming.environment}/*"]}
+        },
     )
     yield Right(sid="ReadStates", actions=["s3:GetObject"], resources=_states(scope, bucket))
     yield Right(
         sid="LockStates",
         actions=["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-        resources=_states(scope, bucket, ".tflock"),
+        resources=_locks(scope, bucket),
     )
     if scope.state_key_arn:
         yield Right(
             sid="UseStateKey",
             actions=[],
             resources=(scope.state_key_arn,),
-            # The state bucket may be in another Region.
-            conditions={"StringLike": {"kms:ViaService": f"s3.*.{dns_suffix(scope.region)}"}},
+            conditions=_through_s3(scope),
             unrecorded=dict.fromkeys(("kms:Decrypt", "kms:GenerateDataKey"), _FOR_THE_SERVICE),
+        )
+
+
+def _through_s3(scope: Scope) -> Condition:
+    # The state bucket may be in another Region.
+    return {"StringLike": {"kms:ViaService": f"s3.*.{dns_suffix(scope.region)}"}}
+
+
+def _read_older_states(scope: Scope) -> Iterator[Right]:
+    """Yield the plan role's right to decrypt what an earlier key of the states encrypted.
+
+    A state keeps the key that it was written with until it is written again. The apply role can
+    use any key through S3.
+    """
+    if scope.state_bucket:
+        yield Right(
+            sid="ReadOlderStates",
+            actions=[],
+            resources=(scope.arn("kms", "key/*", region="*"),),
+            conditions={**scope.own, **_through_s3(scope)},
+            unrecorded={"kms:Decrypt": _FOR_THE_SERVICE},
         )
 
 
 def _keep_plans(scope: Scope) -> Iterator[Right]:
     if scope.state_bucket:
-        reason = "bundles of reviewed plans: the plan role stores them, the apply role reads them"
         yield Right(
-            sid="KeepPlans",
+            sid="StorePlans",
             actions=[],
             resources=_plans(scope, scope.state_bucket),
-            unrecorded=dict.fromkeys(("s3:GetObject", "s3:PutObject"), reason),
+            # It creates and never replaces: `If-None-Match: *`, the only value that S3 accepts.
+            conditions={"Null": {"s3:if-none-match": "false"}},
+            unrecorded={"s3:PutObject": "bundles of reviewed plans, which the apply role reads"},
+        )
+        yield Right(
+            sid="ReadPlans",
+            actions=[],
+            resources=_plans(scope, scope.state_bucket),
+            unrecorded={"s3:GetObject": "what it stored is reviewed"},
         )
 
 

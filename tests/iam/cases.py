@@ -101,6 +101,9 @@ _ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 _OTHER_BOUNDARY = {"iam:PermissionsBoundary": _ADMIN}
 _BOUNDED = {"iam:PermissionsBoundary": BOUNDARY}
 _KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
+_SAVED_PLAN = f"arn:aws:s3:::{STATES}/{SCOPE.naming.saved_plans}abc/base.tfplan"
+_THROUGH_S3 = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
+_BOOTSTRAP_KEY = {"aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag}
 _KEY_CHANGES = (
     "kms:CreateAlias kms:CreateGrant kms:DeleteAlias kms:DisableKey kms:DisableKeyRotation "
     "kms:EnableKeyRotation kms:PutKeyPolicy kms:ScheduleKeyDeletion kms:TagResource "
@@ -124,6 +127,28 @@ def _passed(role: str, service: str) -> Call:
     (call,) = _each("iam:PassRole", role, **{"iam:PassedToService": f"{service}.amazonaws.com"})
     return call
 
+
+# What no recording contains, and the roles that must be able to do it.
+NEEDED = (
+    *(
+        (role, call)
+        for role in ROLES
+        for call in (
+            *_each(
+                "kms:Decrypt kms:GenerateDataKey",
+                str(SCOPE.state_key_arn),
+                **_OWN_TAGS,
+                **_BOOTSTRAP_KEY,
+                **_THROUGH_S3,
+            ),
+            # The states were encrypted with it before the settings named another.
+            *_each("kms:Decrypt", _KEY, **_OWN_TAGS, **_BOOTSTRAP_KEY, **_THROUGH_S3),
+            *_each("s3:ListBucket", f"arn:aws:s3:::{STATES}"),
+            *_each("s3:GetObject", _SAVED_PLAN),
+        )
+    ),
+    *(("plan", call) for call in _each("s3:PutObject", _SAVED_PLAN, **{"s3:if-none-match": "*"})),
+)
 
 FORBIDDEN = (
     Forbidden(
@@ -228,10 +253,8 @@ FORBIDDEN = (
     ),
     Forbidden(
         reason="lists the states of others",
-        calls=(
-            *_each("s3:ListBucket", f"arn:aws:s3:::{STATES}"),
-            *_each("s3:ListBucket", f"arn:aws:s3:::{STATES}", **{"s3:prefix": "staging/"}),
-        ),
+        # Without a prefix it may: S3 may ask so for an object that does not exist.
+        calls=tuple(_each("s3:ListBucket", f"arn:aws:s3:::{STATES}", **{"s3:prefix": "staging/"})),
     ),
     Forbidden(
         reason="destroys states, or changes their bucket",
@@ -249,20 +272,19 @@ FORBIDDEN = (
         ),
     ),
     Forbidden(
-        reason="writes a state or changes a reviewed plan",
+        reason="writes a state or replaces a reviewed plan",
         roles=("plan",),
-        calls=tuple(
-            _each("s3:PutObject", f"arn:aws:s3:::{STATES}/{ENVIRONMENT}/base/terraform.tfstate")
+        calls=(
+            *_each("s3:PutObject", f"arn:aws:s3:::{STATES}/{ENVIRONMENT}/base/terraform.tfstate"),
+            *_each("s3:PutObject s3:DeleteObject", _SAVED_PLAN),
         ),
     ),
     Forbidden(
         reason="changes a reviewed plan",
         roles=("apply",),
-        calls=tuple(
-            _each(
-                "s3:PutObject s3:DeleteObject",
-                f"arn:aws:s3:::{STATES}/{ENVIRONMENT}/plans/abc/base.tfplan",
-            )
+        calls=(
+            *_each("s3:PutObject s3:DeleteObject", _SAVED_PLAN),
+            *_each("s3:PutObject", _SAVED_PLAN, **{"s3:if-none-match": "*"}),
         ),
     ),
     Forbidden(
@@ -296,22 +318,25 @@ FORBIDDEN = (
                 _KEY_CHANGES,
                 _KEY,
                 **_OWN_TAGS,
-                **{"aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag},
+                **_BOOTSTRAP_KEY,
             ),
             *_each(
                 "kms:TagResource kms:UntagResource",
                 _KEY,
                 **_OWN_TAGS,
                 **_TAGGED_AS_OWN,
-                **{
-                    "aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag,
-                    "aws:RequestTag/Layer": Layer.BASE.tag,
-                },
+                **_BOOTSTRAP_KEY,
+                **{"aws:RequestTag/Layer": Layer.BASE.tag},
             ),
             # Named in the settings: without tags, or tagged as the environment's.
             *_each(_KEY_CHANGES, str(SCOPE.state_key_arn), **_TAGGED_AS_OWN),
             *_each(_KEY_CHANGES, str(SCOPE.state_key_arn), **_OWN_TAGS, **_TAGGED_AS_OWN),
         ),
+    ),
+    Forbidden(
+        reason="reads through S3 what another's key encrypted",
+        roles=("plan",),
+        calls=tuple(_each("kms:Decrypt", _KEY, **_THROUGH_S3)),
     ),
     Forbidden(
         reason="changes a key that is not the environment's",

@@ -11,6 +11,7 @@ from testing.iam.calls import Call
 from testing.iam.evaluators import SIMULATOR, simulated
 from tests.iam.cases import (
     FORBIDDEN,
+    NEEDED,
     RECORDED,
     ROLES,
     Forbidden,
@@ -52,6 +53,13 @@ def _judged(role: str, calls: Sequence[Call]) -> dict[Call, str]:
 @pytest.mark.parametrize("role", ["plan", "apply"])
 def test_every_recorded_call_is_allowed(role: str) -> None:
     judged = _judged(role, recorded_for(role))
+
+    assert {call: answer for call, answer in judged.items() if answer != ALLOWED} == {}
+
+
+@pytest.mark.parametrize("role", ["plan", "apply"])
+def test_what_is_needed_beyond_the_recording_is_allowed(role: str) -> None:
+    judged = _judged(role, [call for needs, call in NEEDED if needs == role])
 
     assert {call: answer for call, answer in judged.items() if answer != ALLOWED} == {}
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from modules import environments
-from modules.catalogue import Layer
 from modules.deploy_rights import (
     Right,
     Scope,
@@ -28,6 +27,7 @@ from testing.iam.evaluators import Evaluator, Role
 from tests.iam.cases import (
     FORBIDDEN,
     NAMELESS,
+    NEEDED,
     OTHER_ENVIRONMENTS,
     RECORDED,
     ROLES,
@@ -139,17 +139,8 @@ def test_no_role_does_what_is_forbidden(forbidden: Forbidden) -> None:
     assert allowed == []
 
 
-@pytest.mark.parametrize("role", ["plan", "apply"])
-def test_s3_uses_the_key_of_the_states_for_the_role(role: str) -> None:
-    context = {
-        "kms:ViaService": f"s3.{SCOPE.region}.amazonaws.com",
-        "aws:ResourceTag/Project": "co2-analysis",
-        "aws:ResourceTag/Environment": SCOPE.naming.environment,
-        "aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag,
-    }
-    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
-        use = Call(action=action, resource=str(SCOPE.state_key_arn), context=context)
-        assert EVALUATORS[role].allows(use)
+def test_what_is_needed_beyond_the_recording_is_allowed() -> None:
+    assert [(role, call) for role, call in NEEDED if not EVALUATORS[role].allows(call)] == []
 
 
 def _size(statements: Iterable[Statement]) -> int:
