@@ -344,6 +344,7 @@ def _change_keys(scope: Scope) -> Iterator[Right]:
         resources=keys,
         conditions=scope.own,
         unrecorded={
+            # Without it, a feature that has another service use the key needs an administrator.
             "kms:PutKeyPolicy": "another release lets other services use the key",
             "kms:UntagResource": "a tag is removed from the settings",
             "kms:UpdateAlias": "the alias of a key that was replaced",
@@ -677,13 +678,23 @@ def _change_table(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="KeepScalingAlarms",
         actions=[],
-        resources=(
-            scope.arn("cloudwatch", f"alarm:TargetTracking-table/{scope.naming.cache_table}*"),
-        ),
+        resources=_scaling_alarms(scope),
         unrecorded=dict.fromkeys(
             ("cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"),
             "Application Auto Scaling requires them of who puts or deletes a policy",
         ),
+    )
+
+
+def _scaling_alarms(scope: Scope) -> tuple[str, ...]:
+    """Return the alarms of Application Auto Scaling: of the table, for any metric, and its index.
+
+    No environment's name has a capital letter or a slash, so no other table's name matches.
+    """
+    table = f"alarm:TargetTracking-table/{scope.naming.cache_table}"
+    return tuple(
+        scope.arn("cloudwatch", f"{table}{end}")
+        for end in ("-Alarm*", "-ProvisionedCapacity*", f"/index/{INDEX}-*")
     )
 
 
@@ -705,11 +716,8 @@ def _change_backups(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="MountVault",
         actions=[],
-        resources=_ANY,  # these actions support no resource
-        unrecorded=dict.fromkeys(
-            ("backup-storage:Mount", "backup-storage:MountCapsule"),
-            "AWS Backup requires them of who creates a vault",
-        ),
+        resources=_ANY,  # it supports no resource
+        unrecorded={"backup-storage:MountCapsule": "AWS Backup requires it of who creates a vault"},
     )
     deletes = dict.fromkeys(
         ("backup:DeleteRecoveryPoint", "backup:DescribeRecoveryPoint"),
@@ -1237,7 +1245,8 @@ def _change_roles(scope: Scope) -> Iterator[Right]:
     """Yield the rights on the three roles of the layers.
 
     Whoever can write the policy of a role, and have a service run code as it, has its rights.
-    So every role has the boundary, without which none can be created or changed.
+    So every role has the boundary, without which none can be created or changed. Who is trusted by
+    a role that exists is an administrator's matter: the execution role can read the secret.
     """
     naming = scope.naming
     roles = (naming.execution_role, naming.replication_role, naming.backup_role)
@@ -1254,7 +1263,6 @@ def _change_roles(scope: Scope) -> Iterator[Right]:
         conditions={"StringEquals": {"iam:PermissionsBoundary": scope.boundary_arn}},
         unrecorded={
             "iam:PutRolePermissionsBoundary": "a role that is older than its boundary",
-            "iam:UpdateAssumeRolePolicy": "another release trusts a service differently",
         },
     )
     yield Right(
@@ -1329,6 +1337,34 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
         conditions={
             "StringNotEquals": {"aws:RequestTag/Environment": scope.naming.environment},
             "Null": {"aws:RequestTag/Environment": "false"},  # absent is not equal, too
+        },
+    )
+    # Own are those with this project's tag, so what carries another project's must not get it.
+    yield Right(
+        sid="NeverTakeFromOtherProjects",
+        effect="Deny",
+        actions=[
+            f"{service}:TagResource"
+            for service in (
+                "application-autoscaling",
+                "backup",
+                "cloudfront",
+                "kms",
+                "lambda",
+                "logs",
+            )
+        ],
+        resources=(
+            scope.arn("application-autoscaling", "scalable-target/*"),
+            scope.arn("backup", "backup-plan:*"),
+            *_edge(scope, "distribution/*"),
+            scope.arn("kms", "key/*"),
+            *_signing(scope),
+            *_deliveries(scope),
+        ),
+        conditions={
+            "StringNotEquals": {"aws:ResourceTag/Project": PROJECT},
+            "Null": {"aws:ResourceTag/Project": "false"},  # absent is not equal, too
         },
     )
     yield Right(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from modules.catalogue import PROJECT, Layer
+from modules.catalogue import INDEX, PROJECT, Layer
 from modules.deploy_rights import apply_rights, plan_rights
+from modules.naming import Naming
 from testing.iam import recording
 from testing.iam.calls import ACCOUNT, BOUNDARY, ENVIRONMENT, REGION, Call
 from testing.iam.evaluators import Role
@@ -104,6 +105,7 @@ _KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000
 _SAVED_PLAN = f"arn:aws:s3:::{STATES}/{SCOPE.naming.saved_plans}abc/base.tfplan"
 _THROUGH_S3 = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
 _BOOTSTRAP_KEY = {"aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag}
+_ALARM = "AlarmHigh-00000000-0000-0000-0000-000000000000"
 _KEY_CHANGES = (
     "kms:CreateAlias kms:CreateGrant kms:DeleteAlias kms:DisableKey kms:DisableKeyRotation "
     "kms:EnableKeyRotation kms:PutKeyPolicy kms:ScheduleKeyDeletion kms:TagResource "
@@ -145,6 +147,17 @@ NEEDED = (
             *_each("kms:Decrypt", _KEY, **_OWN_TAGS, **_BOOTSTRAP_KEY, **_THROUGH_S3),
             *_each("s3:ListBucket", f"arn:aws:s3:::{STATES}"),
             *_each("s3:GetObject", _SAVED_PLAN),
+        )
+    ),
+    *(
+        ("apply", call)
+        for call in _each(
+            "cloudwatch:DeleteAlarms cloudwatch:PutMetricAlarm",
+            *(
+                f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:TargetTracking-table/"
+                f"{SCOPE.naming.cache_table}{tracked}"
+                for tracked in (f"-{_ALARM}", f"/index/{INDEX}-{_ALARM}")
+            ),
         )
     ),
     *(("plan", call) for call in _each("s3:PutObject", _SAVED_PLAN, **{"s3:if-none-match": "*"})),
@@ -189,12 +202,53 @@ FORBIDDEN = (
     Forbidden(
         reason="makes or changes a role without the boundary",
         calls=(
-            *_each("iam:CreateRole iam:PutRolePolicy iam:UpdateAssumeRolePolicy", *_LAYER_ROLES),
+            *_each("iam:CreateRole iam:PutRolePolicy", *_LAYER_ROLES),
             *_each(
-                "iam:CreateRole iam:PutRolePolicy iam:UpdateAssumeRolePolicy",
+                "iam:CreateRole iam:PutRolePolicy",
                 *_LAYER_ROLES,
                 **_OTHER_BOUNDARY,
             ),
+        ),
+    ),
+    Forbidden(
+        reason="lets somebody else assume a role of the layers",
+        calls=tuple(_each("iam:UpdateAssumeRolePolicy", *_LAYER_ROLES, **_BOUNDED)),
+    ),
+    Forbidden(
+        reason="takes what carries the tag of another project",
+        calls=tuple(
+            call
+            for action, resource in (
+                ("kms:TagResource", _KEY),
+                ("cloudfront:TagResource", f"arn:aws:cloudfront::{ACCOUNT}:distribution/E123"),
+                (
+                    "lambda:TagResource",
+                    f"arn:aws:lambda:{REGION}:{ACCOUNT}:code-signing-config:csc-0123456789abcdef0",
+                ),
+                (
+                    "application-autoscaling:TagResource",
+                    f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/0a1b",
+                ),
+                ("backup:TagResource", f"arn:aws:backup:{REGION}:{ACCOUNT}:backup-plan:0a1b"),
+                ("logs:TagResource", f"arn:aws:logs:{REGION}:{ACCOUNT}:delivery:0a1b"),
+            )
+            for call in _each(
+                action, resource, **_TAGGED_AS_OWN, **{"aws:ResourceTag/Project": "shop"}
+            )
+        ),
+    ),
+    Forbidden(
+        reason="changes the scaling alarms of another table",
+        calls=tuple(
+            _each(
+                "cloudwatch:DeleteAlarms cloudwatch:PutMetricAlarm",
+                *(
+                    f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:TargetTracking-table/"
+                    f"{Naming(environment=f'{ENVIRONMENT}-{other}').cache_table}{tracked}"
+                    for other in ("eu", "cache", "cache-eu", "cache-alarm")
+                    for tracked in (f"-{_ALARM}", f"/index/{INDEX}-{_ALARM}")
+                ),
+            )
         ),
     ),
     Forbidden(
