@@ -37,6 +37,11 @@ _EMPTIES = "`retain = false` deletes what is in a bucket before the bucket"
 _PROVIDER_6 = "version 6 of the provider calls it, and the stacks allow that version"
 _FOR_THE_SERVICE = "the service calls it in the name of the caller"
 
+# Reasons for the resource "*".
+_NO_RESOURCE = "AWS supports no resource for it"
+_NOT_YET = "there is none yet, and AWS chooses its id"
+_NO_TAGS = "AWS chooses the ids, and they have no tags"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
@@ -93,7 +98,11 @@ def _tags(scope: Scope, key: str) -> Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class Right:
-    """One statement; ``unrecorded`` has the reason for each action that no recording contains."""
+    """One statement.
+
+    ``unrecorded`` has the reason for each action that no recording contains, ``every_resource`` why
+    an allowed action has the resource ``*``.
+    """
 
     sid: str
     actions: Iterable[str]
@@ -101,6 +110,7 @@ class Right:
     conditions: Condition = field(default_factory=dict[str, Mapping[str, str]])
     effect: str = "Allow"
     unrecorded: Mapping[str, str] = field(default_factory=dict[str, str])
+    every_resource: str | None = None
 
     def statement(self) -> Statement:
         """Return the IAM statement."""
@@ -279,8 +289,13 @@ def _read_parameters(scope: Scope) -> Iterator[Right]:
         actions=["ssm:GetParameter", "ssm:ListTagsForResource"],
         resources=_parameters(scope),
     )
-    # It returns names and types, and supports no resource.
-    yield Right(sid="FindParameters", actions=["ssm:DescribeParameters"], resources=_ANY)
+    # It returns names and types.
+    yield Right(
+        sid="FindParameters",
+        actions=["ssm:DescribeParameters"],
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
+    )
 
 
 def _change_parameters(scope: Scope) -> Right:
@@ -309,7 +324,9 @@ def _read_keys(scope: Scope) -> Iterator[Right]:
         resources=(scope.arn("kms", "key/*"),),
         conditions=scope.own,
     )
-    yield Right(sid="FindAliases", actions=["kms:ListAliases"], resources=_ANY)  # no resource
+    yield Right(
+        sid="FindAliases", actions=["kms:ListAliases"], resources=_ANY, every_resource=_NO_RESOURCE
+    )
 
 
 def _change_keys(scope: Scope) -> Iterator[Right]:
@@ -318,7 +335,8 @@ def _change_keys(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateKeys",
         actions=["kms:CreateKey"],
-        resources=_ANY,  # there is no key yet
+        resources=_ANY,
+        every_resource=_NOT_YET,
         conditions={
             "StringEquals": {
                 **scope.own_at_creation["StringEquals"],
@@ -440,8 +458,12 @@ def _change_buckets(
 
 def _read_base(scope: Scope) -> Iterator[Right]:
     naming = scope.naming
-    # Which account this is; it supports no resource.
-    yield Right(sid="FindAccount", actions=["sts:GetCallerIdentity"], resources=_ANY)
+    yield Right(
+        sid="FindAccount",
+        actions=["sts:GetCallerIdentity"],
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
+    )
     yield from _read_parameters(scope)
     yield from _read_keys(scope)
     yield Right(
@@ -538,7 +560,8 @@ def _read_storage(scope: Scope) -> Iterator[Right]:
             "application-autoscaling:DescribeScalableTargets",
             "application-autoscaling:DescribeScalingPolicies",
         ],
-        resources=_ANY,  # these actions support no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
     )
     yield Right(
         sid="ReadScaling",
@@ -601,7 +624,8 @@ def _change_storage(scope: Scope) -> Iterator[Right]:
             "cloudfront:DeleteCloudFrontOriginAccessIdentity",
             "cloudfront:DeleteOriginAccessControl",
         ],
-        resources=_ANY,  # as for reading; none can be created under a known ARN
+        resources=_ANY,
+        every_resource=_NO_TAGS,
         unrecorded=dict.fromkeys(
             (
                 "cloudfront:UpdateCloudFrontOriginAccessIdentity",
@@ -716,7 +740,8 @@ def _change_backups(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="MountVault",
         actions=[],
-        resources=_ANY,  # it supports no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
         unrecorded={"backup-storage:MountCapsule": "AWS Backup requires it of who creates a vault"},
     )
     deletes = dict.fromkeys(
@@ -781,6 +806,15 @@ def _log_group(scope: Scope, name: str, region: str | None = None) -> tuple[str,
     return arn, f"{arn}:*"  # CloudWatch Logs authorizes some actions by one, some by the other
 
 
+def _find_log_groups() -> Right:
+    return Right(
+        sid="FindLogGroups",
+        actions=["logs:DescribeLogGroups"],
+        resources=_ANY,
+        every_resource="AWS authorizes it for all log groups, whatever it is asked for",
+    )
+
+
 def _read_compute(scope: Scope) -> Iterator[Right]:
     naming = scope.naming
     yield Right(
@@ -817,7 +851,7 @@ def _read_compute(scope: Scope) -> Iterator[Right]:
         actions=["logs:ListTagsForResource"],
         resources=_log_group(scope, naming.log_group),
     )
-    yield Right(sid="FindLogGroups", actions=["logs:DescribeLogGroups"], resources=_ANY)
+    yield _find_log_groups()
     yield _read_roles(scope, naming.execution_role)
 
 
@@ -853,7 +887,8 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateSigning",
         actions=["lambda:CreateCodeSigningConfig"],
-        resources=_ANY,  # it supports no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
         conditions=scope.own_at_creation,
     )
     yield Right(
@@ -994,7 +1029,7 @@ def _read_frontend(scope: Scope) -> Iterator[Right]:
             *_log_group(scope, scope.naming.firewall_log, EDGE_REGION),
         ),
     )
-    yield Right(sid="FindLogGroups", actions=["logs:DescribeLogGroups"], resources=_ANY)
+    yield _find_log_groups()
     yield Right(sid="ReadInvocation", actions=["lambda:GetPolicy"], resources=_function(scope))
 
 
@@ -1002,7 +1037,8 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateDistribution",
         actions=["cloudfront:CreateDistribution", "cloudfront:TagResource"],
-        resources=_ANY,  # there is no distribution yet
+        resources=_ANY,
+        every_resource=_NOT_YET,
         conditions=scope.own_at_creation,
     )
     yield Right(
@@ -1033,7 +1069,8 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
             "cloudfront:UpdateCachePolicy",
             "cloudfront:UpdateResponseHeadersPolicy",
         ],
-        resources=_ANY,  # as for reading; none can be created under a known ARN
+        resources=_ANY,
+        every_resource=_NO_TAGS,
     )
     yield Right(
         sid="ChangeEdgeFunctions",
@@ -1087,7 +1124,8 @@ def _change_firewall(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="LogFirewall",
         actions=[],
-        resources=_ANY,  # these actions support no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
         conditions={"StringEquals": {"aws:RequestedRegion": EDGE_REGION}},
         unrecorded=dict.fromkeys(
             (
@@ -1175,8 +1213,12 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
         ],
         resources=_topic(scope),
     )
-    # CloudWatch returns composite alarms only if the resource is "*" (API of DescribeAlarms).
-    yield Right(sid="FindAlarms", actions=["cloudwatch:DescribeAlarms"], resources=_ANY)
+    yield Right(
+        sid="FindAlarms",
+        actions=["cloudwatch:DescribeAlarms"],
+        resources=_ANY,
+        every_resource="CloudWatch returns composite alarms for no other (its API)",
+    )
     yield Right(
         sid="ReadDashboard",
         actions=["cloudwatch:GetDashboard"],
@@ -1223,8 +1265,12 @@ def _change_monitoring(scope: Scope) -> Iterator[Right]:
         ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
         unrecorded={"cloudwatch:UntagResource": "a tag is removed from the settings"},
     )
-    # CloudWatch creates a composite alarm only if the resource is "*" (API of PutCompositeAlarm).
-    yield Right(sid="ChangeHealthAlarm", actions=["cloudwatch:PutCompositeAlarm"], resources=_ANY)
+    yield Right(
+        sid="ChangeHealthAlarm",
+        actions=["cloudwatch:PutCompositeAlarm"],
+        resources=_ANY,
+        every_resource="CloudWatch creates composite alarms for no other (its API)",
+    )
     yield Right(
         sid="ChangeDashboard",
         actions=["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"],
@@ -1465,10 +1511,11 @@ def boundary(scope: Scope) -> tuple[Statement, ...]:
     It is the union of what the three roles can ever be given, and nothing of IAM or STS: a role
     that somebody gives more has no more.
     """
-    return tuple(right.statement() for right in _boundary(scope))
+    return tuple(right.statement() for right in boundary_rights(scope))
 
 
-def _boundary(scope: Scope) -> Iterator[Right]:
+def boundary_rights(scope: Scope) -> Iterator[Right]:
+    """Yield the statements of the boundary, with the reasons."""
     naming = scope.naming
     table = scope.arn("dynamodb", f"table/{naming.cache_table}")
     sources = [naming.bucket(bucket) for bucket in DATA_BUCKETS]
@@ -1560,7 +1607,8 @@ def _boundary(scope: Scope) -> Iterator[Right]:
             "xray:PutTelemetryRecords",
             "xray:PutTraceSegments",
         ],
-        resources=_ANY,  # these actions support no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
     )
     yield Right(
         sid="KeepBackups",

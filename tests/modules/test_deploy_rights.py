@@ -17,6 +17,7 @@ from modules.deploy_rights import (
     apply_groups,
     apply_rights,
     boundary,
+    boundary_rights,
     plan_groups,
     plan_rights,
 )
@@ -108,6 +109,14 @@ def test_every_arn_names_its_partition_and_service() -> None:
         assert (start, len(rest)) == ("arn", 3), arn
         assert re.fullmatch(r"aws[a-z-]*", partition), arn
         assert re.fullmatch(r"[a-z0-9-]+", service), arn
+
+
+def test_a_right_on_every_resource_has_a_reason_and_no_other_has() -> None:
+    rights = [right for _, right in _rights()] + [*boundary_rights(SCOPE)]
+    wide = {right.sid for right in rights if "*" in right.resources}
+
+    assert wide
+    assert wide == {right.sid for right in rights if right.every_resource}
 
 
 @pytest.mark.parametrize("role", ["plan", "apply"])
