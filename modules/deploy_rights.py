@@ -1036,9 +1036,15 @@ def _read_frontend(scope: Scope) -> Iterator[Right]:
 def _change_frontend(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateDistribution",
-        actions=["cloudfront:CreateDistribution", "cloudfront:TagResource"],
+        actions=["cloudfront:CreateDistribution"],
         resources=_ANY,
         every_resource=_NOT_YET,
+        conditions=scope.own_at_creation,
+    )
+    yield Right(
+        sid="TagNewDistribution",
+        actions=["cloudfront:TagResource"],
+        resources=_edge(scope, "distribution/*"),
         conditions=scope.own_at_creation,
     )
     yield Right(

@@ -215,6 +215,17 @@ FORBIDDEN = (
         calls=tuple(_each("iam:UpdateAssumeRolePolicy", *_LAYER_ROLES, **_BOUNDED)),
     ),
     Forbidden(
+        reason="tags what else CloudFront has as its own",
+        calls=tuple(
+            _each(
+                "cloudfront:TagResource",
+                f"arn:aws:cloudfront::{ACCOUNT}:function/checkout",
+                f"arn:aws:cloudfront::{ACCOUNT}:vpcorigin/E123",
+                **_TAGGED_AS_OWN,
+            )
+        ),
+    ),
+    Forbidden(
         reason="takes what carries the tag of another project",
         calls=tuple(
             call
