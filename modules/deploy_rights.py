@@ -37,6 +37,11 @@ _EMPTIES = "`retain = false` deletes what is in a bucket before the bucket"
 _PROVIDER_6 = "version 6 of the provider calls it, and the stacks allow that version"
 _FOR_THE_SERVICE = "the service calls it in the name of the caller"
 
+# Reasons for the resource "*".
+_NO_RESOURCE = "AWS supports no resource for it"
+_NOT_YET = "there is none yet, and AWS chooses its id"
+_NO_TAGS = "AWS chooses the ids, and they have no tags"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
@@ -93,7 +98,11 @@ def _tags(scope: Scope, key: str) -> Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class Right:
-    """One statement; ``unrecorded`` has the reason for each action that no recording contains."""
+    """One statement.
+
+    ``unrecorded`` has the reason for each action that no recording contains, ``every_resource`` why
+    an allowed action has the resource ``*``.
+    """
 
     sid: str
     actions: Iterable[str]
@@ -101,6 +110,7 @@ class Right:
     conditions: Condition = field(default_factory=dict[str, Mapping[str, str]])
     effect: str = "Allow"
     unrecorded: Mapping[str, str] = field(default_factory=dict[str, str])
+    every_resource: str | None = None
 
     def statement(self) -> Statement:
         """Return the IAM statement."""
@@ -134,7 +144,7 @@ def _statements(groups: Mapping[str, Iterable[Right]]) -> dict[str, tuple[Statem
 def plan_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
     """Return the rights of the plan role, with the reasons."""
     return {
-        "state": (*_read_state(scope), *_keep_plans(scope)),
+        "state": (*_read_state(scope), *_read_older_states(scope), *_keep_plans(scope)),
         "base": tuple(_read_base(scope)),
         "storage": tuple(_read_storage(scope)),
         "compute": tuple(_read_compute(scope)),
@@ -162,24 +172,30 @@ def apply_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
 # --- State -----------------------------------------------------------------------------------
 
 
-def _states(scope: Scope, bucket: str, end: str = "") -> tuple[str, ...]:
+_LAYERS = tuple(layer for layer in Layer if layer is not Layer.BOOTSTRAP)
+
+
+def _states(scope: Scope, bucket: str) -> tuple[str, ...]:
     """Return the states of the layers: not that of the bootstrap layer, and no other environment's.
 
     A layer reads the states of the layers that it depends on.
     """
-    keys = (scope.naming.state_key(layer) for layer in Layer if layer is not Layer.BOOTSTRAP)
-    return tuple(scope.bucket_arn(bucket, key) + end for key in keys)
+    return tuple(scope.bucket_arn(bucket, scope.naming.state_key(layer)) for layer in _LAYERS)
+
+
+def _locks(scope: Scope, bucket: str) -> tuple[str, ...]:
+    return tuple(scope.bucket_arn(bucket, scope.naming.state_lock(layer)) for layer in _LAYERS)
 
 
 def _plans(scope: Scope, bucket: str) -> tuple[str, ...]:
-    return (scope.bucket_arn(bucket, f"{scope.naming.environment}/plans/*"),)
+    return (scope.bucket_arn(bucket, f"{scope.naming.saved_plans}*"),)
 
 
 def _read_state(scope: Scope) -> Iterator[Right]:
     """Yield the rights of Terraform's S3 backend to read and lock the states.
 
     ``env:/`` is where it looks for workspaces. A state that does not exist yet is "not found" only
-    for who may list its key, and "access denied" for others.
+    for who may list the bucket, and "access denied" for others.
     """
     bucket = scope.state_bucket
     if bucket is None:
@@ -188,33 +204,64 @@ def _read_state(scope: Scope) -> Iterator[Right]:
         sid="ListStates",
         actions=["s3:ListBucket"],
         resources=(scope.bucket_arn(bucket),),
-        conditions={"StringLike": {"s3:prefix": ["env:/", f"{scope.naming.environment}/*"]}},
+        # If there is a prefix: AWS does not say whether S3 supplies one when it asks on account of
+        # an object that is not found. A list without one shows the names of keys and no more.
+        conditions={
+            "StringLikeIfExists": {"s3:prefix": ["env:/", f"{scope.naming.environment}/*"]}
+        },
     )
     yield Right(sid="ReadStates", actions=["s3:GetObject"], resources=_states(scope, bucket))
     yield Right(
         sid="LockStates",
         actions=["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-        resources=_states(scope, bucket, ".tflock"),
+        resources=_locks(scope, bucket),
     )
     if scope.state_key_arn:
         yield Right(
             sid="UseStateKey",
             actions=[],
             resources=(scope.state_key_arn,),
-            # The state bucket may be in another Region.
-            conditions={"StringLike": {"kms:ViaService": f"s3.*.{dns_suffix(scope.region)}"}},
+            conditions=_through_s3(scope),
             unrecorded=dict.fromkeys(("kms:Decrypt", "kms:GenerateDataKey"), _FOR_THE_SERVICE),
+        )
+
+
+def _through_s3(scope: Scope) -> Condition:
+    # The state bucket may be in another Region.
+    return {"StringLike": {"kms:ViaService": f"s3.*.{dns_suffix(scope.region)}"}}
+
+
+def _read_older_states(scope: Scope) -> Iterator[Right]:
+    """Yield the plan role's right to decrypt what an earlier key of the states encrypted.
+
+    A state keeps the key that it was written with until it is written again. The apply role can
+    use any key through S3.
+    """
+    if scope.state_bucket:
+        yield Right(
+            sid="ReadOlderStates",
+            actions=[],
+            resources=(scope.arn("kms", "key/*", region="*"),),
+            conditions={**scope.own, **_through_s3(scope)},
+            unrecorded={"kms:Decrypt": _FOR_THE_SERVICE},
         )
 
 
 def _keep_plans(scope: Scope) -> Iterator[Right]:
     if scope.state_bucket:
-        reason = "bundles of reviewed plans: the plan role stores them, the apply role reads them"
         yield Right(
-            sid="KeepPlans",
+            sid="StorePlans",
             actions=[],
             resources=_plans(scope, scope.state_bucket),
-            unrecorded=dict.fromkeys(("s3:GetObject", "s3:PutObject"), reason),
+            # It creates and never replaces: `If-None-Match: *`, the only value that S3 accepts.
+            conditions={"Null": {"s3:if-none-match": "false"}},
+            unrecorded={"s3:PutObject": "bundles of reviewed plans, which the apply role reads"},
+        )
+        yield Right(
+            sid="ReadPlans",
+            actions=[],
+            resources=_plans(scope, scope.state_bucket),
+            unrecorded={"s3:GetObject": "what it stored is reviewed"},
         )
 
 
@@ -242,8 +289,13 @@ def _read_parameters(scope: Scope) -> Iterator[Right]:
         actions=["ssm:GetParameter", "ssm:ListTagsForResource"],
         resources=_parameters(scope),
     )
-    # It returns names and types, and supports no resource.
-    yield Right(sid="FindParameters", actions=["ssm:DescribeParameters"], resources=_ANY)
+    # It returns names and types.
+    yield Right(
+        sid="FindParameters",
+        actions=["ssm:DescribeParameters"],
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
+    )
 
 
 def _change_parameters(scope: Scope) -> Right:
@@ -272,7 +324,9 @@ def _read_keys(scope: Scope) -> Iterator[Right]:
         resources=(scope.arn("kms", "key/*"),),
         conditions=scope.own,
     )
-    yield Right(sid="FindAliases", actions=["kms:ListAliases"], resources=_ANY)  # no resource
+    yield Right(
+        sid="FindAliases", actions=["kms:ListAliases"], resources=_ANY, every_resource=_NO_RESOURCE
+    )
 
 
 def _change_keys(scope: Scope) -> Iterator[Right]:
@@ -281,7 +335,8 @@ def _change_keys(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateKeys",
         actions=["kms:CreateKey"],
-        resources=_ANY,  # there is no key yet
+        resources=_ANY,
+        every_resource=_NOT_YET,
         conditions={
             "StringEquals": {
                 **scope.own_at_creation["StringEquals"],
@@ -307,6 +362,7 @@ def _change_keys(scope: Scope) -> Iterator[Right]:
         resources=keys,
         conditions=scope.own,
         unrecorded={
+            # Without it, a feature that has another service use the key needs an administrator.
             "kms:PutKeyPolicy": "another release lets other services use the key",
             "kms:UntagResource": "a tag is removed from the settings",
             "kms:UpdateAlias": "the alias of a key that was replaced",
@@ -402,8 +458,12 @@ def _change_buckets(
 
 def _read_base(scope: Scope) -> Iterator[Right]:
     naming = scope.naming
-    # Which account this is; it supports no resource.
-    yield Right(sid="FindAccount", actions=["sts:GetCallerIdentity"], resources=_ANY)
+    yield Right(
+        sid="FindAccount",
+        actions=["sts:GetCallerIdentity"],
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
+    )
     yield from _read_parameters(scope)
     yield from _read_keys(scope)
     yield Right(
@@ -500,7 +560,8 @@ def _read_storage(scope: Scope) -> Iterator[Right]:
             "application-autoscaling:DescribeScalableTargets",
             "application-autoscaling:DescribeScalingPolicies",
         ],
-        resources=_ANY,  # these actions support no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
     )
     yield Right(
         sid="ReadScaling",
@@ -563,7 +624,8 @@ def _change_storage(scope: Scope) -> Iterator[Right]:
             "cloudfront:DeleteCloudFrontOriginAccessIdentity",
             "cloudfront:DeleteOriginAccessControl",
         ],
-        resources=_ANY,  # as for reading; none can be created under a known ARN
+        resources=_ANY,
+        every_resource=_NO_TAGS,
         unrecorded=dict.fromkeys(
             (
                 "cloudfront:UpdateCloudFrontOriginAccessIdentity",
@@ -640,13 +702,23 @@ def _change_table(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="KeepScalingAlarms",
         actions=[],
-        resources=(
-            scope.arn("cloudwatch", f"alarm:TargetTracking-table/{scope.naming.cache_table}*"),
-        ),
+        resources=_scaling_alarms(scope),
         unrecorded=dict.fromkeys(
             ("cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"),
             "Application Auto Scaling requires them of who puts or deletes a policy",
         ),
+    )
+
+
+def _scaling_alarms(scope: Scope) -> tuple[str, ...]:
+    """Return the alarms of Application Auto Scaling: of the table, for any metric, and its index.
+
+    No environment's name has a capital letter or a slash, so no other table's name matches.
+    """
+    table = f"alarm:TargetTracking-table/{scope.naming.cache_table}"
+    return tuple(
+        scope.arn("cloudwatch", f"{table}{end}")
+        for end in ("-Alarm*", "-ProvisionedCapacity*", f"/index/{INDEX}-*")
     )
 
 
@@ -668,22 +740,28 @@ def _change_backups(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="MountVault",
         actions=[],
-        resources=_ANY,  # these actions support no resource
-        unrecorded=dict.fromkeys(
-            ("backup-storage:Mount", "backup-storage:MountCapsule"),
-            "AWS Backup requires them of who creates a vault",
-        ),
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
+        unrecorded={"backup-storage:MountCapsule": "AWS Backup requires it of who creates a vault"},
+    )
+    deletes = dict.fromkeys(
+        ("backup:DeleteRecoveryPoint", "backup:DescribeRecoveryPoint"),
+        "`retain = false` deletes the backups with the vault",
     )
     yield Right(
         sid="DeleteOwnBackups",
         actions=[],
-        # Of any service: the ARN of a recovery point begins as its resource's.
-        resources=(f"arn:{scope.partition}:*:{scope.region}:*:*",),
+        resources=(scope.arn("backup", "recovery-point:*"),),
         conditions=scope.own,  # AWS Backup copies the tags of what it backs up
-        unrecorded=dict.fromkeys(
-            ("backup:DeleteRecoveryPoint", "backup:DescribeRecoveryPoint"),
-            "`retain = false` deletes the backups with the vault",
-        ),
+        unrecorded=deletes,
+    )
+    # Without its advanced features, AWS Backup makes a backup of DynamoDB, which has no tags.
+    table = scope.arn("dynamodb", f"table/{scope.naming.cache_table}")
+    yield Right(
+        sid="DeleteTableBackups",
+        actions=[],
+        resources=(f"{table}/backup/*",),
+        unrecorded=deletes,
     )
     yield Right(
         sid="CreateBackupPlan",
@@ -728,6 +806,15 @@ def _log_group(scope: Scope, name: str, region: str | None = None) -> tuple[str,
     return arn, f"{arn}:*"  # CloudWatch Logs authorizes some actions by one, some by the other
 
 
+def _find_log_groups() -> Right:
+    return Right(
+        sid="FindLogGroups",
+        actions=["logs:DescribeLogGroups"],
+        resources=_ANY,
+        every_resource="AWS authorizes it for all log groups, whatever it is asked for",
+    )
+
+
 def _read_compute(scope: Scope) -> Iterator[Right]:
     naming = scope.naming
     yield Right(
@@ -764,7 +851,7 @@ def _read_compute(scope: Scope) -> Iterator[Right]:
         actions=["logs:ListTagsForResource"],
         resources=_log_group(scope, naming.log_group),
     )
-    yield Right(sid="FindLogGroups", actions=["logs:DescribeLogGroups"], resources=_ANY)
+    yield _find_log_groups()
     yield _read_roles(scope, naming.execution_role)
 
 
@@ -800,7 +887,8 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateSigning",
         actions=["lambda:CreateCodeSigningConfig"],
-        resources=_ANY,  # it supports no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
         conditions=scope.own_at_creation,
     )
     yield Right(
@@ -941,15 +1029,22 @@ def _read_frontend(scope: Scope) -> Iterator[Right]:
             *_log_group(scope, scope.naming.firewall_log, EDGE_REGION),
         ),
     )
-    yield Right(sid="FindLogGroups", actions=["logs:DescribeLogGroups"], resources=_ANY)
+    yield _find_log_groups()
     yield Right(sid="ReadInvocation", actions=["lambda:GetPolicy"], resources=_function(scope))
 
 
 def _change_frontend(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateDistribution",
-        actions=["cloudfront:CreateDistribution", "cloudfront:TagResource"],
-        resources=_ANY,  # there is no distribution yet
+        actions=["cloudfront:CreateDistribution"],
+        resources=_ANY,
+        every_resource=_NOT_YET,
+        conditions=scope.own_at_creation,
+    )
+    yield Right(
+        sid="TagNewDistribution",
+        actions=["cloudfront:TagResource"],
+        resources=_edge(scope, "distribution/*"),
         conditions=scope.own_at_creation,
     )
     yield Right(
@@ -980,7 +1075,8 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
             "cloudfront:UpdateCachePolicy",
             "cloudfront:UpdateResponseHeadersPolicy",
         ],
-        resources=_ANY,  # as for reading; none can be created under a known ARN
+        resources=_ANY,
+        every_resource=_NO_TAGS,
     )
     yield Right(
         sid="ChangeEdgeFunctions",
@@ -1034,7 +1130,8 @@ def _change_firewall(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="LogFirewall",
         actions=[],
-        resources=_ANY,  # these actions support no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
         conditions={"StringEquals": {"aws:RequestedRegion": EDGE_REGION}},
         unrecorded=dict.fromkeys(
             (
@@ -1122,8 +1219,12 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
         ],
         resources=_topic(scope),
     )
-    # CloudWatch returns composite alarms only if the resource is "*" (API of DescribeAlarms).
-    yield Right(sid="FindAlarms", actions=["cloudwatch:DescribeAlarms"], resources=_ANY)
+    yield Right(
+        sid="FindAlarms",
+        actions=["cloudwatch:DescribeAlarms"],
+        resources=_ANY,
+        every_resource="CloudWatch returns composite alarms for no other (its API)",
+    )
     yield Right(
         sid="ReadDashboard",
         actions=["cloudwatch:GetDashboard"],
@@ -1170,8 +1271,12 @@ def _change_monitoring(scope: Scope) -> Iterator[Right]:
         ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
         unrecorded={"cloudwatch:UntagResource": "a tag is removed from the settings"},
     )
-    # CloudWatch creates a composite alarm only if the resource is "*" (API of PutCompositeAlarm).
-    yield Right(sid="ChangeHealthAlarm", actions=["cloudwatch:PutCompositeAlarm"], resources=_ANY)
+    yield Right(
+        sid="ChangeHealthAlarm",
+        actions=["cloudwatch:PutCompositeAlarm"],
+        resources=_ANY,
+        every_resource="CloudWatch creates composite alarms for no other (its API)",
+    )
     yield Right(
         sid="ChangeDashboard",
         actions=["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"],
@@ -1192,7 +1297,8 @@ def _change_roles(scope: Scope) -> Iterator[Right]:
     """Yield the rights on the three roles of the layers.
 
     Whoever can write the policy of a role, and have a service run code as it, has its rights.
-    So every role has the boundary, without which none can be created or changed.
+    So every role has the boundary, without which none can be created or changed. Who is trusted by
+    a role that exists is an administrator's matter: the execution role can read the secret.
     """
     naming = scope.naming
     roles = (naming.execution_role, naming.replication_role, naming.backup_role)
@@ -1209,7 +1315,6 @@ def _change_roles(scope: Scope) -> Iterator[Right]:
         conditions={"StringEquals": {"iam:PermissionsBoundary": scope.boundary_arn}},
         unrecorded={
             "iam:PutRolePermissionsBoundary": "a role that is older than its boundary",
-            "iam:UpdateAssumeRolePolicy": "another release trusts a service differently",
         },
     )
     yield Right(
@@ -1286,6 +1391,34 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
             "Null": {"aws:RequestTag/Environment": "false"},  # absent is not equal, too
         },
     )
+    # Own are those with this project's tag, so what carries another project's must not get it.
+    yield Right(
+        sid="NeverTakeFromOtherProjects",
+        effect="Deny",
+        actions=[
+            f"{service}:TagResource"
+            for service in (
+                "application-autoscaling",
+                "backup",
+                "cloudfront",
+                "kms",
+                "lambda",
+                "logs",
+            )
+        ],
+        resources=(
+            scope.arn("application-autoscaling", "scalable-target/*"),
+            scope.arn("backup", "backup-plan:*"),
+            *_edge(scope, "distribution/*"),
+            scope.arn("kms", "key/*"),
+            *_signing(scope),
+            *_deliveries(scope),
+        ),
+        conditions={
+            "StringNotEquals": {"aws:ResourceTag/Project": PROJECT},
+            "Null": {"aws:ResourceTag/Project": "false"},  # absent is not equal, too
+        },
+    )
     yield Right(
         sid="NeverChangeOwnRights",
         effect="Deny",
@@ -1320,6 +1453,7 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
         ],
         resources=_ANY,
     )
+    yield from _keep_state_key(scope)
     bucket = scope.state_bucket
     if bucket:
         yield Right(
@@ -1336,6 +1470,44 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
         )
 
 
+def _keep_state_key(scope: Scope) -> Iterator[Right]:
+    """Yield denials to change the key of the states; S3 can still use it for the role.
+
+    The bootstrap layer's key has the tags of the environment, as the data key has, and the tag of
+    that layer. A key that a setting names is protected by its ARN: it could be tagged as own.
+    """
+    changes = (
+        "kms:*Alias",
+        "kms:*Grant",
+        "kms:CancelKeyDeletion",
+        "kms:Delete*",
+        "kms:Disable*",
+        "kms:Enable*",
+        "kms:ImportKeyMaterial",
+        "kms:PutKeyPolicy",
+        "kms:ReplicateKey",
+        "kms:RotateKeyOnDemand",
+        "kms:ScheduleKeyDeletion",
+        "kms:TagResource",
+        "kms:UntagResource",
+        "kms:Update*",
+    )
+    yield Right(
+        sid="NeverChangeKeyOfBootstrap",
+        effect="Deny",
+        actions=changes,
+        resources=(f"arn:{scope.partition}:kms:*:*:key/*",),
+        conditions={"StringEquals": {"aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag}},
+    )
+    if scope.state_key_arn:
+        yield Right(
+            sid="NeverChangeStateKey",
+            effect="Deny",
+            actions=changes,
+            resources=(scope.state_key_arn,),
+        )
+
+
 # --- The boundary ----------------------------------------------------------------------------
 
 
@@ -1345,10 +1517,11 @@ def boundary(scope: Scope) -> tuple[Statement, ...]:
     It is the union of what the three roles can ever be given, and nothing of IAM or STS: a role
     that somebody gives more has no more.
     """
-    return tuple(right.statement() for right in _boundary(scope))
+    return tuple(right.statement() for right in boundary_rights(scope))
 
 
-def _boundary(scope: Scope) -> Iterator[Right]:
+def boundary_rights(scope: Scope) -> Iterator[Right]:
+    """Yield the statements of the boundary, with the reasons."""
     naming = scope.naming
     table = scope.arn("dynamodb", f"table/{naming.cache_table}")
     sources = [naming.bucket(bucket) for bucket in DATA_BUCKETS]
@@ -1440,7 +1613,8 @@ def _boundary(scope: Scope) -> Iterator[Right]:
             "xray:PutTelemetryRecords",
             "xray:PutTraceSegments",
         ],
-        resources=_ANY,  # these actions support no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
     )
     yield Right(
         sid="KeepBackups",

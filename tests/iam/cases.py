@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from modules.catalogue import INDEX, PROJECT, Layer
 from modules.deploy_rights import apply_rights, plan_rights
+from modules.naming import Naming
 from testing.iam import recording
 from testing.iam.calls import ACCOUNT, BOUNDARY, ENVIRONMENT, REGION, Call
 from testing.iam.evaluators import Role
@@ -99,6 +101,18 @@ _OIDC = _iam("oidc-provider/token.actions.githubusercontent.com")
 _ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 _OTHER_BOUNDARY = {"iam:PermissionsBoundary": _ADMIN}
 _BOUNDED = {"iam:PermissionsBoundary": BOUNDARY}
+_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
+_SAVED_PLAN = f"arn:aws:s3:::{STATES}/{SCOPE.naming.saved_plans}abc/base.tfplan"
+_THROUGH_S3 = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
+_BOOTSTRAP_KEY = {"aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag}
+_ALARM = "AlarmHigh-00000000-0000-0000-0000-000000000000"
+_KEY_CHANGES = (
+    "kms:CreateAlias kms:CreateGrant kms:DeleteAlias kms:DisableKey kms:DisableKeyRotation "
+    "kms:EnableKeyRotation kms:PutKeyPolicy kms:ScheduleKeyDeletion kms:TagResource "
+    "kms:UntagResource kms:UpdateAlias kms:UpdateKeyDescription"
+)
+_OWN_TAGS = {"aws:ResourceTag/Project": PROJECT, "aws:ResourceTag/Environment": ENVIRONMENT}
+_TAGGED_AS_OWN = {"aws:RequestTag/Project": PROJECT, "aws:RequestTag/Environment": ENVIRONMENT}
 
 
 def _each(actions: str, *resources: str, **context: str) -> Iterator[Call]:
@@ -115,6 +129,39 @@ def _passed(role: str, service: str) -> Call:
     (call,) = _each("iam:PassRole", role, **{"iam:PassedToService": f"{service}.amazonaws.com"})
     return call
 
+
+# What no recording contains, and the roles that must be able to do it.
+NEEDED = (
+    *(
+        (role, call)
+        for role in ROLES
+        for call in (
+            *_each(
+                "kms:Decrypt kms:GenerateDataKey",
+                str(SCOPE.state_key_arn),
+                **_OWN_TAGS,
+                **_BOOTSTRAP_KEY,
+                **_THROUGH_S3,
+            ),
+            # The states were encrypted with it before the settings named another.
+            *_each("kms:Decrypt", _KEY, **_OWN_TAGS, **_BOOTSTRAP_KEY, **_THROUGH_S3),
+            *_each("s3:ListBucket", f"arn:aws:s3:::{STATES}"),
+            *_each("s3:GetObject", _SAVED_PLAN),
+        )
+    ),
+    *(
+        ("apply", call)
+        for call in _each(
+            "cloudwatch:DeleteAlarms cloudwatch:PutMetricAlarm",
+            *(
+                f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:TargetTracking-table/"
+                f"{SCOPE.naming.cache_table}{tracked}"
+                for tracked in (f"-{_ALARM}", f"/index/{INDEX}-{_ALARM}")
+            ),
+        )
+    ),
+    *(("plan", call) for call in _each("s3:PutObject", _SAVED_PLAN, **{"s3:if-none-match": "*"})),
+)
 
 FORBIDDEN = (
     Forbidden(
@@ -155,12 +202,64 @@ FORBIDDEN = (
     Forbidden(
         reason="makes or changes a role without the boundary",
         calls=(
-            *_each("iam:CreateRole iam:PutRolePolicy iam:UpdateAssumeRolePolicy", *_LAYER_ROLES),
+            *_each("iam:CreateRole iam:PutRolePolicy", *_LAYER_ROLES),
             *_each(
-                "iam:CreateRole iam:PutRolePolicy iam:UpdateAssumeRolePolicy",
+                "iam:CreateRole iam:PutRolePolicy",
                 *_LAYER_ROLES,
                 **_OTHER_BOUNDARY,
             ),
+        ),
+    ),
+    Forbidden(
+        reason="lets somebody else assume a role of the layers",
+        calls=tuple(_each("iam:UpdateAssumeRolePolicy", *_LAYER_ROLES, **_BOUNDED)),
+    ),
+    Forbidden(
+        reason="tags what else CloudFront has as its own",
+        calls=tuple(
+            _each(
+                "cloudfront:TagResource",
+                f"arn:aws:cloudfront::{ACCOUNT}:function/checkout",
+                f"arn:aws:cloudfront::{ACCOUNT}:vpcorigin/E123",
+                **_TAGGED_AS_OWN,
+            )
+        ),
+    ),
+    Forbidden(
+        reason="takes what carries the tag of another project",
+        calls=tuple(
+            call
+            for action, resource in (
+                ("kms:TagResource", _KEY),
+                ("cloudfront:TagResource", f"arn:aws:cloudfront::{ACCOUNT}:distribution/E123"),
+                (
+                    "lambda:TagResource",
+                    f"arn:aws:lambda:{REGION}:{ACCOUNT}:code-signing-config:csc-0123456789abcdef0",
+                ),
+                (
+                    "application-autoscaling:TagResource",
+                    f"arn:aws:application-autoscaling:{REGION}:{ACCOUNT}:scalable-target/0a1b",
+                ),
+                ("backup:TagResource", f"arn:aws:backup:{REGION}:{ACCOUNT}:backup-plan:0a1b"),
+                ("logs:TagResource", f"arn:aws:logs:{REGION}:{ACCOUNT}:delivery:0a1b"),
+            )
+            for call in _each(
+                action, resource, **_TAGGED_AS_OWN, **{"aws:ResourceTag/Project": "shop"}
+            )
+        ),
+    ),
+    Forbidden(
+        reason="changes the scaling alarms of another table",
+        calls=tuple(
+            _each(
+                "cloudwatch:DeleteAlarms cloudwatch:PutMetricAlarm",
+                *(
+                    f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:TargetTracking-table/"
+                    f"{Naming(environment=f'{ENVIRONMENT}-{other}').cache_table}{tracked}"
+                    for other in ("eu", "cache", "cache-eu", "cache-alarm")
+                    for tracked in (f"-{_ALARM}", f"/index/{INDEX}-{_ALARM}")
+                ),
+            )
         ),
     ),
     Forbidden(
@@ -219,10 +318,8 @@ FORBIDDEN = (
     ),
     Forbidden(
         reason="lists the states of others",
-        calls=(
-            *_each("s3:ListBucket", f"arn:aws:s3:::{STATES}"),
-            *_each("s3:ListBucket", f"arn:aws:s3:::{STATES}", **{"s3:prefix": "staging/"}),
-        ),
+        # Without a prefix it may: S3 may ask so for an object that does not exist.
+        calls=tuple(_each("s3:ListBucket", f"arn:aws:s3:::{STATES}", **{"s3:prefix": "staging/"})),
     ),
     Forbidden(
         reason="destroys states, or changes their bucket",
@@ -240,20 +337,19 @@ FORBIDDEN = (
         ),
     ),
     Forbidden(
-        reason="writes a state or changes a reviewed plan",
+        reason="writes a state or replaces a reviewed plan",
         roles=("plan",),
-        calls=tuple(
-            _each("s3:PutObject", f"arn:aws:s3:::{STATES}/{ENVIRONMENT}/base/terraform.tfstate")
+        calls=(
+            *_each("s3:PutObject", f"arn:aws:s3:::{STATES}/{ENVIRONMENT}/base/terraform.tfstate"),
+            *_each("s3:PutObject s3:DeleteObject", _SAVED_PLAN),
         ),
     ),
     Forbidden(
         reason="changes a reviewed plan",
         roles=("apply",),
-        calls=tuple(
-            _each(
-                "s3:PutObject s3:DeleteObject",
-                f"arn:aws:s3:::{STATES}/{ENVIRONMENT}/plans/abc/base.tfplan",
-            )
+        calls=(
+            *_each("s3:PutObject s3:DeleteObject", _SAVED_PLAN),
+            *_each("s3:PutObject", _SAVED_PLAN, **{"s3:if-none-match": "*"}),
         ),
     ),
     Forbidden(
@@ -275,20 +371,44 @@ FORBIDDEN = (
         calls=tuple(
             _each(
                 "kms:Decrypt kms:Encrypt kms:CreateGrant",
-                f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000",
-                **{
-                    "aws:ResourceTag/Project": "co2-analysis",
-                    "aws:ResourceTag/Environment": ENVIRONMENT,
-                },
+                _KEY,
+                **_OWN_TAGS,
             )
         ),
+    ),
+    Forbidden(
+        reason="changes the key of the states",
+        calls=(
+            *_each(
+                _KEY_CHANGES,
+                _KEY,
+                **_OWN_TAGS,
+                **_BOOTSTRAP_KEY,
+            ),
+            *_each(
+                "kms:TagResource kms:UntagResource",
+                _KEY,
+                **_OWN_TAGS,
+                **_TAGGED_AS_OWN,
+                **_BOOTSTRAP_KEY,
+                **{"aws:RequestTag/Layer": Layer.BASE.tag},
+            ),
+            # Named in the settings: without tags, or tagged as the environment's.
+            *_each(_KEY_CHANGES, str(SCOPE.state_key_arn), **_TAGGED_AS_OWN),
+            *_each(_KEY_CHANGES, str(SCOPE.state_key_arn), **_OWN_TAGS, **_TAGGED_AS_OWN),
+        ),
+    ),
+    Forbidden(
+        reason="reads through S3 what another's key encrypted",
+        roles=("plan",),
+        calls=tuple(_each("kms:Decrypt", _KEY, **_THROUGH_S3)),
     ),
     Forbidden(
         reason="changes a key that is not the environment's",
         calls=tuple(
             _each(
                 "kms:PutKeyPolicy kms:ScheduleKeyDeletion",
-                f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000",
+                _KEY,
             )
         ),
     ),

@@ -17,6 +17,7 @@ from modules.deploy_rights import (
     apply_groups,
     apply_rights,
     boundary,
+    boundary_rights,
     plan_groups,
     plan_rights,
 )
@@ -27,6 +28,7 @@ from testing.iam.evaluators import Evaluator, Role
 from tests.iam.cases import (
     FORBIDDEN,
     NAMELESS,
+    NEEDED,
     OTHER_ENVIRONMENTS,
     RECORDED,
     ROLES,
@@ -90,6 +92,33 @@ def test_every_right_is_used_or_has_a_reason() -> None:
     assert used == [], "called after all, so no reason is needed"
 
 
+def _documents() -> Iterator[Statement]:
+    """Yield every statement of the deploy roles and of the boundary, for all settings."""
+    for rights in (plan_rights(SCOPE), apply_rights(SCOPE), {"boundary": boundary(SCOPE)}):
+        for statements in rights.values():
+            yield from statements
+
+
+def test_every_arn_names_its_partition_and_service() -> None:
+    """IAM refuses a pattern there: the vendor must be fully qualified."""
+    arns = {arn for statement in _documents() for arn in statement.resources if arn != "*"}
+
+    assert len(arns) > len(RECORDED) / 10
+    for arn in arns:
+        start, partition, service, *rest = arn.split(":", 5)
+        assert (start, len(rest)) == ("arn", 3), arn
+        assert re.fullmatch(r"aws[a-z-]*", partition), arn
+        assert re.fullmatch(r"[a-z0-9-]+", service), arn
+
+
+def test_a_right_on_every_resource_has_a_reason_and_no_other_has() -> None:
+    rights = [right for _, right in _rights()] + [*boundary_rights(SCOPE)]
+    wide = {right.sid for right in rights if "*" in right.resources}
+
+    assert wide
+    assert wide == {right.sid for right in rights if right.every_resource}
+
+
 @pytest.mark.parametrize("role", ["plan", "apply"])
 def test_no_other_environment_can_be_reached(role: str) -> None:
     allowed = [call for call in calls_elsewhere(role) if EVALUATORS[role].allows(call)]
@@ -117,6 +146,10 @@ def test_no_role_does_what_is_forbidden(forbidden: Forbidden) -> None:
     ]
 
     assert allowed == []
+
+
+def test_what_is_needed_beyond_the_recording_is_allowed() -> None:
+    assert [(role, call) for role, call in NEEDED if not EVALUATORS[role].allows(call)] == []
 
 
 def _size(statements: Iterable[Statement]) -> int:
