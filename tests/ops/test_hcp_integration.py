@@ -653,10 +653,54 @@ def test_on_a_terminal_it_asks(
     assert run.status == status
 
 
-def test_auto_apply_needs_no_approval(synced: Cloud) -> None:
-    for workspace in synced.hcp.store.workspaces.values():
-        _change(workspace, auto_apply=True)
+def test_auto_apply_of_the_settings_needs_no_approval(synced: Cloud) -> None:
+    file = synced.settings / "box.toml"
+    text = file.read_text(encoding="utf-8")
+    text = text.replace("[state.hcp.tags]", "auto_apply = true\n[state.hcp.tags]")
+    file.write_text(text, encoding="utf-8")
     assert set(_outcomes(synced.run("run", "--apply", "--json")).values()) == {"applied"}
+
+
+def test_auto_apply_of_a_workspace_alone_applies_nothing(synced: Cloud) -> None:
+    _change(synced.workspace("base"), auto_apply=True)
+    _when_planned(synced, synced.hcp.service.runner.discard)
+    answer = synced.run("run", "--apply", "--layer", "base")
+    assert "waits for an approval" in answer.err
+    assert synced.engine.started == [(_name("base"), "plan")]
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "code", "remedy"),
+    [
+        (("--confirm", "bix"), "box", 2, "check --env"),
+        (("--confirm", "box"), "vault", 2, "check --env"),
+        (("--yes",), "vault", 5, "add --confirm vault"),
+    ],
+)
+def test_a_consent_that_is_not_enough_starts_no_run(
+    synced: Cloud, options: tuple[str, ...], env: str, code: int, remedy: str
+) -> None:
+    assert synced.run("sync", "--confirm", "vault", env="vault").code == 0
+    synced.written()
+    answer = synced.run("run", "--apply", *options, env=env)
+    assert answer.code == code
+    assert remedy in answer.err
+    assert synced.written() == []
+
+
+def test_a_layer_whose_state_others_read_is_not_destroyed_before_them(synced: Cloud) -> None:
+    assert synced.run("run", "--apply", "--yes").code == 0
+    synced.written()
+    destroy = ("run", "--apply", "--destroy", "--yes")
+    refused = synced.run(*destroy, "--layer", "storage")
+    assert refused.code == 2
+    assert f"{_name('compute')} reads its state" in refused.err
+    assert synced.written() == []
+
+    both = synced.run(*destroy, "--layer", "frontend", "--layer", "compute", "--json")
+    assert list(_outcomes(both)) == ["box-frontend", "box-compute"]
+    # What read it has no resources any more.
+    assert synced.run(*destroy, "--layer", "storage").code == 0
 
 
 def test_a_locked_workspace_says_who_has_it(synced: Cloud) -> None:
@@ -736,12 +780,11 @@ def test_uploads_and_logs_are_sent_without_the_token(synced: Cloud) -> None:
     assert set(seen) == {None}
 
 
-def test_ctrl_c_ends_the_run_that_the_command_started(
-    synced: Cloud, settings: Path, tmp_path: Path
-) -> None:
-    synced.engine.scripts[_name("base")] = Script(seconds=30)
+def _started(cloud: Cloud, settings: Path, *options: str) -> subprocess.Popen[str]:
+    """Return the command in a process of its own, once its run is planned."""
+    cloud.engine.scripts[_name("base")] = Script(seconds=30)
     process = subprocess.Popen(
-        [sys.executable, "-m", "ops", "hcp", "run", "--env", "box", "--layer", "base"],
+        [sys.executable, "-m", "ops", "hcp", "run", "--env", "box", "--layer", "base", *options],
         cwd=ROOT,
         env={**os.environ, "CO2_SETTINGS": str(settings)},
         stdout=subprocess.PIPE,
@@ -750,14 +793,39 @@ def test_ctrl_c_ends_the_run_that_the_command_started(
         start_new_session=True,
     )
     deadline = time.monotonic() + 60
-    while not synced.engine.started and time.monotonic() < deadline:
+    while not cloud.engine.started and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_that_the_command_started(
+    synced: Cloud, settings: Path, number: int, code: int
+) -> None:
+    process = _started(synced, settings)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
 
-    assert process.returncode == 130, err
+    assert process.returncode == code, err
     assert "stopped at box-base; its run is cancelled" in err
     assert "Traceback" not in err
     (run,) = synced.hcp.store.runs.values()
     synced.hcp.service.runner.close()
     assert run.status == "canceled"
+
+
+@pytest.mark.parametrize(("message", "code"), [("ops hcp run --env box", 0), ("mine", 4)])
+def test_a_run_that_a_killed_command_left_is_discarded_by_the_next(
+    synced: Cloud, message: str, code: int
+) -> None:
+    synced.hcp.faults.add("POST .*/runs/.*/apply$", status=503, times=99)
+    assert synced.run("run", "--apply", "--yes", "--layer", "base").code == 1
+    synced.hcp.faults.clear()
+    (left,) = synced.hcp.store.runs.values()
+    assert left.is_confirmable
+    left.settings = dataclasses.replace(left.settings, message=message)
+
+    answer = synced.run("run", "--apply", "--yes", "--layer", "base")
+    assert answer.code == code, answer.err
+    assert ("which this command started before" in answer.err) == (code == 0)
+    assert left.status == ("planned" if code else "discarded")
