@@ -112,6 +112,25 @@ class Request:
     consent: Consent
 
 
+def require_possible(hcp: HcpContext, request: Request) -> None:
+    """Raise if the request can be refused before a run has the lock of a workspace.
+
+    Raises:
+        BadInputError: The confirmation is wrong, or a layer that stays reads one to be destroyed.
+        RefusedError: The confirmation is not enough.
+
+    """
+    target, consent = hcp.target, request.consent
+    confirmed = is_confirmed(target, consent)
+    if request.apply and consent.yes and not confirmed and not sys.stdin.isatty():
+        raise RefusedError(
+            f"--yes is not enough for {target.name}, which retains its data",
+            remedy=f"add --confirm {target.name}; or leave out --yes to approve in HCP Terraform",
+        )
+    if request.apply and request.destroy:
+        _require_no_readers(hcp, request)
+
+
 def drive(hcp: HcpContext, request: Request) -> Iterator[Result]:
     """Run the stacks one after another and yield what became of each.
 
@@ -119,9 +138,6 @@ def drive(hcp: HcpContext, request: Request) -> Iterator[Result]:
         OperatorError: A run failed or was abandoned; those after it were not started.
 
     """
-    _require_consent(hcp, request)
-    if request.apply and request.destroy:
-        _require_no_readers(hcp, request)
     results: dict[str, Result] = {}
     for stack in request.stacks:
         reason = None if request.destroy else _not_yet(hcp, stack)
@@ -139,17 +155,6 @@ def drive(hcp: HcpContext, request: Request) -> Iterator[Result]:
         results[stack.name] = result
         hcp.out.lines([result.line])
         yield result
-
-
-def _require_consent(hcp: HcpContext, request: Request) -> None:
-    """Judge the options before a run has the lock of a workspace."""
-    target, consent = hcp.target, request.consent
-    confirmed = is_confirmed(target, consent)
-    if request.apply and consent.yes and not confirmed and not sys.stdin.isatty():
-        raise RefusedError(
-            f"--yes is not enough for {target.name}, which retains its data",
-            remedy=f"add --confirm {target.name}; or leave out --yes to approve in HCP Terraform",
-        )
 
 
 def _require_no_readers(hcp: HcpContext, request: Request) -> None:

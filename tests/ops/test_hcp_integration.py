@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import pytest
 from ops.common.errors import OperatorError
 from ops.hcp.context import HcpContext
 from ops.terraform.stacks import Stack, read_stacks
+from testing.hcp.api import Response
 from testing.hcp.faults import Cut
 from testing.hcp.model import (
     Lock,
@@ -395,7 +397,7 @@ def test_workspaces_of_others_are_never_touched(cloud: Cloud) -> None:
         # Of the environment "box-eu", whose names begin like those of "box".
         _add(cloud, "co2-analysis-box-eu-base", project="co2-analysis", environment="box-eu"),
         _add(cloud, _name("legacy")),
-        _add(cloud, _name("bootstrap")),
+        _add(cloud, _name("bootstrap"), project="co2-analysis", environment="box"),
         _add(cloud, "payments", project="co2-analysis", environment="box"),
     ]
     before = [(one.settings, dict(one.tags)) for one in others]
@@ -403,6 +405,7 @@ def test_workspaces_of_others_are_never_touched(cloud: Cloud) -> None:
     assert cloud.run("sync", "--yes").code == 0
     assert [(one.settings, one.tags) for one in others] == before
     assert {one.id for one in others} <= cloud.hcp.store.workspaces.keys()
+    assert cloud.run("sync", "--yes", "--confirm", _name("bootstrap")).code == 2
 
 
 def test_an_environment_that_retains_its_data_wants_its_name(cloud: Cloud) -> None:
@@ -422,6 +425,10 @@ def test_without_the_url_of_the_webhook_nothing_is_changed(
     assert answer.code == 2
     assert "HOOK" in answer.err
     assert cloud.hcp.requests == []
+
+    planned = cloud.run("sync", "--dry-run")
+    assert planned.code == 0
+    assert "warning: the environment variable HOOK is not set" in planned.err
 
 
 def test_an_edition_without_assessments_is_said_before_anything_changes(cloud: Cloud) -> None:
@@ -483,6 +490,58 @@ def test_a_long_retry_after_is_reported(cloud: Cloud) -> None:
     cloud.hcp.faults.add("GET .*/workspaces$", status=429, retry_after=3600, times=1)
     answer = cloud.run("sync", "--yes")
     assert (answer.code, cloud.waits) == (1, [])
+    assert "remedy: wait 3600 seconds and run it again" in answer.err
+
+
+def test_a_negative_retry_after_is_no_wait(cloud: Cloud) -> None:
+    cloud.hcp.faults.add("GET .*/workspaces$", status=429, retry_after=-5, times=1)
+    assert cloud.run("sync", "--yes").code == 0
+    assert cloud.waits == [0.0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"data": null}',
+        b'{"data": {}}',
+        b'{"data": ["x"]}',
+        b'{"data": [{"id": "ws-1"}]}',
+        b"[]",
+        b"<html>",
+    ],
+)
+def test_an_answer_of_another_form_is_never_no_workspaces(cloud: Cloud, body: bytes) -> None:
+    answer = cloud.hcp.answer
+
+    def other(method: str, target: str, authorization: str | None, sent: bytes) -> Response:
+        if target.partition("?")[0].endswith("/workspaces"):
+            return Response(body=body)
+        return answer(method, target, authorization, sent)
+
+    cloud.hcp.answer = other  # type: ignore[method-assign]
+    status = cloud.run("status")
+    assert status.code == 1
+    assert "the answer is not understood" in status.err
+
+
+def test_an_approval_that_came_too_late_points_at_the_run(synced: Cloud) -> None:
+    synced.hcp.faults.add("POST .*/runs/.*/apply$", status=409)
+    answer = synced.run("run", "--apply", "--yes", "--layer", "base")
+    assert answer.code == 4
+    assert "remedy: look at the run" in answer.err
+
+
+@pytest.mark.parametrize("name", ["sync", "run", "status"])
+def test_the_help_lists_the_exit_codes_in_their_order(cloud: Cloud, name: str) -> None:
+    text = cloud.run(name, "--help").out
+    codes = [int(one) for one in re.findall(r"^    (\d+)  +\w", text, flags=re.MULTILINE)]
+    assert codes == sorted(codes)
+    assert codes[0] == 0
+    assert (5 in codes) == (name != "status")
+    (line,) = re.findall(rf"^  {name}  +\S.*", cloud.ops("hcp", "--help").out, flags=re.MULTILINE)
+    assert line.endswith(".")
+    assert not line.endswith("...")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
@@ -588,10 +647,16 @@ def test_the_first_failure_stops_and_the_exit_code_says_which(
     synced: Cloud, phase: str, code: int
 ) -> None:
     synced.engine.scripts[_name("storage")] = Script(fails=phase)  # type: ignore[arg-type]
-    answer = synced.run("run", "--apply", "--yes")
+    answer = synced.run("run", "--apply", "--yes", "--json")
 
     assert answer.code == code
     assert f"the {phase} failed: box-storage" in answer.err
+    document = json.loads(answer.out)
+    assert [(one["layer"], one["outcome"]) for one in document["layers"]] == [
+        ("box-base", "applied")
+    ]
+    assert document["failed"]["layer"] == "box-storage"
+    assert document["failed"]["error"] in answer.err
     assert _name("compute") not in {name for name, _ in synced.engine.started}
 
     del synced.engine.scripts[_name("storage")]
