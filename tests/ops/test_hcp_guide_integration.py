@@ -1,4 +1,7 @@
-"""Every command of docs/hcp-terraform.md is run, in its order, and prints what the page shows."""
+"""The `ops hcp` commands that docs/hcp-terraform.md shows with output are run in its order.
+
+The runs are scripted: a line `...`, and `...` in a line, stand for what depends on the account.
+"""
 
 from __future__ import annotations
 
