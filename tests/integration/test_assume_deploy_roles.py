@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from modules.iam import policy
-from modules.resources.deploy_trust import (
+from modules.deploy_trust import (
     GITHUB_HOST,
     HCP_AUDIENCE,
     STS_AUDIENCE,
