@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from modules.iam import policy
 from modules.deploy_trust import (
     GITHUB_HOST,
     HCP_AUDIENCE,
@@ -25,6 +24,7 @@ from modules.deploy_trust import (
     trust_gitlab,
     trust_hcp,
 )
+from modules.iam import policy
 from modules.settings import GithubSettings, GitlabSettings, HcpState
 from testing.emulator import Credentials, Emulator, running_emulator
 

@@ -519,7 +519,7 @@ def test_an_answer_of_another_form_is_never_no_workspaces(cloud: Cloud, body: by
             return Response(body=body)
         return answer(method, target, authorization, sent)
 
-    cloud.hcp.answer = other  # type: ignore[method-assign]
+    cloud.hcp.answer = other  # type: ignore[method-assign, assignment]
     status = cloud.run("status")
     assert status.code == 1
     assert "the answer is not understood" in status.err
