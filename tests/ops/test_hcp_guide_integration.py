@@ -64,7 +64,7 @@ def guide(ops: Run, settings: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr("ops.hcp.runs._FIRST_PAUSE_SECONDS", 0.05)
     monkeypatch.setattr("ops.hcp.logs._PAUSE_SECONDS", 0.05)
     # The settings stay the same, so the stacks of the first command are those of all.
-    synthesize = HcpContext.stacks.func
+    synthesize = HcpContext.stacks.func  # type: ignore[attr-defined]
     found: list[Stack] = []
 
     def stacks(context: HcpContext) -> Sequence[Stack]:
