@@ -29,14 +29,7 @@ def require_confirmation(target: Target, consent: Consent, *, what: str) -> None
         RefusedError: The operator declined, or stdin is not a terminal.
 
     """
-    if consent.confirm is not None:
-        if consent.confirm != target.name:
-            raise BadInputError(
-                f"--confirm {consent.confirm} does not name this environment, {target.name}",
-                remedy="check --env; nothing was changed",
-            )
-        return
-    if consent.yes and not target.guarded:
+    if is_confirmed(target, consent):
         return
     if not sys.stdin.isatty():
         raise RefusedError(
@@ -51,6 +44,21 @@ def require_confirmation(target: Target, consent: Consent, *, what: str) -> None
         accepted = {"y", "yes"}
     if confirmed not in accepted:
         raise RefusedError("not confirmed; nothing was changed")
+
+
+def is_confirmed(target: Target, consent: Consent) -> bool:
+    """Return whether the options confirm, so that there is no prompt.
+
+    Raises:
+        BadInputError: ``confirm`` names another environment.
+
+    """
+    if consent.confirm not in {None, target.name}:
+        raise BadInputError(
+            f"--confirm {consent.confirm} does not name this environment, {target.name}",
+            remedy="check --env; nothing was changed",
+        )
+    return consent.confirm is not None or (consent.yes and not target.guarded)
 
 
 def _answer(prompt: str) -> str:

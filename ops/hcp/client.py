@@ -47,7 +47,10 @@ class Client:
             ca_bundle=None,
         )
         self.tfe = TFEClient(config)
-        self.notifications = _Notifications(self.tfe.notification_configurations.t)
+        transport = self.tfe.notification_configurations.t
+        # Otherwise the client takes an answer without a list for an empty one.
+        transport.request = _checked(transport.request)  # type: ignore[method-assign]
+        self.notifications = _Notifications(transport)
         # For addresses that are secrets themselves, and must not get the token.
         self.open = httpx.Client(timeout=_TIMEOUT_SECONDS)
 
@@ -111,12 +114,28 @@ class _Notifications(NotificationConfigurations):
         return super()._parse_notification_configuration({**data, "attributes": attributes})
 
 
+def _checked(request: Callable[..., httpx.Response]) -> Callable[..., httpx.Response]:
+    """Return a request that raises ValueError if its answer has not the form of the API."""
+
+    def checked(method: str, path: str, **options: Any) -> httpx.Response:
+        answer = request(method, path, **options)
+        # Downloads have other addresses.
+        if method == "GET" and path.startswith("/api/"):
+            document = answer.json()
+            expected = list if "page[number]" in (options.get("params") or {}) else (dict, list)
+            if not isinstance(document, dict) or not isinstance(document.get("data"), expected):
+                raise ValueError("data")
+        return answer
+
+    return checked
+
+
 def _pause(error: TFEError, attempt: int, *, repeatable: bool) -> float | None:
     """Return the seconds before a retry, None if there must be none."""
     pause = min(_FIRST_PAUSE_SECONDS * 2.0**attempt, _LONGEST_PAUSE_SECONDS)
     if isinstance(error, RateLimited):
         # It was not processed, so it may be repeated whatever it does.
-        wait = pause if error.retry_after is None else error.retry_after
+        wait = pause if error.retry_after is None else max(0.0, error.retry_after)
         return wait if wait <= _LONGEST_WAIT_SECONDS else None
     # An upload that breaks off is a plain TFEError without a status.
     lost = error.status is None and type(error) is TFEError

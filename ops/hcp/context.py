@@ -26,12 +26,11 @@ from ops.hcp.access import Access
 from ops.hcp.client import Client
 from ops.terraform.stacks import Stack, read_stacks
 
+# Those of a command that only reads.
 EXIT_CODES: Mapping[int | str, str] = {
     0: "success",
     1: "failure",
     2: "invalid option, setting or file; nothing was changed",
-    4: "a workspace is locked, or changed at the same time",
-    5: "not confirmed",
     6: "the token is missing or rejected, or HCP Terraform is unreachable",
     7: "the organization or a workspace does not exist",
     130: "stopped with Ctrl-C",

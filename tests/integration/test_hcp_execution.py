@@ -117,6 +117,7 @@ def test_the_whole_life_of_a_workspace(place: Place, mode: str) -> None:
     assert terraform.outputs() == {}
 
 
+@pytest.mark.slow
 def test_a_saved_plan(place: Place) -> None:
     place.workspace("one", "remote")
     terraform = place.terraform("one", **_thing("first"))
@@ -133,6 +134,7 @@ def test_a_saved_plan(place: Place) -> None:
     assert "already applied" in again
 
 
+@pytest.mark.slow
 def test_a_change_that_is_not_confirmed_is_discarded(place: Place) -> None:
     place.workspace("one", "remote")
     terraform = place.terraform("one", **_thing("first"))
@@ -146,6 +148,7 @@ def test_a_change_that_is_not_confirmed_is_discarded(place: Place) -> None:
     assert place.hcp.store.workspace_named("one").lock is None
 
 
+@pytest.mark.slow
 def test_options_of_a_run(place: Place) -> None:
     place.workspace("one", "remote")
     things = {"terraform_data": {"thing": {"input": "x"}, "other": {"input": "y"}}}
@@ -162,6 +165,7 @@ def test_options_of_a_run(place: Place) -> None:
     assert "No changes" in refreshed
 
 
+@pytest.mark.slow
 def test_variables_reach_the_runs(place: Place) -> None:
     workspace = place.workspace("one", "remote")
     for options in (
@@ -189,6 +193,7 @@ def test_variables_reach_the_runs(place: Place) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_failed_run_shows_its_error(place: Place) -> None:
     place.workspace("one", "remote")
     terraform = place.terraform("one", **_thing("${file(var.path)}"), variable={"path": {}})
@@ -200,6 +205,7 @@ def test_a_failed_run_shows_its_error(place: Place) -> None:
     assert run.status == "errored"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_a_locked_workspace(place: Place, mode: str) -> None:
     workspace = place.workspace("one", mode)
@@ -223,6 +229,7 @@ def test_a_locked_workspace(place: Place, mode: str) -> None:
         assert "Apply complete! Resources: 1 added" in printed
 
 
+@pytest.mark.slow
 def test_a_working_run_is_canceled(place: Place) -> None:
     place.workspace("one", "remote")
     slow = {"input": "x", "provisioner": [{"local-exec": {"command": "sleep 60"}}]}
@@ -271,6 +278,7 @@ def test_remote_state(place: Place, mode: str) -> None:
     assert terraform.outputs() == {"read": "shared"}
 
 
+@pytest.mark.slow
 def test_terraform_works_in_the_working_directory(place: Place) -> None:
     """Terraform uploads what is around it, and paths that lead out of its folder hold."""
     workspace = place.workspace("one", "remote")

@@ -13,10 +13,7 @@ from hypothesis import strategies as st
 from ministack.core.iam_evaluator import EvalContext, evaluate_trust_policy
 
 from modules.catalogue import Layer
-from modules.iam import Statement, policy
-from modules.naming import Naming
-from modules.packaging import ROOT
-from modules.resources.deploy_trust import (
+from modules.deploy_trust import (
     GITHUB_HOST,
     HCP_AUDIENCE,
     STS_AUDIENCE,
@@ -27,6 +24,9 @@ from modules.resources.deploy_trust import (
     trust_hcp,
     trust_principals,
 )
+from modules.iam import Statement, policy
+from modules.naming import Naming
+from modules.packaging import ROOT
 from modules.schema.constraints import Between, Matches
 from modules.schema.fields import fields
 from modules.settings import GithubSettings, GitlabSettings, HcpState

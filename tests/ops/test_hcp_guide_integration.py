@@ -1,16 +1,21 @@
-"""Every command of docs/hcp-terraform.md is run, in its order, and prints what the page shows."""
+"""The `ops hcp` commands that docs/hcp-terraform.md shows with output are run in its order.
+
+The runs are scripted: a line `...`, and `...` in a line, stand for what depends on the account.
+"""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from ops.hcp.context import HcpContext
+from ops.terraform.stacks import Stack
 from testing.hcp.server import HcpStandIn
 from tests.ops.conftest import Run
 
@@ -57,6 +62,16 @@ def guide(ops: Run, settings: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     text = text.replace("[bootstrap]", f"[bootstrap.hcp]{bootstrap}")
     (settings / "dev.toml").write_text(text, encoding="utf-8")
     monkeypatch.setattr("ops.hcp.runs._FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("ops.hcp.logs._PAUSE_SECONDS", 0.05)
+    # The settings stay the same, so the stacks of the first command are those of all.
+    synthesize = HcpContext.stacks.func  # type: ignore[attr-defined]
+    found: list[Stack] = []
+
+    def stacks(context: HcpContext) -> Sequence[Stack]:
+        found.extend(() if found else synthesize(context))
+        return found
+
+    monkeypatch.setattr(HcpContext, "stacks", property(stacks))
     with HcpStandIn(organization="my-company") as hcp:
         monkeypatch.setenv("CO2_HCP_ADDRESS", hcp.address)
         monkeypatch.setenv("TF_TOKEN_app_terraform_io", hcp.token)
