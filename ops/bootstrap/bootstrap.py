@@ -17,6 +17,7 @@ from enum import Enum
 from rich.console import Console
 
 from ops.bootstrap.existing import Account, Mistake
+from ops.bootstrap.losses import refuse_losses
 from ops.bootstrap.state_store import Lock, StateStore
 from ops.bootstrap.states import Current, State, current, parse
 from ops.bootstrap.work import Work
@@ -233,6 +234,9 @@ class Bootstrap:
             f"-out={self.work.plan}",
             accept=(_NO_CHANGE, _CHANGES),
         )
+        if code == _CHANGES:
+            _, document = self.terraform.text(stack, "show", "-json", str(self.work.plan))
+            refuse_losses(document, stack=stack.name)
         beginning = _BEGINNING.search(text)
         shown = _END.sub("", text[beginning.start() :] if beginning else text).strip()
         counts = {what: int(number) for number, what in _COUNT.findall(shown)}

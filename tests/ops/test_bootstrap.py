@@ -24,6 +24,7 @@ import pytest
 from ops.bootstrap import bootstrap as module
 from ops.bootstrap.bootstrap import Bootstrap, Report, Step
 from ops.bootstrap.existing import Mistake, Survey
+from ops.bootstrap.losses import refuse_losses
 from ops.bootstrap.state_store import Lock
 from ops.bootstrap.states import parse
 from ops.bootstrap.work import Work
@@ -58,6 +59,8 @@ class World:
     wrong: list[Mistake] = field(default_factory=list)
     effects: int = 0
     kill_before: int | None = None
+    # What a plan deletes, as `terraform show -json` says it.
+    deleted: list[Any] = field(default_factory=list)
     # Terraform's version of what it was told, if it is not to be believed.
     corrupt: Callable[[bytes], bytes] = bytes
 
@@ -126,6 +129,8 @@ class Terraform:
         if command == "init":
             self._started(self._migrate)
             return 0, ""
+        if command == "show":
+            return 0, json.dumps({"format_version": "1.2", "resource_changes": self.world.deleted})
         self.imported = _imports(stack)
         known = self._addresses()
         self.planned = [one for one in CREATED if one not in known]
@@ -438,6 +443,43 @@ def test_all_that_is_wrong_is_said_before_anything_is_planned(
     assert str(error.value).endswith("\n  - no bucket\n  - no provider")
     assert error.value.remedy == "a bucket; a provider"
     assert machine.world.effects == 0
+
+
+def _change(address: str, *actions: str) -> dict[str, Any]:
+    change = {"actions": list(actions)}
+    return {"address": address, "type": address.partition(".")[0], "change": change}
+
+
+def test_a_plan_that_deletes_what_nothing_brings_back_is_refused(machine: Machine) -> None:
+    provider = "aws_iam_openid_connect_provider.github_provider"
+    alias, encryption = "aws_kms_alias.state_key_alias", "aws_s3_bucket_versioning.state"
+    machine.world.deleted = [
+        _change(BUCKET, "delete"),
+        _change(KEY, "delete", "create"),
+        _change(alias, "create", "delete"),
+        _change(encryption, "delete"),
+        _change(provider, "delete"),
+        _change(ROLE, "delete"),
+        _change("aws_s3_bucket_logging.state", "delete"),
+        _change("aws_s3_bucket.other", "update"),
+    ]
+
+    for consent in (YES, Consent(dry_run=True)):
+        with pytest.raises(RefusedError) as error:
+            machine.run(consent)
+        lines = str(error.value).splitlines()[1:]
+        assert [line.split()[1] for line in lines] == [BUCKET, KEY, alias, encryption, provider]
+        assert f"{BUCKET} would be deleted, and with it the states of all layers" in lines[0]
+        assert f"{KEY} would be replaced, and with it every state" in lines[1]
+        removal = f"terraform state rm {BUCKET} {KEY} {alias} {encryption} {provider}"
+        assert removal in str(error.value.remedy)
+    assert machine.world.effects == 0
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", "[]", '{"resource_changes": [{}]}'])
+def test_a_plan_that_cannot_be_read_is_not_applied(text: str) -> None:
+    with pytest.raises(OperatorError, match="printed no plan"):
+        refuse_losses(text, stack="dev-bootstrap")
 
 
 def test_a_state_that_was_not_moved_as_it_is_stays_here(machine: Machine) -> None:
