@@ -23,7 +23,7 @@ _LOST: Mapping[str, str] = {
 
 
 def refuse_losses(plan: str, *, stack: str) -> None:
-    """Refuse a plan, the text of ``terraform show -json``, that deletes or replaces such a resource.
+    """Refuse a plan (``terraform show -json``) that deletes or replaces such a resource.
 
     Raises:
         RefusedError: It does; the message has each address and what would be lost.
