@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterator
 
-from ops.bootstrap.bootstrap import Bootstrap, Report
+from ops.bootstrap.run import Bootstrap, Report
 from ops.bootstrap.state_store import state_store
 from ops.bootstrap.work import RecordedChildren, Work
 from ops.common.command import command

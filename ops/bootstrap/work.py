@@ -127,7 +127,10 @@ class Work:
         for path in self.folder.iterdir():
             if path.is_file() and not (path.name in kept or path.name.startswith(self.state.name)):
                 path.unlink()
-        data = self.paths.terraform_data / self.target.naming.stack(Layer.BOOTSTRAP)
+        stack = self.target.naming.stack(Layer.BOOTSTRAP)
+        # The whole plan once more.
+        (self.paths.logs / f"{stack}-show.log").unlink(missing_ok=True)
+        data = self.paths.terraform_data / stack
         shutil.rmtree(data, ignore_errors=True)
 
     def terraform(self, program: str, user: Mapping[str, str], children: Children) -> Terraform:

@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
-from ops.bootstrap import bootstrap as module
-from ops.bootstrap.bootstrap import Bootstrap, Report, Step
+from ops.bootstrap import run as module
 from ops.bootstrap.existing import Mistake, Survey
 from ops.bootstrap.losses import refuse_losses
+from ops.bootstrap.run import Bootstrap, Report, Step
 from ops.bootstrap.state_store import Lock
 from ops.bootstrap.states import parse
 from ops.bootstrap.work import RecordedChildren, Work
