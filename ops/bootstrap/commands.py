@@ -6,11 +6,11 @@ import dataclasses
 import os
 from collections.abc import Iterator
 
-from ops.bootstrap.bootstrap import Bootstrap, Report
+from ops.bootstrap.run import Bootstrap, Report
 from ops.bootstrap.state_store import state_store
 from ops.bootstrap.work import RecordedChildren, Work
 from ops.common.command import command
-from ops.common.confirmation import Consent
+from ops.common.confirmation import Consent, require_answerable
 from ops.common.errors import BadInputError, StoppedError
 from ops.common.exclusive import exclusive
 from ops.common.options import EXIT_CODES, command_group
@@ -33,6 +33,7 @@ app = command_group()
         3: "Terraform, Node or the AWS provider is missing or too old",
         4: "another run works on this environment, or its state is locked",
         5: "refused: wrong account or Region, not confirmed, or something is in the way",
+        143: "stopped with SIGTERM",
     },
 )
 def bootstrap(ops: Session, consent: Consent) -> None:
@@ -49,10 +50,11 @@ def bootstrap(ops: Session, consent: Consent) -> None:
             f"{name} has no bootstrap layer",
             remedy=f"add a table [bootstrap] to environments/{name}.toml",
         )
+    require_answerable(ops.target, consent)
     user = dict(os.environ)
     work = Work(ops.target)
     tools = find_tools(user)
-    children = RecordedChildren(work.running)
+    children = RecordedChildren(work)
     with children.handling_signals(), exclusive(work.lock, f"bootstraps {name}"):
         store = state_store(ops)
         run = Bootstrap(
@@ -70,6 +72,8 @@ def bootstrap(ops: Session, consent: Consent) -> None:
             children.interrupt(grace_seconds=_GRACE_SECONDS)
             error.remedy = "run it again; it continues from there"
             raise
+        finally:
+            work.tidy()
     ops.out.result(_document(ops, run.report), _lines(ops, run.report, in_place=in_place))
 
 

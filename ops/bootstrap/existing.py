@@ -23,6 +23,8 @@ _PROVIDER = re.compile(r"oidc-provider/([^\"\\]+)")
 _REFERENCE = re.compile(r"\$\{aws_kms_key\.(\w+)\.")
 _GITHUB = "token.actions.githubusercontent.com"
 
+_ENABLED, _PENDING = "Enabled", "PendingDeletion"
+
 Tags = Mapping[str, str]
 Resource = Mapping[str, Any]
 
@@ -63,12 +65,15 @@ class Account:
     def survey(self, known: frozenset[str]) -> Survey:
         """Return what exists and is not among the ``known`` addresses, and what is wrong."""
         imports: dict[str, str] = {}
-        mistakes = [*self._missing_providers()]
+        mistakes = [*self._missing_providers(), *self._unusable_keys()]
         for type_, find in self._finders().items():
             for name, resource in self._resources.get(type_, {}).items():
                 address = f"{type_}.{name}"
                 found = None if address in known else find(name, resource)
                 if found is None:
+                    continue
+                if isinstance(found, Mistake):
+                    mistakes.append(found)
                     continue
                 if found.tags is None or self._is_ours(found.tags):
                     imports[address] = found.id
@@ -76,7 +81,7 @@ class Account:
                     mistakes.append(self._foreign(address, found))
         return Survey(imports=imports, mistakes=tuple(mistakes))
 
-    def _finders(self) -> Mapping[str, Callable[[str, Resource], Existing | None]]:
+    def _finders(self) -> Mapping[str, Callable[[str, Resource], Existing | Mistake | None]]:
         return {
             "aws_s3_bucket": self._bucket,
             "aws_iam_openid_connect_provider": self._provider,
@@ -87,8 +92,21 @@ class Account:
         }
 
     def _bucket(self, _name: str, resource: Resource) -> Existing | None:
-        # Its owner is checked before; one that an administrator made has no tags.
-        return Existing(id=resource["bucket"], tags=None) if self._bucket_exists else None
+        # The account is checked before.
+        if not self._bucket_exists:
+            return None
+        name, settings = resource["bucket"], self._ops.target.settings
+        region = (settings.state.s3 and settings.state.s3.region) or settings.region
+        s3 = self._ops.aws.client("s3", region_name=region)
+        try:
+            tags = _tags(s3.get_bucket_tagging(Bucket=name)["TagSet"])
+        except Exception as error:
+            if error_code(error) != "NoSuchTagSet":
+                raise
+            tags = {}
+        # One that an administrator made has none of these tags.
+        foreign = any(tags.get(tag, self._tags[tag]) != self._tags[tag] for tag in _IDENTITY)
+        return Existing(id=name, tags=tags if foreign else None)
 
     def _role(self, _name: str, resource: Resource) -> Existing | None:
         iam = self._ops.aws.client("iam")
@@ -110,32 +128,49 @@ class Account:
         found = if_exists(lambda: iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn))
         return found and Existing(id=arn, tags=_tags(found.get("Tags")))
 
+    def _unusable_keys(self) -> Iterator[Mistake]:
+        """Yield a mistake for each alias of a key that cannot be used: Terraform makes another."""
+        kms = self._ops.aws.client("kms")
+        for alias in self._resources.get("aws_kms_alias", {}).values():
+            if id_ := self._aliased(alias):
+                key = kms.describe_key(KeyId=id_)["KeyMetadata"]
+                if key["KeyState"] != _ENABLED:
+                    yield _unusable(id_, key["KeyState"], alias["name"])
+
     def _alias(self, _name: str, resource: Resource) -> Existing | None:
         # Its key's tags decide.
         return Existing(id=resource["name"], tags=None) if self._aliased(resource) else None
 
-    def _key(self, name: str, _resource: Resource) -> Existing | None:
+    def _key(self, name: str, _resource: Resource) -> Existing | Mistake | None:
         """Find a key by its alias, or, if a run was killed before it made one, by its tags."""
         for alias in self._resources.get("aws_kms_alias", {}).values():
             reference = _REFERENCE.match(alias["target_key_id"])
             if reference and reference[1] == name and (id_ := self._aliased(alias)):
                 return Existing(id=id_, tags=self._key_tags(id_))
-        return next(self._tagged_keys(), None)
+        keys = list(self._tagged_keys())
+        usable = [key for key, state in keys if state == _ENABLED]
+        # One that is being deleted and has lost its alias is given up.
+        others = [(key, state) for key, state in keys if state != _PENDING]
+        if usable or not others:
+            return next(iter(usable), None)
+        ((key, state), *_) = others
+        return _unusable(key.id, state)
 
     def _aliased(self, alias: Resource) -> str | None:
         kms = self._ops.aws.client("kms")
         found = if_exists(lambda: kms.describe_key(KeyId=alias["name"]))
         return found["KeyMetadata"]["KeyId"] if found else None
 
-    def _tagged_keys(self) -> Iterator[Existing]:
+    def _tagged_keys(self) -> Iterator[tuple[Existing, str]]:
+        """Yield the keys with the tags of the layer, and their states."""
         kms = self._ops.aws.client("kms")
         for page in kms.get_paginator("list_keys").paginate():
             for key in page["Keys"]:
                 tags = self._key_tags(key["KeyId"])
                 if tags.get("Layer") != self._tags["Layer"] or not self._is_ours(tags):
                     continue
-                if kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "Enabled":
-                    yield Existing(id=key["KeyId"], tags=tags)
+                state = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"]
+                yield Existing(id=key["KeyId"], tags=tags), state
 
     def _key_tags(self, id_: str) -> dict[str, str]:
         kms = self._ops.aws.client("kms")
@@ -175,6 +210,13 @@ class Account:
                 what=f"the OIDC provider of {host} exists already, and is not this environment's",
                 remedy=f"set {self._setting(host)}.create_provider = false: it is then referenced",
             )
+        if type_ == "aws_s3_bucket":
+            owner = ", ".join(f"{tag}={(found.tags or {}).get(tag, '')}" for tag in _IDENTITY)
+            return Mistake(
+                what=f"the bucket {found.id} belongs to another project or environment ({owner})",
+                remedy="set buckets.suffix, which makes the names unique; or, to leave the bucket "
+                f"to its owner and keep the states in it, state.s3.bucket = {found.id!r}",
+            )
         wanted = ", ".join(f"{name}={self._tags[name]}" for name in _IDENTITY)
         return Mistake(
             what=f"{found.id} ({address}) exists, and is not tagged as this environment's",
@@ -198,6 +240,21 @@ def issuer(host: str, settings: Settings) -> str:
         return "github"
     hcp = settings.state.hcp
     return "hcp" if hcp and host == hcp.hostname else "gitlab"
+
+
+def _unusable(id_: str, state: str, alias: str | None = None) -> Mistake:
+    """Return what to do about a key that encrypts the states and is not enabled."""
+    name = f"the KMS key {id_}" + (f" ({alias})" if alias else "")
+    if state == _PENDING:
+        return Mistake(
+            what=f"{name} is being deleted; the states that it encrypted will be unreadable",
+            remedy=f"keep it: aws kms cancel-key-deletion --key-id {id_} && aws kms enable-key "
+            f"--key-id {id_}; or give it up: aws kms delete-alias --alias-name {alias}",
+        )
+    return Mistake(
+        what=f"{name} cannot be used: its state is {state}",
+        remedy=f"enable it: aws kms enable-key --key-id {id_}",
+    )
 
 
 def _tags(found: Any) -> dict[str, str]:

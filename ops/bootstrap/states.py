@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 
 from ops.common.errors import OperatorError, RefusedError
 
@@ -58,7 +59,25 @@ def parse(content: bytes | None, where: str) -> State | None:
             content=json.dumps([document["resources"], document["outputs"]], sort_keys=True),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise _unreadable(where, f"{type(error).__name__}: {error}") from error
+        is_text = isinstance(error, json.JSONDecodeError | UnicodeDecodeError)
+        why = "it is not JSON" if is_text else "a part of it is missing or has another form"
+        raise _unreadable(where, why) from error
+
+
+def read_file(path: Path) -> bytes | None:
+    """Return the content of a local state, None if there is none.
+
+    Raises:
+        OperatorError: It cannot be read.
+
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        reason = (error.strerror or "it cannot be read").lower()
+        raise _unreadable(str(path), reason) from error
 
 
 def current(local: State | None, remote: State | None, *, places: tuple[str, str]) -> Current:

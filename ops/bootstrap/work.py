@@ -8,14 +8,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from modules import environments
 from modules.catalogue import Layer
 from modules.naming import from_stack
 from modules.settings import LocalAws
+from ops.bootstrap.state_store import Lock
 from ops.common import processes
 from ops.common.children import Children
 from ops.common.environment import local_aws
@@ -26,10 +26,17 @@ from ops.common.target import Target
 from ops.hcp import access
 from ops.terraform.provider import find_provider
 from ops.terraform.runner import Terraform
-from ops.terraform.stacks import Stack, read_stacks, run_main
+from ops.terraform.stacks import Stack, read_stacks, run_main, settings_folder
 
 _WAIT_SECONDS = 300.0
 _POLL_SECONDS = 0.2
+# How Terraform calls its locks, by the word in its command; "init" is that of an empty state.
+_LOCKING: Mapping[str, Sequence[str]] = {
+    "apply": ("OperationTypeApply", "init"),
+    "-migrate-state": ("migration destination state", "init"),
+}
+# It takes its lock before anything else.
+_LOCKS_WITHIN = timedelta(minutes=2)
 # Variables of Terraform that do not change what it does, only how it gets providers and tokens.
 _HARMLESS = ("TF_TOKEN_", "TF_PLUGIN_", "TF_REGISTRY_")
 
@@ -46,10 +53,8 @@ class Work:
         # Until it is in the bucket.
         self.state = self.folder / "terraform.tfstate"
         self.plan = self.folder / "plan"
-        # Since when a Terraform runs; it is left if this command is killed.
+        # Since when a Terraform runs that takes a lock; it is left if this command is killed.
         self.running = self.folder / "running"
-        # The id of a lock that a killed run left.
-        self.left_lock = self.folder / "left-lock"
 
     def synthesize(self, user_environment: Mapping[str, str]) -> Stack:
         """Synthesize the bootstrap layer alone, with the environment's settings.
@@ -62,7 +67,7 @@ class Work:
         local = self.target.settings.local_aws
         run_main(
             *("--env", self.target.name, "--layer", Layer.BOOTSTRAP.key),
-            *("--settings", user_environment.get("CO2_SETTINGS") or str(environments.FOLDER)),
+            *("--settings", str(settings_folder(user_environment))),
             *("--output", str(self.folder)),
             *(("--local-port", str(local.port)) if local else ()),
             checkout=self.paths.checkout,
@@ -108,15 +113,24 @@ class Work:
             file.unlink(missing_ok=True)
 
     def clean(self) -> None:
-        """Remove the local state, its backups and the plan, and then the rest but the lock."""
+        """Remove the local state, its backups, and what a killed run left."""
         for file in sorted(self.folder.glob(f"{self.state.name}*")):
             file.unlink()
+        self.running.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove what the next run makes anew, so everything but states and records."""
+        # Terraform writes a state that it could not store beside the stack.
+        if not any(self.folder.glob("stacks/*/errored.tfstate")):
+            shutil.rmtree(self.folder / "stacks", ignore_errors=True)
+        kept = {self.lock.name, self.running.name}
         for path in self.folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path != self.lock:
+            if path.is_file() and not (path.name in kept or path.name.startswith(self.state.name)):
                 path.unlink()
-        data = self.paths.terraform_data / self.target.naming.stack(Layer.BOOTSTRAP)
+        stack = self.target.naming.stack(Layer.BOOTSTRAP)
+        # The whole plan once more.
+        (self.paths.logs / f"{stack}-show.log").unlink(missing_ok=True)
+        data = self.paths.terraform_data / stack
         shutil.rmtree(data, ignore_errors=True)
 
     def terraform(self, program: str, user: Mapping[str, str], children: Children) -> Terraform:
@@ -147,15 +161,45 @@ class Work:
             remedy="then run bootstrap again: it continues from there",
         )
 
-    def killed_since(self) -> datetime | None:
-        """Return when the Terraform of a killed run was started, None if no run was killed."""
-        try:
-            return datetime.fromisoformat(self.running.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
+    def private_plan(self) -> Path:
+        """Return the path of an empty plan that this user alone may read."""
+        self.plan.unlink(missing_ok=True)
+        self.plan.touch(mode=0o600)
+        return self.plan
 
-    def wait_for_terraform(self, say: Callable[[str], None]) -> None:
+    def record(self, command: Sequence[str]) -> None:
+        """Record that a Terraform is started, if it takes the lock of the state."""
+        operations = next((found for word, found in _LOCKING.items() if word in command), None)
+        if operations:
+            started = datetime.now(tz=UTC).isoformat()
+            document = {"started": started, "operations": operations}
+            self.running.write_text(json.dumps(document), encoding="utf-8")
+
+    def ended(self, command: Sequence[str]) -> None:
+        """Remove the record of a Terraform that has ended."""
+        if any(word in command for word in _LOCKING):
+            self.running.unlink(missing_ok=True)
+
+    def left(self, lock: Lock, *, gone: datetime) -> bool:
+        """Return whether the Terraform of a killed run left the lock; by ``gone`` it had ended."""
+        try:
+            found = json.loads(self.running.read_text(encoding="utf-8"))
+            started = datetime.fromisoformat(found["started"])
+            operations = found["operations"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return bool(
+            lock.id
+            and lock.is_this_users
+            and lock.operation in operations
+            and lock.created
+            and started <= lock.created <= min(gone, started + _LOCKS_WITHIN)
+        )
+
+    def wait_for_terraform(self, say: Callable[[str], None]) -> datetime:
         """Wait for a Terraform that outlived its command: it still records what it creates.
+
+        Return when it was first seen to have ended.
 
         Raises:
             BusyError: It still works after five minutes.
@@ -171,24 +215,26 @@ class Work:
                 )
             say(f"waiting for the Terraform of a killed run (process {found[0]})")
             time.sleep(_POLL_SECONDS)
+        return datetime.now(tz=UTC)
 
 
 class RecordedChildren(Children):
-    """Child processes, one at a time, whose start is recorded until they end."""
+    """Child processes, one at a time; those that take the lock are recorded until they end."""
 
-    def __init__(self, record: Path) -> None:
+    def __init__(self, work: Work) -> None:
         super().__init__()
-        self._record = record
+        self._work = work
 
     def start(self, command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         """Record the time, and start a program."""
-        self._record.write_text(datetime.now(tz=UTC).isoformat(), encoding="utf-8")
+        self._work.record(command)
         return super().start(command, **options)
 
     def finish(self, process: subprocess.Popen[bytes]) -> int:
-        """Wait for a program, and remove the record."""
+        """Wait for a program, and remove the record if it is that of this program."""
         code = super().finish(process)
-        self._record.unlink(missing_ok=True)
+        if isinstance(process.args, list):
+            self._work.ended(process.args)
         return code
 
 

@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from modules import environments
 from modules.catalogue import Layer
 from ops.common.environment import scrubbed
 from ops.common.errors import BadInputError, OperatorError
@@ -92,6 +93,11 @@ def run_main(*options: str, checkout: Path, user_environment: Mapping[str, str])
             f"main.py failed with exit code {result.returncode}:\n{last}",
             remedy=f"run it alone for the full output: python main.py {' '.join(options)}",
         )
+
+
+def settings_folder(user_environment: Mapping[str, str]) -> Path:
+    """Return the folder of the settings; a relative one is below the user's current folder."""
+    return Path(user_environment.get("CO2_SETTINGS") or environments.FOLDER).resolve()
 
 
 def read_stacks(output: Path, *, place: Path) -> list[Stack]:

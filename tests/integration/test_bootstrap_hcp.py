@@ -66,7 +66,7 @@ def test_the_state_is_in_the_workspace_which_runs_nothing(site: Site, hcp: HcpSt
 
 
 def test_run_again_there_is_nothing_to_do(site: Site) -> None:
-    answer = site.run("--json")
+    answer = site.run("--json", "--yes")
 
     assert answer.code == 0, answer.err
     assert [one["step"] for one in json.loads(answer.out)["steps"]] == [

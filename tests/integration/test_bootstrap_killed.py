@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.bootstrap.bootstrap import Step
+from ops.bootstrap.run import Step
 from testing.emulator import Emulator, running_emulator
 from tests.integration.bootstrapping import Site, copy_checkout
 from tests.integration.terraform import Installation

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from modules.catalogue import Layer
@@ -26,7 +27,10 @@ GUIDE = (CHECKOUT / "docs" / "getting-started-aws.md").read_text(encoding="utf-8
 EXAMPLE_ACCOUNT = "123456789012"
 # What the guide leaves to the rest of the environment's file.
 REST = 'retain = false\n[table]\nbilling = "on-demand"\n'
-NUMBER = re.compile(r"\d+(\.\d+)?")
+STEP = re.compile(r"^ *\d+\.\d s  ")
+UNDO = re.compile(
+    r"To \[undo\]\(#undo-everything\) it takes (.*?) on the same resources", re.DOTALL
+)
 
 
 def _blocks(language: str) -> list[str]:
@@ -59,11 +63,37 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield running
 
 
+def _rights() -> dict[str, Any]:
+    """Return the policy that the guide lists."""
+    (text,) = _blocks("json")
+    policy: dict[str, Any] = json.loads(text.replace(EXAMPLE_ACCOUNT, ACCOUNT))
+    return policy
+
+
+def _undo_rights() -> dict[str, Any]:
+    """Return the policy of the rights that undoing takes besides."""
+    (listed,) = UNDO.findall(GUIDE)
+    statements = [
+        {
+            "Effect": "Allow",
+            "Action": action,
+            "Resource": [
+                resource
+                for statement in _rights()["Statement"]
+                if statement["Action"][0].startswith(action.partition(":")[0])
+                for resource in statement["Resource"]
+                if resource != "*"
+            ],
+        }
+        for action in re.findall(r"`(\w+:\w+)`", listed)
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
 @pytest.fixture(scope="module")
 def administrator(emulator: Emulator) -> Credentials:
     """Return a user with the rights that the guide lists, and no others."""
-    (text,) = _blocks("json")
-    policy = json.loads(text.replace(EXAMPLE_ACCOUNT, ACCOUNT))
+    policy = _rights()
     for statement in tuple(policy["Statement"]):
         # The emulator judges by ARNs of roles without their path, and creations by none.
         if {"iam:CreatePolicy", "kms:CreateAlias"} & set(statement["Action"]):
@@ -107,8 +137,8 @@ def dev(checkout: Path, emulator: Emulator, administrator: Credentials) -> Site:
 
 
 def _shown(printed: str) -> list[str]:
-    """Return the lines of a command, with its numbers replaced."""
-    return [NUMBER.sub("N", line).strip() for line in printed.splitlines() if line.strip()]
+    """Return the lines of a command, without the seconds."""
+    return [STEP.sub("N s  ", line).strip() for line in printed.splitlines() if line.strip()]
 
 
 def _examples() -> list[tuple[str, str]]:
@@ -126,12 +156,17 @@ def test_each_step_prints_what_the_guide_shows(dev: Site) -> None:
     for command, expected in examples:
         words = shlex.split(command)
         assert words[:6] == ["python", "-m", "ops", "bootstrap", "--env", "dev"]
-        answer = dev.run(*words[6:])
+        options = words[6:]
+        # Without a terminal nobody could answer the prompt.
+        answer = dev.run(*options, *([] if {"--yes", "--dry-run"} & set(options) else ["--yes"]))
         assert answer.code == 0, answer.err
-        # A console shows both streams.
-        printed = _shown(f"{answer.err}\n{answer.out}")
-        missing = [line for line in _shown(expected) if line != "..." and line not in printed]
-        assert not missing, "\n".join(printed[-30:])
+        shown = [line for line in _shown(expected) if line != "..."]
+        steps = [line for line in shown if line.startswith("N s")]
+        assert [line for line in _shown(answer.err) if line.startswith("N s")] == steps
+        others = iter(_shown(answer.out))
+        # In their order, among others.
+        missing = [line for line in shown if line not in steps and line not in others]
+        assert not missing, answer.out[-1000:]
     dev.check()
 
 
@@ -206,10 +241,30 @@ def test_an_environment_without_the_layer_is_refused(checkout: Path, emulator: E
     assert "remedy: add a table [bootstrap] to environments/plain.toml" in answer.err
 
 
+def test_a_setting_that_would_delete_the_key_is_refused(dev: Site) -> None:
+    keys = dev.keys()
+    file = dev.checkout / "environments" / "dev.toml"
+    before = file.read_text("utf-8")
+    file.write_text(re.sub(r"(?m)^kms_key.*$", "", before), encoding="utf-8")
+    try:
+        answer = dev.run("--yes")
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+    assert answer.code == 5
+    assert "aws_kms_key.state_key would be deleted" in answer.err
+    assert "terraform state rm" in answer.err
+    assert dev.keys() == keys
+    assert [path.name for path in dev.folder.iterdir()] == ["lock"]
+
+
 def test_everything_is_undone_as_the_guide_says(dev: Site, installation: Installation) -> None:
     lines = [line.strip() for block in _blocks("console") for line in block.splitlines()]
     commands = [shlex.split(line)[1:] for line in lines if line.startswith("terraform ")]
     assert [words[0] for words in commands] == ["init", "state", "destroy"]
+    dev.emulator.client("iam").put_user_policy(
+        UserName="administrator", PolicyName="undo", PolicyDocument=json.dumps(_undo_rights())
+    )
     subprocess.run(
         [sys.executable, "main.py", "--env", "dev"],
         cwd=dev.checkout,
@@ -224,7 +279,7 @@ def test_everything_is_undone_as_the_guide_says(dev: Site, installation: Install
         done = subprocess.run(
             [installation.program, *confirmed],
             cwd=stack,
-            env={**dev.environment, **_root(dev), "TF_CLI_CONFIG_FILE": str(config)},
+            env={**dev.environment, "TF_CLI_CONFIG_FILE": str(config)},
             capture_output=True,
             text=True,
             check=False,
@@ -233,11 +288,29 @@ def test_everything_is_undone_as_the_guide_says(dev: Site, installation: Install
     iam = dev.emulator.client("iam")
     roles = [role["RoleName"] for role in iam.list_roles()["Roles"]]
     assert not [name for name in roles if "co2-analysis-dev" in name]
-    s3 = dev.emulator.client("s3")
-    versions: Any = s3.list_object_versions(Bucket=dev.bucket)
+    s3: Any = _client(dev, "s3")
+    versions = s3.list_object_versions(Bucket=dev.bucket)
     for one in (*versions.get("Versions", []), *versions.get("DeleteMarkers", [])):
         s3.delete_object(Bucket=dev.bucket, Key=one["Key"], VersionId=one["VersionId"])
     s3.delete_bucket(Bucket=dev.bucket)
+    kms: Any = _client(dev, "kms")
+    alias = dev.naming.state_key_alias
+    assert f"ALIAS={alias}\n" in GUIDE
+    key = kms.describe_key(KeyId=alias)["KeyMetadata"]["KeyId"]
+    kms.schedule_key_deletion(KeyId=key)
+    # The emulator judges this request without its resource, and denies it to the administrator.
+    dev.emulator.client("kms").delete_alias(AliasName=alias)
+
+
+def _client(site: Site, service: str) -> Any:
+    """Return a client of the administrator."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name="us-east-1",
+        endpoint_url=site.emulator.ports.endpoint,
+        aws_access_key_id=site.caller.access_key,
+        aws_secret_access_key=site.caller.secret_key,
+    )
 
 
 @pytest.mark.slow

@@ -21,12 +21,13 @@ from typing import Any
 
 import pytest
 
-from ops.bootstrap import bootstrap as module
-from ops.bootstrap.bootstrap import Bootstrap, Report, Step
+from ops.bootstrap import run as module
 from ops.bootstrap.existing import Mistake, Survey
+from ops.bootstrap.losses import refuse_losses
+from ops.bootstrap.run import Bootstrap, Report, Step
 from ops.bootstrap.state_store import Lock
 from ops.bootstrap.states import parse
-from ops.bootstrap.work import Work
+from ops.bootstrap.work import RecordedChildren, Work
 from ops.common.confirmation import Consent
 from ops.common.errors import BusyError, OperatorError, RefusedError
 from ops.common.output import Output
@@ -41,6 +42,7 @@ CREATED = (KEY, BUCKET, ROLE, VERSIONING)
 # Creating them again fails, or makes a second one.
 UNIQUE = {BUCKET, KEY, ROLE}
 ME = f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
+OPERATIONS = {"apply": "OperationTypeApply", "-migrate-state": "migration destination state"}
 YES = Consent(yes=True)
 
 
@@ -58,6 +60,8 @@ class World:
     wrong: list[Mistake] = field(default_factory=list)
     effects: int = 0
     kill_before: int | None = None
+    # What a plan deletes, as `terraform show -json` says it.
+    deleted: list[Any] = field(default_factory=list)
     # Terraform's version of what it was told, if it is not to be believed.
     corrupt: Callable[[bytes], bytes] = bytes
 
@@ -124,8 +128,10 @@ class Terraform:
 
     def text(self, stack: Stack, command: str, *_: str, **__: object) -> tuple[int, str]:
         if command == "init":
-            self._started(self._migrate)
+            self._started(self._migrate, "-migrate-state")
             return 0, ""
+        if command == "show":
+            return 0, json.dumps({"format_version": "1.2", "resource_changes": self.world.deleted})
         self.imported = _imports(stack)
         known = self._addresses()
         self.planned = [one for one in CREATED if one not in known]
@@ -134,13 +140,13 @@ class Terraform:
         return (2 if self.planned else 0), text if self.planned else "No changes."
 
     def apply_plan(self, *_: object, changes: int, **__: object) -> Changes:
-        self._started(self._apply)
+        self._started(self._apply, "apply")
         return Changes(added=changes)
 
-    def _apply(self) -> None:
+    def _apply(self, operation: str) -> None:
         with_lock = not self.local
         if with_lock:
-            self._lock()
+            self._lock(operation)
         known = self._addresses()
         for address in self.planned:
             if address not in self.imported:
@@ -154,25 +160,25 @@ class Terraform:
         if with_lock:
             self._unlock()
 
-    def _migrate(self) -> None:
+    def _migrate(self, operation: str) -> None:
         self.local = False
         content = json.loads(self.work.state.read_bytes())
-        self._lock()
+        self._lock(operation)
         self.world.effect()
         document = {**content, "lineage": uuid.uuid4().hex, "serial": 1}
         self.world.remote = self.world.corrupt(json.dumps(document).encode())
         self._unlock()
 
-    def _started(self, run: Callable[[], None]) -> None:
+    def _started(self, run: Callable[[str], None], word: str) -> None:
         """Run with the record that the command keeps of a running Terraform."""
-        self.work.running.write_text(datetime.now(tz=UTC).isoformat(), encoding="utf-8")
-        run()
-        self.work.running.unlink()
+        self.work.record(["terraform", word])
+        run(OPERATIONS[word])
+        self.work.ended(["terraform", word])
 
-    def _lock(self) -> None:
+    def _lock(self, operation: str) -> None:
         self.world.effect()
         assert self.world.lock is None, "the state is locked"
-        self.world.lock = _lock(created=datetime.now(tz=UTC))
+        self.world.lock = _lock(datetime.now(tz=UTC), operation=operation)
 
     def _unlock(self) -> None:
         self.world.effect()
@@ -212,8 +218,14 @@ def _imports(stack: Stack) -> list[str]:
     return [block["to"] for block in json.loads(file.read_text("utf-8"))["import"]]
 
 
-def _lock(created: datetime, who: str = ME) -> Lock:
-    return Lock(id=uuid.uuid4().hex, who=who, operation="OperationTypeApply", created=created)
+def _lock(
+    created: datetime | None,
+    who: str = ME,
+    operation: str = "OperationTypeApply",
+    id_: str | None = None,
+) -> Lock:
+    id_ = uuid.uuid4().hex if id_ is None else id_
+    return Lock(id=id_, who=who, operation=operation, created=created)
 
 
 @dataclass
@@ -235,7 +247,13 @@ class Machine:
             terraform=Terraform(self.world, self.work),  # type: ignore[arg-type]
             report=report,
         )
-        run.run()
+        # As the command does, unless it is killed.
+        try:
+            run.run()
+        except OperatorError:
+            self.work.tidy()
+            raise
+        self.work.tidy()
         return report
 
     def steps(self) -> list[Step]:
@@ -255,6 +273,7 @@ class Machine:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     target = find("dev", variables={})
     work, world = Work(target, checkout=tmp_path), World()
+    work.folder.mkdir(parents=True)
     aws: Any = SimpleNamespace(account="123456789012")
     session = Session(target=target, aws=aws, out=Output(as_json=True))
 
@@ -392,36 +411,124 @@ def test_a_dry_run_changes_nothing(machine: Machine) -> None:
 
     assert machine.world.effects == 0
     assert not machine.world.account
-    assert not machine.work.state.exists()
+    assert list(machine.work.folder.iterdir()) == []
 
 
-def test_a_dry_run_keeps_the_lock_that_a_killed_run_left(machine: Machine) -> None:
+def test_a_dry_run_keeps_what_a_killed_run_left(machine: Machine) -> None:
+    machine.world.kill_before = 4
+    with pytest.raises(Killed):
+        machine.run()
+    machine.world.kill_before = None
+    state, record = machine.work.state.read_bytes(), machine.work.running.read_bytes()
+
+    machine.run(Consent(dry_run=True))
+    assert machine.work.state.read_bytes() == state
+    assert machine.work.running.read_bytes() == record
+    assert len(list(machine.work.folder.iterdir())) == 2
     machine.run()
-    machine.work.running.write_text(datetime.now(tz=UTC).isoformat(), encoding="utf-8")
-    machine.world.lock = lock = _lock(datetime.now(tz=UTC))
+    machine.check()
+
+
+def test_a_state_that_terraform_could_not_store_is_kept(machine: Machine) -> None:
+    machine.run()
+    errored = machine.work.folder / "stacks" / "dev-bootstrap" / "errored.tfstate"
+    errored.parent.mkdir(parents=True)
+    errored.write_text("{}", encoding="utf-8")
+
+    machine.work.tidy()
+
+    assert errored.exists()
+
+
+def test_a_plan_is_private(machine: Machine) -> None:
+    machine.work.plan.write_text("of a killed run", encoding="utf-8")
+    machine.work.plan.chmod(0o644)
+
+    plan = machine.work.private_plan()
+
+    assert (plan.stat().st_mode & 0o777, plan.read_bytes()) == (0o600, b"")
+
+
+def _left_by(machine: Machine, word: str) -> datetime:
+    """Let a command be killed while its Terraform works; return a moment after its start."""
+    machine.work.record(["terraform", word])
+    return datetime.now(tz=UTC)
+
+
+@pytest.mark.parametrize("word", OPERATIONS)
+def test_a_dry_run_keeps_the_lock_that_a_killed_run_left(machine: Machine, word: str) -> None:
+    machine.run()
+    machine.world.lock = lock = _lock(_left_by(machine, word), operation=OPERATIONS[word])
 
     machine.run(Consent(dry_run=True))
     assert machine.world.lock == lock
-    # Its own Terraform has replaced the record by now.
-    machine.work.running.unlink()
     machine.run()
     machine.check()
 
 
 @pytest.mark.parametrize(
-    ("who", "earlier"), [("ann@laptop", timedelta()), (ME, timedelta(seconds=1))]
+    ("lock", "later"),
+    [
+        ({"who": "ann@laptop"}, timedelta()),
+        ({}, timedelta(seconds=-1)),
+        # Somebody at this machine, or this user in another folder, took it after the kill.
+        ({}, timedelta(minutes=3)),
+        ({}, timedelta(days=1)),
+        ({"operation": "OperationTypePlan"}, timedelta()),
+        ({"operation": "migration destination state"}, timedelta()),
+        ({"id_": ""}, timedelta()),
+    ],
 )
-def test_the_lock_of_others_stops_it(machine: Machine, who: str, earlier: timedelta) -> None:
+def test_the_lock_of_others_stops_it(
+    machine: Machine, lock: dict[str, Any], later: timedelta
+) -> None:
     machine.run()
-    started = datetime.now(tz=UTC)
-    machine.work.running.write_text(started.isoformat(), encoding="utf-8")
-    machine.world.lock = lock = _lock(started - earlier, who)
+    machine.world.lock = held = _lock(_left_by(machine, "apply") + later, **lock)
 
-    with pytest.raises(BusyError, match=f"locked by {who} since") as error:
+    with pytest.raises(BusyError, match=r"locked by .* since") as error:
         machine.run()
 
-    assert f"unlock {lock.id}" in str(error.value.remedy)
-    assert machine.world.lock == lock
+    assert f"unlock {held.id}" in str(error.value.remedy)
+    assert machine.world.lock == held
+
+
+@pytest.mark.parametrize("record", ["", "{", "[]", "2026-11-25T00:00:00+00:00", '{"started": 1}'])
+def test_without_a_readable_record_no_lock_was_left(machine: Machine, record: str) -> None:
+    machine.work.running.write_text(record, encoding="utf-8")
+    now = datetime.now(tz=UTC)
+
+    assert not machine.work.left(_lock(now), gone=now)
+
+
+def test_a_lock_that_was_taken_after_terraform_had_ended_was_not_left(machine: Machine) -> None:
+    now = _left_by(machine, "apply")
+
+    assert machine.work.left(_lock(now), gone=now)
+    assert not machine.work.left(_lock(now + timedelta(seconds=1)), gone=now)
+    assert not machine.work.left(_lock(None), gone=now)
+
+
+def test_only_a_terraform_that_takes_the_lock_is_recorded(machine: Machine) -> None:
+    children = RecordedChildren(machine.work)
+
+    children.finish(children.start(["true", "plan"]))
+    assert not machine.work.running.exists()
+    locking = children.start(["true", "apply"])
+    assert machine.work.running.exists()
+    # A plan does not replace the record of a killed run.
+    children.finish(children.start(["true", "plan"]))
+    assert machine.work.running.exists()
+    children.finish(locking)
+    assert not machine.work.running.exists()
+
+
+def test_a_state_that_is_a_folder_is_said(machine: Machine) -> None:
+    machine.work.state.mkdir()
+
+    with pytest.raises(OperatorError, match=r"terraform.tfstate .*\(is a directory\)") as error:
+        machine.run()
+
+    assert error.value.remedy
 
 
 def test_all_that_is_wrong_is_said_before_anything_is_planned(
@@ -438,6 +545,43 @@ def test_all_that_is_wrong_is_said_before_anything_is_planned(
     assert str(error.value).endswith("\n  - no bucket\n  - no provider")
     assert error.value.remedy == "a bucket; a provider"
     assert machine.world.effects == 0
+
+
+def _change(address: str, *actions: str) -> dict[str, Any]:
+    change = {"actions": list(actions)}
+    return {"address": address, "type": address.partition(".")[0], "change": change}
+
+
+def test_a_plan_that_deletes_what_nothing_brings_back_is_refused(machine: Machine) -> None:
+    provider = "aws_iam_openid_connect_provider.github_provider"
+    alias, encryption = "aws_kms_alias.state_key_alias", "aws_s3_bucket_versioning.state"
+    machine.world.deleted = [
+        _change(BUCKET, "delete"),
+        _change(KEY, "delete", "create"),
+        _change(alias, "create", "delete"),
+        _change(encryption, "delete"),
+        _change(provider, "delete"),
+        _change(ROLE, "delete"),
+        _change("aws_s3_bucket_logging.state", "delete"),
+        _change("aws_s3_bucket.other", "update"),
+    ]
+
+    for consent in (YES, Consent(dry_run=True)):
+        with pytest.raises(RefusedError) as error:
+            machine.run(consent)
+        lines = str(error.value).splitlines()[1:]
+        assert [line.split()[1] for line in lines] == [BUCKET, KEY, alias, encryption, provider]
+        assert f"{BUCKET} would be deleted, and with it the states of all layers" in lines[0]
+        assert f"{KEY} would be replaced, and with it every state" in lines[1]
+        removal = f"terraform state rm {BUCKET} {KEY} {alias} {encryption} {provider}"
+        assert removal in str(error.value.remedy)
+    assert machine.world.effects == 0
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", "[]", '{"resource_changes": [{}]}'])
+def test_a_plan_that_cannot_be_read_is_not_applied(text: str) -> None:
+    with pytest.raises(OperatorError, match="printed no plan"):
+        refuse_losses(text, stack="dev-bootstrap")
 
 
 def test_a_state_that_was_not_moved_as_it_is_stays_here(machine: Machine) -> None:

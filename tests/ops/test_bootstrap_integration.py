@@ -233,13 +233,85 @@ def test_a_key_that_is_being_deleted_is_none(
     assert not _survey(session, **KEY).imports
 
 
+@pytest.mark.parametrize(
+    ("state", "remedies"),
+    [
+        ("PendingDeletion", ("cancel-key-deletion --key-id", "delete-alias --alias-name")),
+        ("Disabled", ("enable-key --key-id",)),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_not_made_a_second_time(
+    session: Session, emulator: Emulator, key: str, state: str, remedies: tuple[str, ...]
+) -> None:
+    kms = emulator.client("kms")
+    kms.create_alias(AliasName=NAMING.state_key_alias, TargetKeyId=key)
+    if state == "Disabled":
+        kms.disable_key(KeyId=key)
+    else:
+        kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    known = ("aws_kms_key.state_key", "aws_kms_alias.state_key_alias")
+    try:
+        # Terraform takes a key that is being deleted for none, also if its state has it.
+        for addresses in ((), known):
+            (mistake,) = _survey(session, *addresses, **KEY).mistakes
+            assert key in mistake.what
+            assert NAMING.state_key_alias in mistake.what
+            assert all(one in mistake.remedy for one in remedies)
+    finally:
+        kms.delete_alias(AliasName=NAMING.state_key_alias)
+
+
+def test_a_disabled_key_without_its_alias_is_not_made_a_second_time(
+    session: Session, emulator: Emulator, key: str
+) -> None:
+    emulator.client("kms").disable_key(KeyId=key)
+
+    (mistake,) = _survey(session, **KEY).mistakes
+
+    assert f"aws kms enable-key --key-id {key}" in mistake.remedy
+
+
+@pytest.fixture
+def tagged_bucket(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Create the state bucket, with the parameter as its tags."""
+    s3 = emulator.client("s3")
+    s3.create_bucket(Bucket=NAMING.state_bucket)
+    if request.param:
+        s3.put_bucket_tagging(Bucket=NAMING.state_bucket, Tagging={"TagSet": _tags(request.param)})
+    yield
+    s3.delete_bucket(Bucket=NAMING.state_bucket)
+
+
+STATE = {"state": {"bucket": NAMING.state_bucket}}
+
+
+@pytest.mark.parametrize(
+    "tagged_bucket",
+    [{}, TAGS, {"Owner": "ann"}, {"Project": TAGS["Project"]}],
+    indirect=True,
+)
+@pytest.mark.usefixtures("tagged_bucket")
 def test_the_bucket_of_an_administrator_is_imported(session: Session) -> None:
-    bucket = {"state": {"bucket": NAMING.state_bucket}}
+    found = Account(session, _document(aws_s3_bucket=STATE), bucket_exists=True)
 
-    found = Account(session, _document(aws_s3_bucket=bucket), bucket_exists=True)
+    assert found.survey(frozenset()) == Survey(
+        imports={"aws_s3_bucket.state": NAMING.state_bucket}, mistakes=()
+    )
+    assert not _survey(session, aws_s3_bucket=STATE).imports
 
-    assert found.survey(frozenset()).imports == {"aws_s3_bucket.state": NAMING.state_bucket}
-    assert not _survey(session, aws_s3_bucket=bucket).imports
+
+@pytest.mark.parametrize(
+    "tagged_bucket",
+    [{"Project": "other"}, {**TAGS, "Environment": "other"}, {"Environment": "other"}],
+    indirect=True,
+)
+@pytest.mark.usefixtures("tagged_bucket")
+def test_the_bucket_of_another_project_is_not_touched(session: Session) -> None:
+    found = Account(session, _document(aws_s3_bucket=STATE), bucket_exists=True)
+
+    (mistake,) = found.survey(frozenset()).mistakes
+    assert "other" in mistake.what
+    assert "buckets.suffix" in mistake.remedy
 
 
 @pytest.mark.parametrize(

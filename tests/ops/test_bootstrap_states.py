@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pwd
+import re
 import socket
 from contextlib import suppress
 from typing import Any
@@ -104,8 +105,12 @@ def test_the_empty_file_that_terraform_locks_is_no_state(content: bytes | None) 
     "content", [b"{", b"[]", b"{}", b"null", _document(version=3), _document(resources=[{}])]
 )
 def test_what_is_no_state_is_an_error_that_names_the_place(content: bytes) -> None:
-    with pytest.raises(OperatorError, match="there is not a readable"):
+    with pytest.raises(OperatorError, match="there is not a readable") as error:
         parse(content, "there")
+    # Its cause in words, not the name of an exception of Python.
+    assert not re.search(r"Error|object|indices", str(error.value))
+    assert "\n" not in str(error.value)
+    assert error.value.remedy
 
 
 @given(st.binary() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps).map(str.encode))

@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 
 from rich.console import Console
 
 from ops.bootstrap.existing import Account, Mistake
+from ops.bootstrap.losses import refuse_losses
 from ops.bootstrap.state_store import Lock, StateStore
-from ops.bootstrap.states import Current, State, current, parse
+from ops.bootstrap.states import Current, State, current, parse, read_file
 from ops.bootstrap.work import Work
 from ops.common.confirmation import Consent
 from ops.common.display import Display
@@ -139,11 +141,11 @@ class Bootstrap:
         """
         with self.display.live():
             with self._step(Step.SYNTHESIZE) as step:
-                self.work.wait_for_terraform(step.say)
+                gone = self.work.wait_for_terraform(step.say)
                 stack = self.work.synthesize(self.user_environment)
                 step.result = stack.name
             with self._step(Step.INSPECT) as step:
-                found = self._inspect(stack, step.say)
+                found = self._inspect(stack, step.say, gone=gone)
                 step.result = found.text
             here = found.current is not Current.REMOTE
             with self._step(Step.PLAN) as step:
@@ -184,19 +186,18 @@ class Bootstrap:
         seconds = round(time.monotonic() - begin, 1)
         self.report.steps.append(Done(step=step, seconds=seconds, result=shown.result))
 
-    def _inspect(self, stack: Stack, say: Callable[[str], None]) -> Situation:
+    def _inspect(self, stack: Stack, say: Callable[[str], None], *, gone: datetime) -> Situation:
         say("looking at the account")
         mistakes = self.store.mistakes()
         lock = None if mistakes else self.store.lock()
-        if lock and not self._is_left(lock):
+        if lock and not self.work.left(lock, gone=gone):
             raise BusyError(
                 f"the state {self.store.location} is locked by {lock.text}",
                 remedy="wait until that has ended; if its process is gone, release the lock: "
                 + self.store.unlocking(lock),
             )
         places = (str(self.work.state), self.store.location)
-        content = self.work.state.read_bytes() if self.work.state.exists() else None
-        local = parse(content, places[0])
+        local = parse(read_file(self.work.state), places[0])
         remote = None if mistakes else parse(self.store.read(), places[1])
         which = current(local, remote, places=places)
         state = {Current.LOCAL: local, Current.REMOTE: remote}.get(which)
@@ -208,16 +209,10 @@ class Bootstrap:
             current=which, local=local, remote=remote, imports=survey.imports, lock=lock
         )
 
-    def _is_left(self, lock: Lock) -> bool:
-        """Return whether a killed Terraform of this folder left the lock."""
-        file, killed = self.work.left_lock, self.work.killed_since()
-        if killed and lock.is_this_users and lock.created and lock.created >= killed:
-            file.write_text(lock.id, encoding="utf-8")
-        return file.exists() and file.read_text(encoding="utf-8") == lock.id
-
     def _release(self, lock: Lock | None) -> None:
         if lock:
             self.store.release(lock)
+            self.work.running.unlink(missing_ok=True)
             self.display.say(f"released the lock of {lock.text}, which a killed run left")
 
     def _plan(self, stack: Stack, found: Situation, *, here: bool) -> tuple[Stack, Plan]:
@@ -230,9 +225,12 @@ class Bootstrap:
         # to apply a plan of a state that has changed since.
         code, text = self.terraform.text(
             *(stack, "plan", "-input=false", "-no-color", "-lock=false", "-detailed-exitcode"),
-            f"-out={self.work.plan}",
+            f"-out={self.work.private_plan()}",
             accept=(_NO_CHANGE, _CHANGES),
         )
+        if code == _CHANGES:
+            _, document = self.terraform.text(stack, "show", "-json", str(self.work.plan))
+            refuse_losses(document, stack=stack.name)
         beginning = _BEGINNING.search(text)
         shown = _END.sub("", text[beginning.start() :] if beginning else text).strip()
         counts = {what: int(number) for number, what in _COUNT.findall(shown)}
@@ -268,7 +266,7 @@ class Bootstrap:
             remote = parse(self.store.read(), self.store.location)
             if remote is None:
                 raise OperatorError(f"{self.store.location} does not exist after the migration")
-            local = parse(self.work.state.read_bytes(), str(self.work.state)) if moved else remote
+            local = parse(read_file(self.work.state), str(self.work.state)) if moved else remote
             if local is None or local.content != remote.content:
                 raise OperatorError(
                     f"{self.store.location} is not the state that was applied",
@@ -289,7 +287,7 @@ class Bootstrap:
             step.result = f"read back ({remote.text}), and nothing is left to change"
 
     def _clean(self, *, copy: State | None) -> None:
-        """Remove everything of this run; a step only if a ``copy`` of the state is removed."""
+        """Remove the local state; a step only if a ``copy`` of the state is removed."""
         if copy is None:
             self.work.clean()
             return
