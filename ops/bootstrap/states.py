@@ -51,12 +51,15 @@ def parse(content: bytes | None, where: str) -> State | None:
         document = json.loads(content)
         if document["version"] != _VERSION:
             raise _unreadable(where, f"version {document['version']} is not {_VERSION}")
-        managed = [one for one in document["resources"] if one["mode"] == "managed"]
+        # While Terraform creates a resource, its entry has no instance yet. If it is killed then, the
+        # resource exists although the state does not know it.
+        resources = [one for one in document["resources"] if one["instances"]]
+        managed = [one for one in resources if one["mode"] == "managed"]
         return State(
             lineage=str(document["lineage"]),
             serial=int(document["serial"]),
             addresses=frozenset(f"{one['type']}.{one['name']}" for one in managed),
-            content=json.dumps([document["resources"], document["outputs"]], sort_keys=True),
+            content=json.dumps([resources, document["outputs"]], sort_keys=True),
         )
     except (ValueError, KeyError, TypeError) as error:
         is_text = isinstance(error, json.JSONDecodeError | UnicodeDecodeError)

@@ -37,10 +37,24 @@ def _document(**changes: Any) -> bytes:
         "version": 4,
         "lineage": "a",
         "serial": 3,
-        "resources": [resource, {"mode": "data", "type": "aws_caller_identity", "name": "current"}],
+        "resources": [resource, {**resource, "mode": "data", "name": "current"}],
         "outputs": {},
     }
     return json.dumps({**document, **changes}).encode()
+
+
+def test_a_resource_that_was_being_created_is_not_known() -> None:
+    """Terraform enters it in the state before it asks AWS for it; a kill leaves it like that."""
+    document = json.loads(_document())
+    begun = {**document["resources"][0], "type": "aws_iam_role", "name": "plan", "instances": []}
+    document["resources"].append(begun)
+
+    state = parse(json.dumps(document).encode(), "here")
+    complete = parse(_document(), "here")
+
+    assert state and complete
+    assert state.addresses == {"aws_s3_bucket.state"}
+    assert state.content == complete.content
 
 
 @given(EITHER, EITHER)
