@@ -52,7 +52,8 @@ def test_a_resource_that_was_being_created_is_not_known() -> None:
     state = parse(json.dumps(document).encode(), "here")
     complete = parse(_document(), "here")
 
-    assert state and complete
+    assert state
+    assert complete
     assert state.addresses == {"aws_s3_bucket.state"}
     assert state.content == complete.content
 
