@@ -51,8 +51,8 @@ def parse(content: bytes | None, where: str) -> State | None:
         document = json.loads(content)
         if document["version"] != _VERSION:
             raise _unreadable(where, f"version {document['version']} is not {_VERSION}")
-        # While Terraform creates a resource, its entry has no instance yet. If it is killed then, the
-        # resource exists although the state does not know it.
+        # While Terraform creates a resource, its entry has no instance yet. After a kill, the
+        # resource can exist although the state does not know it.
         resources = [one for one in document["resources"] if one["instances"]]
         managed = [one for one in resources if one["mode"] == "managed"]
         return State(
