@@ -146,7 +146,7 @@ def plan_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
     return {
         "state": (*_read_state(scope), *_read_older_states(scope), *_keep_plans(scope)),
         "base": tuple(_read_base(scope)),
-        "storage": tuple(_read_storage(scope)),
+        "storage": (*_read_storage(scope), *_read_data_buckets(scope)),
         "compute": tuple(_read_compute(scope)),
         "frontend": tuple(_read_frontend(scope)),
         "monitoring": (*_read_monitoring(scope), _use_alarms(scope, [])),
@@ -159,8 +159,8 @@ def apply_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
     return {
         "state": (*_read_state(scope), *_write_state(scope)),
         "base": (*_read_base(scope), *_change_base(scope)),
-        "storage-read": tuple(_read_storage(scope)),
-        "storage": tuple(_change_storage(scope)),
+        "storage": (*_read_storage(scope), *_change_storage(scope)),
+        "buckets": (*_read_data_buckets(scope), *_change_data_buckets(scope)),
         "compute": (*_read_compute(scope), *_change_compute(scope)),
         "frontend": (*_read_frontend(scope), *_change_frontend(scope)),
         "firewall": tuple(_change_firewall(scope)),
@@ -543,6 +543,46 @@ def _table(scope: Scope) -> str:
     return scope.arn("dynamodb", f"table/{scope.naming.cache_table}", region="*")
 
 
+def _read_data_buckets(scope: Scope) -> Iterator[Right]:
+    actions = (*_READ_BUCKET, *_READ_MEASURED_BUCKET)
+    yield _read_buckets(scope, _storage_buckets(scope), actions)
+    yield Right(
+        sid="ReadOriginAccess",
+        actions=[
+            "cloudfront:GetCloudFrontOriginAccessIdentity",
+            "cloudfront:GetOriginAccessControl",
+        ],
+        # Their ids are not known in advance, and they have no tags.
+        resources=(
+            scope.arn("cloudfront", "origin-access-identity/*", region=""),
+            scope.arn("cloudfront", "origin-access-control/*", region=""),
+        ),
+    )
+
+
+def _change_data_buckets(scope: Scope) -> Iterator[Right]:
+    actions = (*_CHANGE_BUCKET, *_CHANGE_DATA_BUCKET)
+    yield from _change_buckets(scope, _storage_buckets(scope), actions)
+    yield Right(
+        sid="ChangeOriginAccess",
+        actions=[
+            "cloudfront:CreateCloudFrontOriginAccessIdentity",
+            "cloudfront:CreateOriginAccessControl",
+            "cloudfront:DeleteCloudFrontOriginAccessIdentity",
+            "cloudfront:DeleteOriginAccessControl",
+        ],
+        resources=_ANY,
+        every_resource=_NO_TAGS,
+        unrecorded=dict.fromkeys(
+            (
+                "cloudfront:UpdateCloudFrontOriginAccessIdentity",
+                "cloudfront:UpdateOriginAccessControl",
+            ),
+            "another release describes it differently",
+        ),
+    )
+
+
 def _read_storage(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="ReadTable",
@@ -567,19 +607,6 @@ def _read_storage(scope: Scope) -> Iterator[Right]:
         sid="ReadScaling",
         actions=["application-autoscaling:ListTagsForResource"],
         resources=(scope.arn("application-autoscaling", "scalable-target/*"),),
-    )
-    yield _read_buckets(scope, _storage_buckets(scope), (*_READ_BUCKET, *_READ_MEASURED_BUCKET))
-    yield Right(
-        sid="ReadOriginAccess",
-        actions=[
-            "cloudfront:GetCloudFrontOriginAccessIdentity",
-            "cloudfront:GetOriginAccessControl",
-        ],
-        # Their ids are not known in advance, and they have no tags.
-        resources=(
-            scope.arn("cloudfront", "origin-access-identity/*", region=""),
-            scope.arn("cloudfront", "origin-access-control/*", region=""),
-        ),
     )
     yield Right(
         sid="ReadBackups",
@@ -613,27 +640,6 @@ def _read_roles(scope: Scope, *roles: str) -> Right:
 
 def _change_storage(scope: Scope) -> Iterator[Right]:
     yield from _change_table(scope)
-    yield from _change_buckets(
-        scope, _storage_buckets(scope), (*_CHANGE_BUCKET, *_CHANGE_DATA_BUCKET)
-    )
-    yield Right(
-        sid="ChangeOriginAccess",
-        actions=[
-            "cloudfront:CreateCloudFrontOriginAccessIdentity",
-            "cloudfront:CreateOriginAccessControl",
-            "cloudfront:DeleteCloudFrontOriginAccessIdentity",
-            "cloudfront:DeleteOriginAccessControl",
-        ],
-        resources=_ANY,
-        every_resource=_NO_TAGS,
-        unrecorded=dict.fromkeys(
-            (
-                "cloudfront:UpdateCloudFrontOriginAccessIdentity",
-                "cloudfront:UpdateOriginAccessControl",
-            ),
-            "another release describes it differently",
-        ),
-    )
     yield from _change_backups(scope)
 
 

@@ -76,7 +76,6 @@ def test_run_again_there_is_nothing_to_do(site: Site) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_a_state_that_was_lost_is_made_anew_from_what_exists(site: Site, hcp: HcpStandIn) -> None:
     with connected(hcp) as client:
         client.workspaces.delete(WORKSPACE, organization=ORGANIZATION)
