@@ -145,7 +145,7 @@ def _identify_by_proc(pid: int, proc: Path) -> ProcessIdentity | None:
         return None
     # The name in parentheses may contain anything, so fields are counted from behind it.
     state, *fields = status.rpartition(")")[2].split()
-    # Once its first thread has ended a process is a zombie, yet the others keep its files and ports.
+    # A process whose first thread has ended is a zombie, yet the others keep its files and ports.
     threads = int(fields[16])
     if state == "X" or (state == "Z" and threads <= 1):
         return None
