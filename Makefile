@@ -166,7 +166,7 @@ build/iam/.installed: testing/iam/simulate/package-lock.json
 	@echo "Installing the locked evaluator of IAM policies into build/iam (a few seconds, once)"
 	@mkdir -p build/iam
 	@cp testing/iam/simulate/package.json testing/iam/simulate/package-lock.json build/iam
-	@npm ci --prefix build/iam --silent --ignore-scripts
+	@npm ci --silent --ignore-scripts --prefix build/iam
 	@touch $@
 
 # No package's scripts are run: the only one looks for a prebuilt module, which its package contains.

@@ -23,8 +23,8 @@ from bench.results import Result, at_least, at_most
 from modules.catalogue import INDEX_HASH_KEY, INDEX_RANGE_KEY, TABLE_KEY
 from modules.naming import Naming
 from ops.cache import recent
+from ops.common.environment import local_aws
 from ops.common.times import format_time
-from ops.local.environment import local_aws
 from testing.emulator import Emulator, running_emulator
 from testing.storage import Storage
 

@@ -32,8 +32,15 @@ _ANY = ("*",)
 
 # Reasons for what is allowed without a recorded call.
 _TAGGED_AT_CREATION = "AWS authorizes the tags of a new resource as this action, too"
+_NAMES_KEY = "the settings name a key for a log group that exists, or no longer"
+_EMPTIES = "`retain = false` deletes what is in a bucket before the bucket"
 _PROVIDER_6 = "version 6 of the provider calls it, and the stacks allow that version"
 _FOR_THE_SERVICE = "the service calls it in the name of the caller"
+
+# Reasons for the resource "*".
+_NO_RESOURCE = "AWS supports no resource for it"
+_NOT_YET = "there is none yet, and AWS chooses its id"
+_NO_TAGS = "AWS chooses the ids, and they have no tags"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +98,11 @@ def _tags(scope: Scope, key: str) -> Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class Right:
-    """One statement; ``unrecorded`` has the reason for each action that no recording contains."""
+    """One statement.
+
+    ``unrecorded`` has the reason for each action that no recording contains, ``every_resource`` why
+    an allowed action has the resource ``*``.
+    """
 
     sid: str
     actions: Iterable[str]
@@ -99,6 +110,7 @@ class Right:
     conditions: Condition = field(default_factory=dict[str, Mapping[str, str]])
     effect: str = "Allow"
     unrecorded: Mapping[str, str] = field(default_factory=dict[str, str])
+    every_resource: str | None = None
 
     def statement(self) -> Statement:
         """Return the IAM statement."""
@@ -132,13 +144,13 @@ def _statements(groups: Mapping[str, Iterable[Right]]) -> dict[str, tuple[Statem
 def plan_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
     """Return the rights of the plan role, with the reasons."""
     return {
-        "state": (*_read_state(scope), *_keep_plans(scope)),
+        "state": (*_read_state(scope), *_read_older_states(scope), *_keep_plans(scope)),
         "base": tuple(_read_base(scope)),
-        "storage": tuple(_read_storage(scope)),
+        "storage": (*_read_storage(scope), *_read_data_buckets(scope)),
         "compute": tuple(_read_compute(scope)),
         "frontend": tuple(_read_frontend(scope)),
-        "monitoring": tuple(_read_monitoring(scope)),
-        "guard": tuple(_never_read_secret()),
+        "monitoring": (*_read_monitoring(scope), _use_alarms(scope, [])),
+        "guard": tuple(_guard(scope)),
     }
 
 
@@ -147,8 +159,8 @@ def apply_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
     return {
         "state": (*_read_state(scope), *_write_state(scope)),
         "base": (*_read_base(scope), *_change_base(scope)),
-        "storage-read": tuple(_read_storage(scope)),
-        "storage": tuple(_change_storage(scope)),
+        "storage": (*_read_storage(scope), *_change_storage(scope)),
+        "buckets": (*_read_data_buckets(scope), *_change_data_buckets(scope)),
         "compute": (*_read_compute(scope), *_change_compute(scope)),
         "frontend": (*_read_frontend(scope), *_change_frontend(scope)),
         "firewall": tuple(_change_firewall(scope)),
@@ -160,24 +172,30 @@ def apply_groups(scope: Scope) -> Mapping[str, tuple[Right, ...]]:
 # --- State -----------------------------------------------------------------------------------
 
 
-def _states(scope: Scope, bucket: str, end: str = "") -> tuple[str, ...]:
+_LAYERS = tuple(layer for layer in Layer if layer is not Layer.BOOTSTRAP)
+
+
+def _states(scope: Scope, bucket: str) -> tuple[str, ...]:
     """Return the states of the layers: not that of the bootstrap layer, and no other environment's.
 
     A layer reads the states of the layers that it depends on.
     """
-    keys = (scope.naming.state_key(layer) for layer in Layer if layer is not Layer.BOOTSTRAP)
-    return tuple(scope.bucket_arn(bucket, key) + end for key in keys)
+    return tuple(scope.bucket_arn(bucket, scope.naming.state_key(layer)) for layer in _LAYERS)
+
+
+def _locks(scope: Scope, bucket: str) -> tuple[str, ...]:
+    return tuple(scope.bucket_arn(bucket, scope.naming.state_lock(layer)) for layer in _LAYERS)
 
 
 def _plans(scope: Scope, bucket: str) -> tuple[str, ...]:
-    return (scope.bucket_arn(bucket, f"{scope.naming.environment}/plans/*"),)
+    return (scope.bucket_arn(bucket, f"{scope.naming.saved_plans}*"),)
 
 
 def _read_state(scope: Scope) -> Iterator[Right]:
     """Yield the rights of Terraform's S3 backend to read and lock the states.
 
     ``env:/`` is where it looks for workspaces. A state that does not exist yet is "not found" only
-    for who may list its key, and "access denied" for others.
+    for who may list the bucket, and "access denied" for others.
     """
     bucket = scope.state_bucket
     if bucket is None:
@@ -186,33 +204,64 @@ def _read_state(scope: Scope) -> Iterator[Right]:
         sid="ListStates",
         actions=["s3:ListBucket"],
         resources=(scope.bucket_arn(bucket),),
-        conditions={"StringLike": {"s3:prefix": ["env:/", f"{scope.naming.environment}/*"]}},
+        # If there is a prefix: AWS does not say whether S3 supplies one when it asks on account of
+        # an object that is not found. A list without one shows the names of keys and no more.
+        conditions={
+            "StringLikeIfExists": {"s3:prefix": ["env:/", f"{scope.naming.environment}/*"]}
+        },
     )
     yield Right(sid="ReadStates", actions=["s3:GetObject"], resources=_states(scope, bucket))
     yield Right(
         sid="LockStates",
         actions=["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-        resources=_states(scope, bucket, ".tflock"),
+        resources=_locks(scope, bucket),
     )
     if scope.state_key_arn:
         yield Right(
             sid="UseStateKey",
             actions=[],
             resources=(scope.state_key_arn,),
-            # The state bucket may be in another Region.
-            conditions={"StringLike": {"kms:ViaService": f"s3.*.{dns_suffix(scope.region)}"}},
+            conditions=_through_s3(scope),
             unrecorded=dict.fromkeys(("kms:Decrypt", "kms:GenerateDataKey"), _FOR_THE_SERVICE),
+        )
+
+
+def _through_s3(scope: Scope) -> Condition:
+    # The state bucket may be in another Region.
+    return {"StringLike": {"kms:ViaService": f"s3.*.{dns_suffix(scope.region)}"}}
+
+
+def _read_older_states(scope: Scope) -> Iterator[Right]:
+    """Yield the plan role's right to decrypt what an earlier key of the states encrypted.
+
+    A state keeps the key that it was written with until it is written again. The apply role can
+    use any key through S3.
+    """
+    if scope.state_bucket:
+        yield Right(
+            sid="ReadOlderStates",
+            actions=[],
+            resources=(scope.arn("kms", "key/*", region="*"),),
+            conditions={**scope.own, **_through_s3(scope)},
+            unrecorded={"kms:Decrypt": _FOR_THE_SERVICE},
         )
 
 
 def _keep_plans(scope: Scope) -> Iterator[Right]:
     if scope.state_bucket:
-        reason = "bundles of reviewed plans: the plan role stores them, the apply role reads them"
         yield Right(
-            sid="KeepPlans",
+            sid="StorePlans",
             actions=[],
             resources=_plans(scope, scope.state_bucket),
-            unrecorded=dict.fromkeys(("s3:GetObject", "s3:PutObject"), reason),
+            # It creates and never replaces: `If-None-Match: *`, the only value that S3 accepts.
+            conditions={"Null": {"s3:if-none-match": "false"}},
+            unrecorded={"s3:PutObject": "bundles of reviewed plans, which the apply role reads"},
+        )
+        yield Right(
+            sid="ReadPlans",
+            actions=[],
+            resources=_plans(scope, scope.state_bucket),
+            unrecorded={"s3:GetObject": "what it stored is reviewed"},
         )
 
 
@@ -240,8 +289,13 @@ def _read_parameters(scope: Scope) -> Iterator[Right]:
         actions=["ssm:GetParameter", "ssm:ListTagsForResource"],
         resources=_parameters(scope),
     )
-    # It returns names and types, and supports no resource.
-    yield Right(sid="FindParameters", actions=["ssm:DescribeParameters"], resources=_ANY)
+    # It returns names and types.
+    yield Right(
+        sid="FindParameters",
+        actions=["ssm:DescribeParameters"],
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
+    )
 
 
 def _change_parameters(scope: Scope) -> Right:
@@ -270,7 +324,9 @@ def _read_keys(scope: Scope) -> Iterator[Right]:
         resources=(scope.arn("kms", "key/*"),),
         conditions=scope.own,
     )
-    yield Right(sid="FindAliases", actions=["kms:ListAliases"], resources=_ANY)  # no resource
+    yield Right(
+        sid="FindAliases", actions=["kms:ListAliases"], resources=_ANY, every_resource=_NO_RESOURCE
+    )
 
 
 def _change_keys(scope: Scope) -> Iterator[Right]:
@@ -279,7 +335,8 @@ def _change_keys(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateKeys",
         actions=["kms:CreateKey"],
-        resources=_ANY,  # there is no key yet
+        resources=_ANY,
+        every_resource=_NOT_YET,
         conditions={
             "StringEquals": {
                 **scope.own_at_creation["StringEquals"],
@@ -299,13 +356,14 @@ def _change_keys(scope: Scope) -> Iterator[Right]:
             "kms:CreateAlias",
             "kms:DeleteAlias",
             "kms:EnableKeyRotation",
-            "kms:PutKeyPolicy",
             "kms:ScheduleKeyDeletion",
             "kms:TagResource",
         ],
         resources=keys,
         conditions=scope.own,
         unrecorded={
+            # Without it, a feature that has another service use the key needs an administrator.
+            "kms:PutKeyPolicy": "another release lets other services use the key",
             "kms:UntagResource": "a tag is removed from the settings",
             "kms:UpdateAlias": "the alias of a key that was replaced",
             "kms:UpdateKeyDescription": "another release describes the key differently",
@@ -352,8 +410,6 @@ _CHANGE_BUCKET = (
     "s3:PutBucketVersioning",
     "s3:PutEncryptionConfiguration",
     "s3:PutLifecycleConfiguration",
-    # `retain = false` empties a bucket before it is deleted.
-    "s3:ListBucketVersions",
 )
 _CHANGE_DATA_BUCKET = (
     "s3:PutAnalyticsConfiguration",
@@ -383,13 +439,17 @@ def _change_buckets(
         sid="ChangeBuckets",
         actions=actions,
         resources=tuple(scope.bucket_arn(bucket) for bucket in buckets),
-        unrecorded={"s3:TagResource": _PROVIDER_6, "s3:UntagResource": _PROVIDER_6},
+        unrecorded={
+            "s3:ListBucketVersions": _EMPTIES,
+            "s3:TagResource": _PROVIDER_6,
+            "s3:UntagResource": _PROVIDER_6,
+        },
     )
     yield Right(
         sid="EmptyBuckets",
         actions=[],
         resources=tuple(scope.bucket_arn(bucket, "*") for bucket in buckets),
-        unrecorded=dict.fromkeys(_EMPTY_BUCKET, "`retain = false` deletes the objects of a bucket"),
+        unrecorded=dict.fromkeys(_EMPTY_BUCKET, _EMPTIES),
     )
 
 
@@ -398,8 +458,12 @@ def _change_buckets(
 
 def _read_base(scope: Scope) -> Iterator[Right]:
     naming = scope.naming
-    # Which account this is; it supports no resource.
-    yield Right(sid="FindAccount", actions=["sts:GetCallerIdentity"], resources=_ANY)
+    yield Right(
+        sid="FindAccount",
+        actions=["sts:GetCallerIdentity"],
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
+    )
     yield from _read_parameters(scope)
     yield from _read_keys(scope)
     yield Right(
@@ -479,6 +543,46 @@ def _table(scope: Scope) -> str:
     return scope.arn("dynamodb", f"table/{scope.naming.cache_table}", region="*")
 
 
+def _read_data_buckets(scope: Scope) -> Iterator[Right]:
+    actions = (*_READ_BUCKET, *_READ_MEASURED_BUCKET)
+    yield _read_buckets(scope, _storage_buckets(scope), actions)
+    yield Right(
+        sid="ReadOriginAccess",
+        actions=[
+            "cloudfront:GetCloudFrontOriginAccessIdentity",
+            "cloudfront:GetOriginAccessControl",
+        ],
+        # Their ids are not known in advance, and they have no tags.
+        resources=(
+            scope.arn("cloudfront", "origin-access-identity/*", region=""),
+            scope.arn("cloudfront", "origin-access-control/*", region=""),
+        ),
+    )
+
+
+def _change_data_buckets(scope: Scope) -> Iterator[Right]:
+    actions = (*_CHANGE_BUCKET, *_CHANGE_DATA_BUCKET)
+    yield from _change_buckets(scope, _storage_buckets(scope), actions)
+    yield Right(
+        sid="ChangeOriginAccess",
+        actions=[
+            "cloudfront:CreateCloudFrontOriginAccessIdentity",
+            "cloudfront:CreateOriginAccessControl",
+            "cloudfront:DeleteCloudFrontOriginAccessIdentity",
+            "cloudfront:DeleteOriginAccessControl",
+        ],
+        resources=_ANY,
+        every_resource=_NO_TAGS,
+        unrecorded=dict.fromkeys(
+            (
+                "cloudfront:UpdateCloudFrontOriginAccessIdentity",
+                "cloudfront:UpdateOriginAccessControl",
+            ),
+            "another release describes it differently",
+        ),
+    )
+
+
 def _read_storage(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="ReadTable",
@@ -496,25 +600,13 @@ def _read_storage(scope: Scope) -> Iterator[Right]:
             "application-autoscaling:DescribeScalableTargets",
             "application-autoscaling:DescribeScalingPolicies",
         ],
-        resources=_ANY,  # these actions support no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
     )
     yield Right(
         sid="ReadScaling",
         actions=["application-autoscaling:ListTagsForResource"],
         resources=(scope.arn("application-autoscaling", "scalable-target/*"),),
-    )
-    yield _read_buckets(scope, _storage_buckets(scope), (*_READ_BUCKET, *_READ_MEASURED_BUCKET))
-    yield Right(
-        sid="ReadOriginAccess",
-        actions=[
-            "cloudfront:GetCloudFrontOriginAccessIdentity",
-            "cloudfront:GetOriginAccessControl",
-        ],
-        # Their ids are not known in advance, and they have no tags.
-        resources=(
-            scope.arn("cloudfront", "origin-access-identity/*", region=""),
-            scope.arn("cloudfront", "origin-access-control/*", region=""),
-        ),
     )
     yield Right(
         sid="ReadBackups",
@@ -548,26 +640,6 @@ def _read_roles(scope: Scope, *roles: str) -> Right:
 
 def _change_storage(scope: Scope) -> Iterator[Right]:
     yield from _change_table(scope)
-    yield from _change_buckets(
-        scope, _storage_buckets(scope), (*_CHANGE_BUCKET, *_CHANGE_DATA_BUCKET)
-    )
-    yield Right(
-        sid="ChangeOriginAccess",
-        actions=[
-            "cloudfront:CreateCloudFrontOriginAccessIdentity",
-            "cloudfront:CreateOriginAccessControl",
-            "cloudfront:DeleteCloudFrontOriginAccessIdentity",
-            "cloudfront:DeleteOriginAccessControl",
-        ],
-        resources=_ANY,  # as for reading; none can be created under a known ARN
-        unrecorded=dict.fromkeys(
-            (
-                "cloudfront:UpdateCloudFrontOriginAccessIdentity",
-                "cloudfront:UpdateOriginAccessControl",
-            ),
-            "another release describes it differently",
-        ),
-    )
     yield from _change_backups(scope)
 
 
@@ -625,22 +697,34 @@ def _change_table(scope: Scope) -> Iterator[Right]:
             "application-autoscaling:DeregisterScalableTarget",
             "application-autoscaling:PutScalingPolicy",
             "application-autoscaling:RegisterScalableTarget",
-            "application-autoscaling:TagResource",
         ],
         resources=targets,
         conditions=scope.own,
-        unrecorded={"application-autoscaling:UntagResource": "a tag is removed from the settings"},
+        unrecorded={
+            "application-autoscaling:TagResource": "a tag is added to the settings",
+            "application-autoscaling:UntagResource": "a tag is removed from the settings",
+        },
     )
     yield Right(
         sid="KeepScalingAlarms",
         actions=[],
-        resources=(
-            scope.arn("cloudwatch", f"alarm:TargetTracking-table/{scope.naming.cache_table}*"),
-        ),
+        resources=_scaling_alarms(scope),
         unrecorded=dict.fromkeys(
             ("cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"),
             "Application Auto Scaling requires them of who puts or deletes a policy",
         ),
+    )
+
+
+def _scaling_alarms(scope: Scope) -> tuple[str, ...]:
+    """Return the alarms of Application Auto Scaling: of the table, for any metric, and its index.
+
+    No environment's name has a capital letter or a slash, so no other table's name matches.
+    """
+    table = f"alarm:TargetTracking-table/{scope.naming.cache_table}"
+    return tuple(
+        scope.arn("cloudwatch", f"{table}{end}")
+        for end in ("-Alarm*", "-ProvisionedCapacity*", f"/index/{INDEX}-*")
     )
 
 
@@ -662,22 +746,28 @@ def _change_backups(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="MountVault",
         actions=[],
-        resources=_ANY,  # these actions support no resource
-        unrecorded=dict.fromkeys(
-            ("backup-storage:Mount", "backup-storage:MountCapsule"),
-            "AWS Backup requires them of who creates a vault",
-        ),
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
+        unrecorded={"backup-storage:MountCapsule": "AWS Backup requires it of who creates a vault"},
+    )
+    deletes = dict.fromkeys(
+        ("backup:DeleteRecoveryPoint", "backup:DescribeRecoveryPoint"),
+        "`retain = false` deletes the backups with the vault",
     )
     yield Right(
         sid="DeleteOwnBackups",
         actions=[],
-        # Of any service: the ARN of a recovery point begins as its resource's.
-        resources=(f"arn:{scope.partition}:*:{scope.region}:*:*",),
+        resources=(scope.arn("backup", "recovery-point:*"),),
         conditions=scope.own,  # AWS Backup copies the tags of what it backs up
-        unrecorded=dict.fromkeys(
-            ("backup:DeleteRecoveryPoint", "backup:DescribeRecoveryPoint"),
-            "`retain = false` deletes the backups with the vault",
-        ),
+        unrecorded=deletes,
+    )
+    # Without its advanced features, AWS Backup makes a backup of DynamoDB, which has no tags.
+    table = scope.arn("dynamodb", f"table/{scope.naming.cache_table}")
+    yield Right(
+        sid="DeleteTableBackups",
+        actions=[],
+        resources=(f"{table}/backup/*",),
+        unrecorded=deletes,
     )
     yield Right(
         sid="CreateBackupPlan",
@@ -722,6 +812,15 @@ def _log_group(scope: Scope, name: str, region: str | None = None) -> tuple[str,
     return arn, f"{arn}:*"  # CloudWatch Logs authorizes some actions by one, some by the other
 
 
+def _find_log_groups() -> Right:
+    return Right(
+        sid="FindLogGroups",
+        actions=["logs:DescribeLogGroups"],
+        resources=_ANY,
+        every_resource="AWS authorizes it for all log groups, whatever it is asked for",
+    )
+
+
 def _read_compute(scope: Scope) -> Iterator[Right]:
     naming = scope.naming
     yield Right(
@@ -750,22 +849,15 @@ def _read_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="ReadPackage",
-        # Signer reads the version that it signs, Lambda what Signer has written.
-        actions=["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"],
+        actions=["s3:GetObject", "s3:GetObjectTagging"],
         resources=_packages(scope),
-    )
-    yield Right(
-        sid="FindPackages",
-        actions=["s3:ListBucket"],
-        resources=(scope.bucket_arn("*"),),
-        conditions={"StringLike": {"s3:prefix": f"{naming.function}/*"}},
     )
     yield Right(
         sid="ReadLogGroup",
         actions=["logs:ListTagsForResource"],
         resources=_log_group(scope, naming.log_group),
     )
-    yield Right(sid="FindLogGroups", actions=["logs:DescribeLogGroups"], resources=_ANY)
+    yield _find_log_groups()
     yield _read_roles(scope, naming.execution_role)
 
 
@@ -782,6 +874,7 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
             "lambda:DeleteFunctionConcurrency",
             "lambda:DeleteFunctionUrlConfig",
             "lambda:DeleteProvisionedConcurrencyConfig",
+            "lambda:GetFunctionConfiguration",
             "lambda:PublishVersion",
             "lambda:PutFunctionConcurrency",
             "lambda:PutProvisionedConcurrencyConfig",
@@ -800,7 +893,8 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateSigning",
         actions=["lambda:CreateCodeSigningConfig"],
-        resources=_ANY,  # it supports no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
         conditions=scope.own_at_creation,
     )
     yield Right(
@@ -828,26 +922,32 @@ def _change_compute(scope: Scope) -> Iterator[Right]:
     )
     yield Right(
         sid="StorePackages",
-        actions=["s3:PutObject"],
+        actions=["s3:DeleteObjectVersion", "s3:GetObjectVersion", "s3:PutObject"],
         resources=_packages(scope),
         conditions={"StringEquals": {"aws:ResourceAccount": scope.account_id}},
-        unrecorded={
-            "s3:DeleteObject": "signing is switched off",
-            "s3:DeleteObjectVersion": "signing is switched off",
-            "s3:PutObjectTagging": _TAGGED_AT_CREATION,
-        },
+        unrecorded={"s3:PutObjectTagging": _TAGGED_AT_CREATION},
+    )
+    yield Right(
+        sid="FindPackages",
+        actions=["s3:ListBucketVersions"],
+        resources=(scope.bucket_arn("*"),),
+        conditions={"StringLike": {"s3:prefix": f"{scope.naming.function}/*"}},
     )
     yield _change_log_group(scope, scope.naming.log_group)
+    yield Right(
+        sid="ChangeLogKey",
+        actions=["logs:DisassociateKmsKey"],
+        resources=_log_group(scope, scope.naming.log_group),
+        unrecorded={"logs:AssociateKmsKey": _NAMES_KEY},
+    )
 
 
 def _change_log_group(scope: Scope, name: str, region: str | None = None) -> Right:
     return Right(
         sid="ChangeLogGroup",
         actions=[
-            "logs:AssociateKmsKey",
             "logs:CreateLogGroup",
             "logs:DeleteLogGroup",
-            "logs:DisassociateKmsKey",
             "logs:PutRetentionPolicy",
             "logs:TagResource",
         ],
@@ -935,15 +1035,22 @@ def _read_frontend(scope: Scope) -> Iterator[Right]:
             *_log_group(scope, scope.naming.firewall_log, EDGE_REGION),
         ),
     )
-    yield Right(sid="FindLogGroups", actions=["logs:DescribeLogGroups"], resources=_ANY)
+    yield _find_log_groups()
     yield Right(sid="ReadInvocation", actions=["lambda:GetPolicy"], resources=_function(scope))
 
 
 def _change_frontend(scope: Scope) -> Iterator[Right]:
     yield Right(
         sid="CreateDistribution",
-        actions=["cloudfront:CreateDistribution", "cloudfront:TagResource"],
-        resources=_ANY,  # there is no distribution yet
+        actions=["cloudfront:CreateDistribution"],
+        resources=_ANY,
+        every_resource=_NOT_YET,
+        conditions=scope.own_at_creation,
+    )
+    yield Right(
+        sid="TagNewDistribution",
+        actions=["cloudfront:TagResource"],
+        resources=_edge(scope, "distribution/*"),
         conditions=scope.own_at_creation,
     )
     yield Right(
@@ -974,7 +1081,8 @@ def _change_frontend(scope: Scope) -> Iterator[Right]:
             "cloudfront:UpdateCachePolicy",
             "cloudfront:UpdateResponseHeadersPolicy",
         ],
-        resources=_ANY,  # as for reading; none can be created under a known ARN
+        resources=_ANY,
+        every_resource=_NO_TAGS,
     )
     yield Right(
         sid="ChangeEdgeFunctions",
@@ -1020,9 +1128,16 @@ def _change_firewall(scope: Scope) -> Iterator[Right]:
     )
     yield _change_log_group(scope, scope.naming.firewall_log, EDGE_REGION)
     yield Right(
+        sid="ChangeLogKey",
+        actions=[],
+        resources=_log_group(scope, scope.naming.firewall_log, EDGE_REGION),
+        unrecorded=dict.fromkeys(("logs:AssociateKmsKey", "logs:DisassociateKmsKey"), _NAMES_KEY),
+    )
+    yield Right(
         sid="LogFirewall",
         actions=[],
-        resources=_ANY,  # these actions support no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
         conditions={"StringEquals": {"aws:RequestedRegion": EDGE_REGION}},
         unrecorded=dict.fromkeys(
             (
@@ -1110,12 +1225,11 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
         ],
         resources=_topic(scope),
     )
-    # CloudWatch returns composite alarms only if the resource is "*" (API of DescribeAlarms).
-    yield Right(sid="FindAlarms", actions=["cloudwatch:DescribeAlarms"], resources=_ANY)
     yield Right(
-        sid="ReadAlarms",
-        actions=["cloudwatch:ListTagsForResource"],
-        resources=(scope.arn("cloudwatch", f"alarm:{scope.naming.alarm('*')}"),),
+        sid="FindAlarms",
+        actions=["cloudwatch:DescribeAlarms"],
+        resources=_ANY,
+        every_resource="CloudWatch returns composite alarms for no other (its API)",
     )
     yield Right(
         sid="ReadDashboard",
@@ -1126,6 +1240,18 @@ def _read_monitoring(scope: Scope) -> Iterator[Right]:
         sid="ReadBudget",
         actions=["budgets:ListTagsForResource", "budgets:ViewBudget"],
         resources=_budget(scope),
+    )
+
+
+def _use_alarms(
+    scope: Scope, changes: Iterable[str], unrecorded: Mapping[str, str] | None = None
+) -> Right:
+    """Return the rights on the alarms: one statement, because their names are long."""
+    return Right(
+        sid="UseAlarms",
+        actions=["cloudwatch:ListTagsForResource", *changes],
+        resources=_alarms(scope),
+        unrecorded=unrecorded or {},
     )
 
 
@@ -1146,18 +1272,17 @@ def _change_monitoring(scope: Scope) -> Iterator[Right]:
             "sns:UntagResource": "a tag is removed from the settings",
         },
     )
-    yield Right(
-        sid="ChangeAlarms",
-        actions=[
-            "cloudwatch:DeleteAlarms",
-            "cloudwatch:PutMetricAlarm",
-            "cloudwatch:TagResource",
-        ],
-        resources=_alarms(scope),
+    yield _use_alarms(
+        scope,
+        ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
         unrecorded={"cloudwatch:UntagResource": "a tag is removed from the settings"},
     )
-    # CloudWatch creates a composite alarm only if the resource is "*" (API of PutCompositeAlarm).
-    yield Right(sid="ChangeHealthAlarm", actions=["cloudwatch:PutCompositeAlarm"], resources=_ANY)
+    yield Right(
+        sid="ChangeHealthAlarm",
+        actions=["cloudwatch:PutCompositeAlarm"],
+        resources=_ANY,
+        every_resource="CloudWatch creates composite alarms for no other (its API)",
+    )
     yield Right(
         sid="ChangeDashboard",
         actions=["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"],
@@ -1178,7 +1303,8 @@ def _change_roles(scope: Scope) -> Iterator[Right]:
     """Yield the rights on the three roles of the layers.
 
     Whoever can write the policy of a role, and have a service run code as it, has its rights.
-    So every role has the boundary, without which none can be created or changed.
+    So every role has the boundary, without which none can be created or changed. Who is trusted by
+    a role that exists is an administrator's matter: the execution role can read the secret.
     """
     naming = scope.naming
     roles = (naming.execution_role, naming.replication_role, naming.backup_role)
@@ -1195,7 +1321,6 @@ def _change_roles(scope: Scope) -> Iterator[Right]:
         conditions={"StringEquals": {"iam:PermissionsBoundary": scope.boundary_arn}},
         unrecorded={
             "iam:PutRolePermissionsBoundary": "a role that is older than its boundary",
-            "iam:UpdateAssumeRolePolicy": "another release trusts a service differently",
         },
     )
     yield Right(
@@ -1240,18 +1365,14 @@ def _change_roles(scope: Scope) -> Iterator[Right]:
 # --- What must never be ----------------------------------------------------------------------
 
 
-def _never_read_secret() -> Iterator[Right]:
+def _guard(scope: Scope) -> Iterator[Right]:
+    """Yield denials for both roles: they hold whatever else somebody attaches to the role."""
     yield Right(
         sid="NeverReadSecret",
         effect="Deny",
         actions=["secretsmanager:GetSecretValue", "secretsmanager:BatchGetSecretValue"],
         resources=_ANY,
     )
-
-
-def _apply_guard(scope: Scope) -> Iterator[Right]:
-    """Yield denials. All but that of tags repeat what nothing allows, for whoever adds a right."""
-    yield from _never_read_secret()
     yield Right(
         sid="NeverTouchOtherEnvironments",
         effect="Deny",
@@ -1262,17 +1383,46 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
             "StringNotEquals": {"aws:ResourceTag/Environment": scope.naming.environment},
         },
     )
+
+
+def _apply_guard(scope: Scope) -> Iterator[Right]:
+    yield from _guard(scope)
     yield Right(
         sid="NeverTagAsOtherEnvironment",
         effect="Deny",
         actions=_ANY,
         resources=_ANY,
         conditions={
-            "StringNotEqualsIfExists": {
-                "aws:RequestTag/Environment": scope.naming.environment,
-                "aws:RequestTag/Project": PROJECT,
-            },
-            "Null": {"aws:RequestTag/Environment": "false"},
+            "StringNotEquals": {"aws:RequestTag/Environment": scope.naming.environment},
+            "Null": {"aws:RequestTag/Environment": "false"},  # absent is not equal, too
+        },
+    )
+    # Own are those with this project's tag, so what carries another project's must not get it.
+    yield Right(
+        sid="NeverTakeFromOtherProjects",
+        effect="Deny",
+        actions=[
+            f"{service}:TagResource"
+            for service in (
+                "application-autoscaling",
+                "backup",
+                "cloudfront",
+                "kms",
+                "lambda",
+                "logs",
+            )
+        ],
+        resources=(
+            scope.arn("application-autoscaling", "scalable-target/*"),
+            scope.arn("backup", "backup-plan:*"),
+            *_edge(scope, "distribution/*"),
+            scope.arn("kms", "key/*"),
+            *_signing(scope),
+            *_deliveries(scope),
+        ),
+        conditions={
+            "StringNotEquals": {"aws:ResourceTag/Project": PROJECT},
+            "Null": {"aws:ResourceTag/Project": "false"},  # absent is not equal, too
         },
     )
     yield Right(
@@ -1309,6 +1459,7 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
         ],
         resources=_ANY,
     )
+    yield from _keep_state_key(scope)
     bucket = scope.state_bucket
     if bucket:
         yield Right(
@@ -1325,6 +1476,44 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
         )
 
 
+def _keep_state_key(scope: Scope) -> Iterator[Right]:
+    """Yield denials to change the key of the states; S3 can still use it for the role.
+
+    The bootstrap layer's key has the tags of the environment, as the data key has, and the tag of
+    that layer. A key that a setting names is protected by its ARN: it could be tagged as own.
+    """
+    changes = (
+        "kms:*Alias",
+        "kms:*Grant",
+        "kms:CancelKeyDeletion",
+        "kms:Delete*",
+        "kms:Disable*",
+        "kms:Enable*",
+        "kms:ImportKeyMaterial",
+        "kms:PutKeyPolicy",
+        "kms:ReplicateKey",
+        "kms:RotateKeyOnDemand",
+        "kms:ScheduleKeyDeletion",
+        "kms:TagResource",
+        "kms:UntagResource",
+        "kms:Update*",
+    )
+    yield Right(
+        sid="NeverChangeKeyOfBootstrap",
+        effect="Deny",
+        actions=changes,
+        resources=(f"arn:{scope.partition}:kms:*:*:key/*",),
+        conditions={"StringEquals": {"aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag}},
+    )
+    if scope.state_key_arn:
+        yield Right(
+            sid="NeverChangeStateKey",
+            effect="Deny",
+            actions=changes,
+            resources=(scope.state_key_arn,),
+        )
+
+
 # --- The boundary ----------------------------------------------------------------------------
 
 
@@ -1334,14 +1523,16 @@ def boundary(scope: Scope) -> tuple[Statement, ...]:
     It is the union of what the three roles can ever be given, and nothing of IAM or STS: a role
     that somebody gives more has no more.
     """
-    return tuple(right.statement() for right in _boundary(scope))
+    return tuple(right.statement() for right in boundary_rights(scope))
 
 
-def _boundary(scope: Scope) -> Iterator[Right]:
+def boundary_rights(scope: Scope) -> Iterator[Right]:
+    """Yield the statements of the boundary, with the reasons."""
     naming = scope.naming
     table = scope.arn("dynamodb", f"table/{naming.cache_table}")
     sources = [naming.bucket(bucket) for bucket in DATA_BUCKETS]
     copies = [naming.replica(source) for source in sources]
+    # What the function may do, and after that what S3 replication and AWS Backup may.
     yield Right(
         sid="UseTable",
         actions=[
@@ -1428,7 +1619,8 @@ def _boundary(scope: Scope) -> Iterator[Right]:
             "xray:PutTelemetryRecords",
             "xray:PutTraceSegments",
         ],
-        resources=_ANY,  # these actions support no resource
+        resources=_ANY,
+        every_resource=_NO_RESOURCE,
     )
     yield Right(
         sid="KeepBackups",

@@ -98,8 +98,6 @@ def _read(path: Path, local_port: int | None) -> tuple[Environment, list[Problem
         problem.field.startswith(("backup", "region", "account_id")) for problem in problems
     ):
         problems += _copied_to_itself(naming, settings)
-    if settings.deploy_roles:
-        problems += _covered(naming, names(path.parent))
     if not any(problem.field.startswith("adopt") for problem in problems):
         problems += adoption.problems(naming, settings)
     located = [dataclasses.replace(problem, where=path.name) for problem in problems]
@@ -128,21 +126,6 @@ def _copied_to_itself(naming: Naming, settings: Settings) -> Iterator[Problem]:
             reason="it is the vault of the backups themselves",
             remedy="write the ARN of a vault in another Region or account, or remove it",
         )
-
-
-def _covered(naming: Naming, others: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem for each environment whose names the patterns of the apply role cover."""
-    for other in others:
-        if other.startswith(f"{naming.environment}-"):
-            yield Problem(
-                field="the environment's name",
-                value=naming.environment,
-                reason=f'its apply role could change "{other}", whose names begin with the same '
-                "characters and a hyphen",
-                remedy="rename one of the two files before anything is deployed, or trust nobody "
-                "in [bootstrap]",
-                involves=("bootstrap",),
-            )
 
 
 def _distinct(problems: Iterator[Problem]) -> list[Problem]:

@@ -1,6 +1,7 @@
 """Warnings: settings that are valid, but that an environment's owner has probably forgotten.
 
-A placeholder is a mistake everywhere, and so are alarms without a recipient, which are paid for.
+A placeholder is a mistake everywhere, and so are alarms without a recipient, which are paid for,
+and a trust policy that IAM refuses unless its quota was raised.
 What is merely absent is reported only where data is retained: elsewhere its absence saves money. A
 local AWS needs none of it.
 """
@@ -11,6 +12,8 @@ import dataclasses
 import re
 from collections.abc import Iterator
 
+from modules import catalogue
+from modules.deploy_trust import HIGHEST_TRUST_QUOTA, TRUST_QUOTA, deploy_trust
 from modules.environments import Environment
 from modules.problems import Problem
 from modules.settings import FrontendSettings, MonitoringSettings, Settings
@@ -29,6 +32,7 @@ def warnings(environment: Environment) -> list[Problem]:
         return []
     found = [*_placeholders(settings, "")]
     found += _recipients(settings.monitoring)
+    found += _trust(environment)
     if settings.retain:
         found += _account(settings)
         found += _frontend(settings.frontend)
@@ -55,6 +59,24 @@ def _placeholders(value: object, at: str) -> Iterator[Problem]:
             value=value,
             reason=f"{match[0]} is a placeholder",
             remedy="replace it with your own, or remove it",
+        )
+
+
+def _trust(environment: Environment) -> Iterator[Problem]:
+    settings = environment.settings
+    choices, account_id = settings.bootstrap, settings.account_id
+    if choices is None or not choices.roles:
+        return
+    provider = f"arn:{catalogue.partition(settings.region)}:iam::{account_id}:oidc-provider/"
+    trust = deploy_trust(environment.naming, settings, lambda host: f"{provider}{host}")
+    if trust.length > TRUST_QUOTA:
+        yield Problem(
+            field="bootstrap.principals" if choices.principals else "bootstrap",
+            value=len(choices.principals) if choices.principals else None,
+            reason=f"a trust policy gets {trust.length} characters, and IAM's default quota "
+            f"(ACLSizePerRole) allows {TRUST_QUOTA}",
+            remedy="name fewer principals or only one system, or have the quota raised, to "
+            f"{HIGHEST_TRUST_QUOTA} at most",
         )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Help line of each group; its commands are in ops.NAME.commands.
 GROUPS = {
+    "bootstrap": "Create the state bucket and the deploy roles of an environment.",
     "cache": "Inspect, clear, export, import and warm the cached answers.",
     "data": "Validate, upload and list the observations.",
     "doctor": "Diagnose an environment: what is wrong, and how to fix it.",

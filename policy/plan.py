@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from modules.packaging import ROOT
-from ops.local.environment import scrubbed
-from ops.local.paths import LocalPaths
-from ops.local.terraform.provider import find_provider
-from ops.local.terraform.tools import find_tools
+from ops.common.environment import scrubbed
+from ops.common.paths import LocalPaths
+from ops.terraform.provider import find_provider
+from ops.terraform.tools import find_tools
 from policy.findings import Stacks
 from policy.programs import run
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from modules.packaging import ROOT
+from ops.common.environment import scrubbed
 from ops.common.errors import OperatorError
-from ops.local.environment import scrubbed
 from policy.findings import Report, Stacks, read_checkov, read_tf_nag
 from policy.plan import plan
 from policy.programs import run

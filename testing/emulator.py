@@ -17,10 +17,10 @@ import boto3
 from botocore.config import Config
 
 from ops.common.local_address import REGION, Key
-from ops.local.paths import LocalPaths
+from ops.common.paths import LocalPaths
+from ops.common.processes import wait_until_ready
 from ops.local.services import emulator
 from ops.local.services.ports import Ports, is_free
-from ops.local.services.processes import wait_until_ready
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,3 +48,18 @@ def test_the_version_is_the_latest_in_the_changelog() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert RELEASE.findall(changelog)[0] == project["version"]
+
+
+def test_the_tree_shows_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tree = page.partition("## The house")[2].partition("### ")[0]
+    rooms = {
+        path.parent.name
+        for folder in ("modules", "ops", "testing", "lambda_src")
+        for path in (ROOT / folder).glob("*/__init__.py")
+    }
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+
+    assert len(rooms) > 15
+    missing = {room for room in rooms if f"{room}/" not in tree}
+    assert missing | (pages - {"architecture.md"} - set(tree.replace(",", " ").split())) == set()

@@ -34,6 +34,9 @@ _EXPORTS = '    Bucket(id="exports", name="exports", holds="answers", adopt="exp
 _SEND = f"""\
 {" " * 20}Statement(sid="Send", actions=("sqs:SendMessage",), resources=(self.arn("sqs", "q"),)),
 """
+_ALLOW_SEND = (
+    'yield Right(sid="Send", actions=["sqs:SendMessage"], resources=(scope.arn("sqs", "q"),))'
+)
 
 
 class Checkout:
@@ -334,6 +337,11 @@ def _right(checkout: Checkout) -> None:
     assert "sqs:SendMessage" in checkout.run("-m", "pytest", "-q", test, code=1)
     checkout.insert(
         test, '        "Send": {"sqs:SendMessage"},\n', before='        "ReadCachedAnswers": {'
+    )
+    checkout.insert(
+        "modules/deploy_rights.py",
+        f"    {_ALLOW_SEND}\n",
+        before="    # What the function may do,",
     )
 
 

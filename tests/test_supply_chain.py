@@ -26,7 +26,7 @@ def test_nothing_is_installed_without_a_hash_and_no_script_of_a_package_is_run()
     installs = [
         line for line in MAKEFILE.splitlines() if re.search(r"\b(pip|npm) (install|ci)", line)
     ]
-    assert len(installs) == 3
+    assert len(installs) == 4
     for line in installs:
         assert "--require-hashes" in line or "npm ci --silent --ignore-scripts" in line, line
 

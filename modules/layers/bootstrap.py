@@ -14,23 +14,19 @@ from constructs import Construct
 
 from modules.catalogue import Layer
 from modules.deploy_rights import Scope, apply_rights, boundary, plan_rights
+from modules.deploy_trust import (
+    GITHUB_HOST,
+    HCP_AUDIENCE,
+    STS_AUDIENCE,
+    DeployTrust,
+    deploy_trust,
+)
 from modules.environments import Environment
 from modules.iam import policy
 from modules.layers.publishing import publish
 from modules.naming import BOOTSTRAP_PATH
 from modules.resources.bucket_lifecycle import state_rules
 from modules.resources.deploy_role import DeployRoleConfig, add_deploy_role
-from modules.resources.deploy_trust import (
-    GITHUB_HOST,
-    HCP_AUDIENCE,
-    STS_AUDIENCE,
-    DeployTrust,
-    joined,
-    trust_github,
-    trust_gitlab,
-    trust_hcp,
-    trust_principals,
-)
 from modules.resources.encryption_key import (
     EncryptionKeyConfig,
     add_encryption_key,
@@ -152,41 +148,23 @@ class BootstrapLayer(LayerStack):
         self, choices: BootstrapSettings, account_id: str
     ) -> tuple[DeployTrust, list[IamOpenidConnectProvider]]:
         """Return who may assume the roles, and the providers that must exist before."""
-        trusted: list[DeployTrust] = []
-        created: list[IamOpenidConnectProvider] = []
-
-        def provider(id_: str, host: str, audience: str, *, create: bool) -> str:
-            found = add_oidc_provider(
+        hcp = self.settings.state.hcp
+        issuers: list[tuple[str, str, str, bool]] = []
+        if github := choices.github:
+            issuers.append(("github", GITHUB_HOST, STS_AUDIENCE, github.create_provider))
+        if gitlab := choices.gitlab:
+            issuers.append(("gitlab", gitlab.host, STS_AUDIENCE, gitlab.create_provider))
+        if choices.hcp and hcp:
+            issuers.append(("hcp", hcp.hostname, HCP_AUDIENCE, choices.hcp.create_provider))
+        providers = {
+            host: add_oidc_provider(
                 self,
                 f"{id_}_provider",
                 OidcProviderConfig(
                     account_id=account_id, host=host, audience=audience, create=create
                 ),
             )
-            created.extend(found.created)
-            return found.arn
-
-        if choices.principals:
-            trusted.append(trust_principals(choices.principals))
-        if github := choices.github:
-            arn = provider("github", GITHUB_HOST, STS_AUDIENCE, create=github.create_provider)
-            trusted.append(
-                trust_github(
-                    github,
-                    environment=self.naming.environment,
-                    partition=self.partition,
-                    provider_arn=arn,
-                )
-            )
-        if gitlab := choices.gitlab:
-            arn = provider("gitlab", gitlab.host, STS_AUDIENCE, create=gitlab.create_provider)
-            trusted.append(trust_gitlab(gitlab, partition=self.partition, provider_arn=arn))
-        if hcp := choices.hcp:
-            state = self.settings.state.hcp
-            assert state  # noqa: S101 - the settings require it
-            arn = provider("hcp", state.hostname, HCP_AUDIENCE, create=hcp.create_provider)
-            workspaces = [
-                self.naming.workspace(layer) for layer in Layer if layer is not Layer.BOOTSTRAP
-            ]
-            trusted.append(trust_hcp(state, workspaces=workspaces, provider_arn=arn))
-        return joined(trusted), created
+            for id_, host, audience, create in issuers
+        }
+        trust = deploy_trust(self.naming, self.settings, lambda host: providers[host].arn)
+        return trust, [one for provider in providers.values() for one in provider.created]

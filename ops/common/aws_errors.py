@@ -57,7 +57,7 @@ _BY_CODE = {
     ),
     **dict.fromkeys(
         ("ResourceNotFoundException", "TableNotFoundException", "NoSuchBucket", "NoSuchKey",
-         "ParameterNotFound", "NotFound", "404"),
+         "ParameterNotFound", "NoSuchEntity", "NotFoundException", "NotFound", "404"),
         _MISSING,
     ),
 }  # fmt: skip

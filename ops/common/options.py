@@ -45,9 +45,17 @@ def epilog(*examples: str, exit_codes: Mapping[int | str, str] = EXIT_CODES) -> 
             "",
             "\b",
             "exit codes:",
-            *(f"  {code:<{width}}  {meaning}" for code, meaning in exit_codes.items()),
+            *(
+                f"  {code:<{width}}  {meaning}"
+                for code, meaning in sorted(exit_codes.items(), key=_first_number)
+            ),
         )
     )
+
+
+def _first_number(row: tuple[int | str, str]) -> int:
+    # A range is a text, as in "129..143".
+    return int(str(row[0]).partition(".")[0])
 
 
 def command_group() -> typer.Typer:

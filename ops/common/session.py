@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from modules.catalogue import CACHE_TABLE_NAME, Bucket
 from ops.common.aws import Aws
 from ops.common.aws_errors import if_exists, translate
 from ops.common.confirmation import Consent, require_confirmation
-from ops.common.errors import OperatorError, StoppedError, reported
+from ops.common.errors import BadInputError, OperatorError, StoppedError, reported
 from ops.common.options import Debug, Env, Json
 from ops.common.output import Output
 from ops.common.target import Target, find
@@ -69,6 +70,11 @@ def output(*, json: Json = False, debug: Debug = False) -> Iterator[Output]:
 
     """
     with reported(debug=debug), translated_errors():
+        # Python has no stream for a descriptor that the shell has closed.
+        if sys.stdout is None or sys.stderr is None:
+            raise BadInputError(
+                "stdout or stderr is closed", remedy="discard it with >/dev/null instead of >&-"
+            )
         yield Output(as_json=json)
 
 

@@ -21,10 +21,10 @@ from modules.settings.function import UNRESERVED
 from ops.common import function_code
 from ops.common.aws_errors import error_code, if_exists
 from ops.common.session import Session
-from ops.doctor import alarms
+from ops.doctor import alarms, bootstrapped
 from ops.doctor.finding import Check, Finding
-from ops.local.terraform.tools import find_tools
 from ops.table import table_status
+from ops.terraform.tools import find_tools
 
 # "Concurrent executions" of Lambda, in Service Quotas.
 _CONCURRENCY_QUOTA = "L-B99A9384"
@@ -79,7 +79,9 @@ def _state(ops: Session) -> Iterator[Finding]:
     if not _exists(ops, bucket):
         yield Finding(
             found=f"the bucket {bucket} does not exist, or is not yours",
-            remedy="create it: README.md, Create the state bucket",
+            remedy=bootstrapped.remedy(ops)
+            if ops.target.settings.creates_state_bucket
+            else "create it, or let bootstrap create one: docs/getting-started-aws.md",
         )
         return
     versioning = _versioning(ops, bucket)
@@ -240,6 +242,7 @@ CHECKS: Mapping[str, Check] = {
     "settings": _settings,
     "account": _account,
     "state": _state,
+    "bootstrap": bootstrapped.check,
     "configuration": _configuration,
     "secret": _secret,
     "table": _table,

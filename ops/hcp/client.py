@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from pytfe import TFEClient, TFEConfig
 from pytfe.errors import NotFound, RateLimited, ServerError, TFEError
+from pytfe.models import NotificationConfiguration
+from pytfe.resources.notification_configuration import NotificationConfigurations
 
 from ops.hcp import errors
 from ops.hcp.access import Access
@@ -45,6 +47,10 @@ class Client:
             ca_bundle=None,
         )
         self.tfe = TFEClient(config)
+        transport = self.tfe.notification_configurations.t
+        # Otherwise the client takes an answer without a list for an empty one.
+        transport.request = _checked(transport.request)  # type: ignore[method-assign]
+        self.notifications = _Notifications(transport)
         # For addresses that are secrets themselves, and must not get the token.
         self.open = httpx.Client(timeout=_TIMEOUT_SECONDS)
 
@@ -100,12 +106,36 @@ class Client:
         raise AssertionError  # the block above returns or raises
 
 
+class _Notifications(NotificationConfigurations):
+    """Notifications without their deliveries, whose times pytfe 1.5.0 cannot parse."""
+
+    def _parse_notification_configuration(self, data: dict[str, Any]) -> NotificationConfiguration:
+        attributes = {**data.get("attributes", {}), "delivery-responses": []}
+        return super()._parse_notification_configuration({**data, "attributes": attributes})
+
+
+def _checked(request: Callable[..., httpx.Response]) -> Callable[..., httpx.Response]:
+    """Return a request that raises ValueError if its answer has not the form of the API."""
+
+    def checked(method: str, path: str, **options: Any) -> httpx.Response:
+        answer = request(method, path, **options)
+        # Downloads have other addresses.
+        if method == "GET" and path.startswith("/api/"):
+            document = answer.json()
+            expected = list if "page[number]" in (options.get("params") or {}) else (dict, list)
+            if not isinstance(document, dict) or not isinstance(document.get("data"), expected):
+                raise ValueError("data")
+        return answer
+
+    return checked
+
+
 def _pause(error: TFEError, attempt: int, *, repeatable: bool) -> float | None:
     """Return the seconds before a retry, None if there must be none."""
     pause = min(_FIRST_PAUSE_SECONDS * 2.0**attempt, _LONGEST_PAUSE_SECONDS)
     if isinstance(error, RateLimited):
         # It was not processed, so it may be repeated whatever it does.
-        wait = pause if error.retry_after is None else error.retry_after
+        wait = pause if error.retry_after is None else max(0.0, error.retry_after)
         return wait if wait <= _LONGEST_WAIT_SECONDS else None
     # An upload that breaks off is a plain TFEError without a status.
     lost = error.status is None and type(error) is TFEError

@@ -10,11 +10,11 @@ import typer
 from ops.common.command import command
 from ops.common.confirmation import Consent, require_confirmation
 from ops.common.errors import BadInputError, OperatorError
-from ops.common.options import DryRun, Yes, command_group
+from ops.common.options import Confirm, DryRun, Yes, command_group
 from ops.common.output import table
 from ops.hcp.context import EXIT_CODES, HcpContext, hcp_context
 from ops.hcp.wanted import driven_layers, wanted
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 
 app = command_group()
 
@@ -28,6 +28,9 @@ Confirmed = Annotated[
     ),
 ]
 
+ListOnly = Annotated[
+    bool, typer.Option("--dry-run", help="List the layers in their order; start no run.")
+]
 Layers = Annotated[
     list[str] | None,
     typer.Option("--layer", help="Only this layer; can be repeated. By default all."),
@@ -36,12 +39,20 @@ Apply = Annotated[bool, typer.Option("--apply/--plan", help="Apply, or make a sp
 Destroy = Annotated[
     bool, typer.Option("--destroy", help="Destroy everything, in reverse order; plans it first.")
 ]
-RUN_EXIT_CODES = {
+SYNC_EXIT_CODES = {
     **EXIT_CODES,
+    4: "a workspace is locked, or changed at the same time",
+    5: "not confirmed; nothing was changed",
+}
+RUN_EXIT_CODES = {
+    **SYNC_EXIT_CODES,
     1: "a plan failed; its message names the layer",
+    5: "not confirmed; the run, if one was planned, is discarded",
     8: "an apply failed; its message names the layer",
     9: "a run was discarded or cancelled in HCP Terraform",
+    143: "stopped with SIGTERM",
 }
+STATUS_EXIT_CODES = {**EXIT_CODES, 1: "failure, or a workspace is missing or differs"}
 
 
 @command(
@@ -51,22 +62,23 @@ RUN_EXIT_CODES = {
     "hcp sync --env dev --yes",
     "hcp sync --env dev --confirm co2-analysis-dev-monitoring",
     context=hcp_context,
-    exit_codes=EXIT_CODES,
+    exit_codes=dict(sorted(SYNC_EXIT_CODES.items())),
 )
 def sync(
     hcp: HcpContext, *, dry_run: DryRun = False, yes: Yes = False, confirm: Confirmed = None
 ) -> None:
-    """Create or change the workspaces so that they are as the settings and the stacks say.
+    """Synchronize the workspaces with the settings.
 
-    It shows the changes first. A workspace of a layer that no longer exists is deleted, but not if
-    it has a state. Workspaces of others are never changed.
+    Who may read whose state comes from the stacks. It shows the changes first. A workspace of a
+    layer that no longer exists is deleted, but not if it has a state. Workspaces of others are
+    never changed.
     """
     from ops.hcp import differences, reading  # noqa: PLC0415 - the client takes a second
     from ops.hcp.writing import Writer  # noqa: PLC0415
 
     names = set(confirm or ())
     wants = wanted(hcp.environment, hcp.settings, hcp.stacks, os.environ)
-    _require_url(hcp)
+    _require_url(hcp, dry_run=dry_run)
     found, directory = reading.read(hcp.client, hcp.settings, hcp.target.naming, wants)
     unwanted = found.workspaces.keys() - {one.name for one in wants.workspaces}
     if unknown := names - unwanted - {hcp.target.name}:
@@ -116,36 +128,47 @@ def sync(
     "hcp run --env dev --layer compute --apply --yes",
     "hcp run --env dev --apply --destroy",
     context=hcp_context,
-    exit_codes=RUN_EXIT_CODES,
+    exit_codes=dict(sorted(RUN_EXIT_CODES.items())),
 )
 def run(
     hcp: HcpContext,
-    consent: Consent,
     *,
     layer: Layers = None,
     apply: Apply = False,
     destroy: Destroy = False,
+    dry_run: ListOnly = False,
+    yes: Yes = False,
+    confirm: Confirm = None,
 ) -> None:
-    """Plan or apply the layers with runs in HCP Terraform, in the order of their dependencies.
+    """Plan or apply the layers in HCP Terraform.
 
-    A layer whose dependencies are not applied yet cannot be planned; it is deferred. An apply asks
-    for approval of each plan here, or waits for it in HCP Terraform where there is no terminal. It
-    stops at the first failure. To resume, run it again.
+    It starts a run of each, in the order of their dependencies. A layer whose dependencies are not
+    applied yet cannot be planned; it is deferred. An apply asks for approval of each plan here, or
+    waits for it in HCP Terraform where there is no terminal. It stops at the first failure. To
+    resume, run it again.
     """
     from ops.hcp import runs  # noqa: PLC0415
 
     stacks = _chosen(hcp, layer)
     if destroy:
         stacks.reverse()
-    if consent.dry_run:
+    if dry_run:
         hcp.out.result(
             {"layers": [stack.name for stack in stacks]},
             [f"{number}. {stack.name}" for number, stack in enumerate(stacks, start=1)],
         )
         return
+    consent = Consent(yes=yes, confirm=confirm)
     request = runs.Request(stacks=stacks, apply=apply, destroy=destroy, consent=consent)
-    results = list(runs.drive(hcp, request))
-    hcp.out.result({"layers": [one.document() for one in results]}, [])
+    results: list[dict[str, object]] = []
+    runs.require_possible(hcp, request)
+    try:
+        results.extend(one.document() for one in runs.drive(hcp, request))
+    except OperatorError as error:
+        failed = {"layer": stacks[len(results)].name, "error": str(error)}
+        hcp.out.result({"layers": results, "failed": failed}, [])
+        raise
+    hcp.out.result({"layers": results, "failed": None}, [])
 
 
 @command(
@@ -154,10 +177,10 @@ def run(
     "hcp status --env dev",
     "hcp status --env dev --json",
     context=hcp_context,
-    exit_codes=EXIT_CODES,
+    exit_codes=STATUS_EXIT_CODES,
 )
 def status(hcp: HcpContext) -> None:
-    """Show the workspaces, their last runs and locks, and how they differ from the settings.
+    """Show workspaces, runs, locks and differences.
 
     The exit code is 1 if a workspace is missing or differs.
     """
@@ -182,13 +205,17 @@ def status(hcp: HcpContext) -> None:
         )
 
 
-def _require_url(hcp: HcpContext) -> None:
+def _require_url(hcp: HcpContext, *, dry_run: bool) -> None:
     notification = hcp.settings.notification
-    if notification and not os.environ.get(notification.url_variable):
-        raise BadInputError(
-            f"the environment variable {notification.url_variable} is not set",
-            remedy="set it to the URL of the webhook, or remove [state.hcp.notification]",
-        )
+    if not notification or os.environ.get(notification.url_variable):
+        return
+    unset = f"the environment variable {notification.url_variable} is not set"
+    if dry_run:
+        hcp.out.note(f"warning: {unset}; a change of the webhook's URL is not shown")
+        return
+    raise BadInputError(
+        unset, remedy="set it to the URL of the webhook, or remove [state.hcp.notification]"
+    )
 
 
 def _chosen(hcp: HcpContext, layers: list[str] | None) -> list[Stack]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from modules.environments import Environment
 from modules.settings import HcpState
-from ops.common.errors import BadInputError, OperatorError
+from ops.common.errors import BadInputError
 from ops.common.local_address import CHECKOUT
 from ops.common.options import Debug, Env, Json
 from ops.common.output import Output
@@ -22,22 +21,17 @@ from ops.common.target import Target, find
 from ops.hcp import access
 from ops.hcp.access import Access
 from ops.hcp.client import Client
-from ops.local.environment import scrubbed
-from ops.local.services.processes import python
-from ops.local.terraform.stacks import Stack, read_stacks
+from ops.terraform.stacks import Stack, read_stacks, run_main, settings_folder
 
+# Those of a command that only reads.
 EXIT_CODES: Mapping[int | str, str] = {
     0: "success",
     1: "failure",
     2: "invalid option, setting or file; nothing was changed",
-    4: "a workspace is locked, or changed at the same time",
-    5: "not confirmed",
     6: "the token is missing or rejected, or HCP Terraform is unreachable",
     7: "the organization or a workspace does not exist",
     130: "stopped with Ctrl-C",
 }
-_BAD_INPUT = 2
-_LAST_LINES = 15
 
 
 @dataclass(frozen=True)
@@ -72,25 +66,12 @@ class HcpContext:
 
         """
         name = self.target.name
-        kept = {one: value for one, value in os.environ.items() if one.startswith("CO2_")}
-        done = subprocess.run(
-            python("main.py", "--env", name, "--output", str(self.folder)),
-            cwd=CHECKOUT,
-            env={**scrubbed(os.environ), **kept},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
+        run_main(
+            *("--env", name, "--settings", str(settings_folder(os.environ))),
+            *("--output", str(self.folder)),
+            checkout=CHECKOUT,
+            user_environment=os.environ,
         )
-        printed = done.stderr.strip() or done.stdout.strip()
-        if done.returncode == _BAD_INPUT:
-            raise BadInputError(f"the stacks were not synthesized.\n{printed}")
-        if done.returncode:
-            last = "\n".join(printed.splitlines()[-_LAST_LINES:])
-            raise OperatorError(
-                f"main.py failed with exit code {done.returncode}:\n{last}",
-                remedy=f"run it alone for the full output: python main.py --env {name}",
-            )
         return read_stacks(self.folder, place=self.folder)
 
 

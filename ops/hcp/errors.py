@@ -12,8 +12,12 @@ from ops.common.errors import AccessError, BusyError, MissingError, OperatorErro
 from ops.common.output import printable
 from ops.hcp.access import Access, token_variable
 
+# What the client raises on an answer of another shape than it expects.
+_NOT_UNDERSTOOD = (AttributeError, KeyError, TypeError, ValueError, pydantic.ValidationError)
 _UNAUTHORIZED = 401
 _CONFLICT = 409
+# Actions that another's approval, discard or cancellation can forestall.
+_OF_RUNS = ("apply ", "discard ", "cancel ")
 
 
 @contextmanager
@@ -26,7 +30,7 @@ def translated(what: str, access: Access, secrets: Collection[str] = ()) -> Iter
     """
     try:
         yield
-    except (TFEError, pydantic.ValidationError, ValueError, KeyError) as error:
+    except (TFEError, *_NOT_UNDERSTOOD) as error:
         known = _translate(error, what, access)
         text = str(known)
         for secret in (access.token, *secrets):
@@ -53,6 +57,17 @@ def _translate(error: Exception, what: str, access: Access) -> OperatorError:
             remedy=f"terraform login {host}, or set {token_variable(host)} to a valid token",
         )
     status = f" (HTTP {error.status})" if error.status else ""
+    if isinstance(error, RateLimited):
+        wait = "a minute" if error.retry_after is None else f"{error.retry_after:.0f} seconds"
+        return OperatorError(
+            f"{host}: cannot {what}: {message}{status}",
+            remedy=f"wait {wait} and run it again; it resumes",
+        )
+    if error.status == _CONFLICT and what.startswith(_OF_RUNS):
+        return BusyError(
+            f"{host}: cannot {what}: {message}{status}",
+            remedy="look at the run in HCP Terraform, where somebody may have acted on it",
+        )
     for kind, translation, remedy in _TRANSLATIONS:
         if kind(error):
             return translation(f"{host}: cannot {what}: {message}{status}", remedy=remedy)
@@ -68,17 +83,12 @@ _TRANSLATIONS: tuple[tuple[Callable[[TFEError], bool], type[OperatorError], str]
     (
         lambda error: isinstance(error, NotFound),
         MissingError,
-        "check the organization and the rights of the token; `ops hcp sync` creates workspaces",
+        "check the organization, the rights of the token, and with `ops hcp status` the workspaces",
     ),
     (
         lambda error: error.status == _CONFLICT,
         BusyError,
-        "`ops hcp status` shows who holds the lock; run it again later",
-    ),
-    (
-        lambda error: isinstance(error, RateLimited),
-        OperatorError,
-        "wait a minute and run it again; it resumes",
+        "`ops hcp status` shows locks; run it again when nobody else changes the workspaces",
     ),
     (
         lambda error: isinstance(error, ServerError) and error.status is None,

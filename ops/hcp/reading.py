@@ -19,6 +19,7 @@ from pytfe.models import (
 from pytfe.models import VariableSet as TfeVariableSet
 from pytfe.models import Workspace as TfeWorkspace
 
+from modules.catalogue import Layer
 from modules.naming import Naming
 from modules.settings import HcpState
 from ops.common.errors import BadInputError
@@ -122,15 +123,19 @@ def _workspaces(
     """Yield the workspaces that are wanted, and those that have this environment's tags."""
     wanted = set(names)
     options = WorkspaceListOptions.model_validate({"search": naming.workspaces})
-    found: list[TfeWorkspace] = client.read(
-        f"list the workspaces of {hcp.organization}",
-        lambda: list(client.tfe.workspaces.list(hcp.organization, options)),
-    )
-    for one in found:
+
+    def listed() -> list[TfeWorkspace]:
+        every: list[TfeWorkspace] = list(client.tfe.workspaces.list(hcp.organization, options))
+        if not all(one.name for one in every):
+            raise ValueError("name")
+        return every
+
+    for one in client.read(f"list the workspaces of {hcp.organization}", listed):
         name = str(one.name)
         if name in wanted:
             yield one
-        elif name.startswith(naming.workspaces):
+        # An administrator applies that of the bootstrap layer: it is not managed here.
+        elif name.startswith(naming.workspaces) and name != naming.workspace(Layer.BOOTSTRAP):
             # The environment "dev" must not touch what belongs to "dev-eu".
             tags = tags_of(client, one)
             if own_tags(naming.environment).items() <= tags.items():
@@ -200,7 +205,7 @@ def _sources(
 def _notification(client: Client, one: TfeWorkspace, directory: Directory) -> Notification | None:
     found: list[NotificationConfiguration] = client.read(
         f"list the notifications of {one.name}",
-        lambda: list(client.tfe.notification_configurations.list(one.id)),
+        lambda: list(client.notifications.list(one.id)),
     )
     for each in found:
         if each.name == NOTIFICATION:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from types import FrameType
 
 from pytfe.models import (
     ConfigurationVersion,
@@ -27,7 +28,7 @@ from pytfe.models import (
 )
 from pytfe.models.plan import Plan
 
-from ops.common.confirmation import Consent, require_confirmation
+from ops.common.confirmation import Consent, is_confirmed, require_confirmation
 from ops.common.errors import (
     BadInputError,
     BusyError,
@@ -40,7 +41,7 @@ from ops.hcp import logs
 from ops.hcp.context import HcpContext
 from ops.hcp.reading import has_state
 from ops.hcp.wanted import read_workspaces
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -56,6 +57,10 @@ _APPLYING = {"confirmed", "queuing_apply", "apply_queued", "pre_apply_running",
              "pre_apply_completed", "applying"}  # fmt: skip
 # What Terraform says where a state has no output of that name.
 _MISSING_OUTPUT = "Unsupported attribute"
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends the command like Ctrl-C."""
 
 
 class ApplyFailedError(OperatorError):
@@ -107,6 +112,25 @@ class Request:
     consent: Consent
 
 
+def require_possible(hcp: HcpContext, request: Request) -> None:
+    """Raise if the request can be refused before a run has the lock of a workspace.
+
+    Raises:
+        BadInputError: The confirmation is wrong, or a layer that stays reads one to be destroyed.
+        RefusedError: The confirmation is not enough.
+
+    """
+    target, consent = hcp.target, request.consent
+    confirmed = is_confirmed(target, consent)
+    if request.apply and consent.yes and not confirmed and not sys.stdin.isatty():
+        raise RefusedError(
+            f"--yes is not enough for {target.name}, which retains its data",
+            remedy=f"add --confirm {target.name}; or leave out --yes to approve in HCP Terraform",
+        )
+    if request.apply and request.destroy:
+        _require_no_readers(hcp, request)
+
+
 def drive(hcp: HcpContext, request: Request) -> Iterator[Result]:
     """Run the stacks one after another and yield what became of each.
 
@@ -133,6 +157,23 @@ def drive(hcp: HcpContext, request: Request) -> Iterator[Result]:
         yield result
 
 
+def _require_no_readers(hcp: HcpContext, request: Request) -> None:
+    """Raise if a layer that stays reads the state of one that is to be destroyed."""
+    destroyed = {_own_workspace(stack): stack.name for stack in request.stacks}
+    for stack in hcp.stacks:
+        name = _own_workspace(stack)
+        read = sorted(read_workspaces(stack) & destroyed.keys())
+        if name in destroyed or not read:
+            continue
+        reader = _workspace_if_exists(hcp, name)
+        if reader is not None and reader.resource_count:
+            raise BadInputError(
+                f"{destroyed[read[0]]} cannot be destroyed: {name} reads its state, and has "
+                f"{reader.resource_count} resources",
+                remedy=f"destroy {stack.name} first: add its --layer, or leave out --layer",
+            )
+
+
 def _not_yet(hcp: HcpContext, stack: Stack) -> str | None:
     """Return why a stack cannot be planned yet: a state that it reads is empty."""
     for name in sorted(read_workspaces(stack)):
@@ -142,14 +183,18 @@ def _not_yet(hcp: HcpContext, stack: Stack) -> str | None:
     return None
 
 
-def _workspace(hcp: HcpContext, name: str) -> Workspace:
+def _workspace_if_exists(hcp: HcpContext, name: str) -> Workspace | None:
     options = WorkspaceReadOptions(include=[WorkspaceIncludeOpt.LOCKED_BY])
-    found = hcp.client.read_if_exists(
+    return hcp.client.read_if_exists(
         f"read the workspace {name}",
         lambda: hcp.client.tfe.workspaces.read_with_options(
             name, options, organization=hcp.settings.organization
         ),
     )
+
+
+def _workspace(hcp: HcpContext, name: str) -> Workspace:
+    found = _workspace_if_exists(hcp, name)
     if found is None:
         raise MissingError(
             f"the workspace {name} does not exist in {hcp.settings.organization}",
@@ -178,12 +223,13 @@ class _Driver:
         self._request = request
         self._workspace = _workspace(hcp, _own_workspace(stack))
         self._has_missing_output = False
+        self._message = f"ops hcp run --env {hcp.target.name}"
 
     def run(self, before: Mapping[str, Result]) -> Result:
         """Run it to its end; ``before`` has the results of the layers that it needs."""
         self._require_runs()
         version = self._upload()
-        with self._stopped_with_ctrl_c(version):
+        with self._stopped_by_signals(version):
             run = self._start(version)
             run, plan = self._follow_plan(run)
             if _status(run) == "errored" and not self._request.apply and self._has_missing_output:
@@ -218,32 +264,39 @@ class _Driver:
                 remedy="push the stacks there; `ops hcp run` can plan them before",
             )
         # A speculative plan waits for nobody.
-        if workspace.locked and self._request.apply and not self._discard_triggered():
+        if workspace.locked and self._request.apply and not self._discard_unattended():
             raise BusyError(
                 f"{name} is locked by {holder(workspace)}",
                 remedy="wait for it, or ask them to unlock the workspace in HCP Terraform",
             )
 
-    def _discard_triggered(self) -> bool:
-        """Discard runs that run triggers have started, since this command runs the layer.
+    def _discard_unattended(self) -> bool:
+        """Discard the runs of run triggers, and those of this command that was killed.
 
-        Return False if something else has the lock.
+        An apply that has begun is waited for. Return False if something else has the lock.
         """
         lock = self._workspace.locked_by
         if lock is None or lock.run is None:
             return False
         # The newest first: those that are pending would take the place of the one before.
-        unfinished = [one for one in self._runs() if _status(one) not in _FINISHED]
-        if any(one.source is not RunSource.Run_Source_Run_Trigger for one in unfinished):
+        unfinished = [
+            one for one in self._runs() if _status(one) not in _FINISHED and not one.plan_only
+        ]
+        if not all(self._is_triggered(one) or one.message == self._message for one in unfinished):
             return False
         for one in unfinished:
             run = self._wait(one, until=lambda run: _is_settled(run) or _is_discardable(run))
             if _is_discardable(run):
                 self._client.read("discard a run", partial(self._tfe.runs.discard, run.id))
+                starter = "a run trigger" if self._is_triggered(run) else "this command"
                 self._hcp.out.note(
-                    f"{self._stack.name}: discarded {run.id}, which a run trigger started"
+                    f"{self._stack.name}: discarded {run.id}, which {starter} started before"
                 )
         return True
+
+    @staticmethod
+    def _is_triggered(run: Run) -> bool:
+        return run.source is RunSource.Run_Source_Run_Trigger
 
     def _upload(self) -> ConfigurationVersion:
         name = self._workspace.name
@@ -283,7 +336,11 @@ class _Driver:
                 "configuration_version": ConfigurationVersion(id=version.id),
                 "plan_only": not self._request.apply,
                 "is_destroy": self._request.destroy,
-                "message": f"ops hcp run --env {self._hcp.target.name}",
+                # Otherwise a workspace that was changed by hand could apply without an approval.
+                "auto_apply": self._hcp.settings.auto_apply
+                and self._request.apply
+                and not self._request.destroy,
+                "message": self._message,
             }
         )
         run = self._client.create(
@@ -335,14 +392,13 @@ class _Driver:
         if not _is_confirmable(run):
             return run
         consent, target = self._request.consent, self._hcp.target
-        answered = consent.confirm is not None or (consent.yes and not target.guarded)
-        if not answered and not sys.stdin.isatty():
+        if not is_confirmed(target, consent) and not sys.stdin.isatty():
             self._hcp.out.note(f"{self._stack.name}: waits for an approval: {self._url(run)}")
             return self._wait(run, until=lambda one: not _is_confirmable(one))
         verb = "destroy" if self._request.destroy else "apply"
         try:
             require_confirmation(target, consent, what=f"{verb} {self._stack.name} as planned")
-        except RefusedError:
+        except OperatorError:
             self._client.read("discard the run", lambda: self._tfe.runs.discard(run.id))
             raise
         # A run that was approved in HCP Terraform meanwhile cannot be approved again.
@@ -351,17 +407,20 @@ class _Driver:
         return run
 
     @contextmanager
-    def _stopped_with_ctrl_c(self, version: ConfigurationVersion) -> Iterator[None]:
+    def _stopped_by_signals(self, version: ConfigurationVersion) -> Iterator[None]:
         """End the run with the command, but never an apply that has begun."""
+        before = signal.signal(signal.SIGTERM, _terminate)
         try:
             yield
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             done = self._abandon(version)
             raise StoppedError(
                 f"stopped at {self._stack.name}; {done}",
-                signal_number=signal.SIGINT,
+                signal_number=signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT,
                 remedy="run it again: it plans applied layers again, and finds no changes",
             ) from None
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     def _abandon(self, version: ConfigurationVersion) -> str:
         """Discard or cancel the run of a configuration, and return what became of it."""
@@ -467,6 +526,10 @@ def pack(folder: Path, working_directory: str) -> bytes:
 
 def _own_workspace(stack: Stack) -> str:
     return str(stack.document["terraform"]["cloud"]["workspaces"]["name"])
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise _Terminated
 
 
 def _status(run: Run) -> str:

@@ -12,7 +12,7 @@ from modules.environments import Environment
 from modules.naming import Naming
 from modules.settings import HcpNotification, HcpState
 from ops.hcp.model import Notification, VariableSet, Wanted, Workspace
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 
 # Where a repository has the stacks: the default output of main.py.
 STACKS = PurePosixPath("cdktf.out", "stacks")

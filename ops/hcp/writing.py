@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from functools import singledispatchmethod
 from typing import Any
 
-import pydantic
 from pytfe.models import (
     CategoryType,
     ExecutionMode,
@@ -192,7 +190,7 @@ class Writer:
     def _(self, change: Notify) -> None:
         existing = self._directory.notifications.get(change.name)
         what = f"set the notification of {change.name}"
-        configurations = self._tfe.notification_configurations
+        configurations = self._client.notifications
         same_kind = change.before and change.after and change.before.kind == change.after.kind
         if existing and change.after and same_kind:
             options = NotificationConfigurationUpdateOptions(
@@ -200,9 +198,7 @@ class Writer:
                 url=change.after.url,
                 triggers=_triggers(change.after),
             )
-            self._client.read(
-                what, lambda: _unverified(lambda: configurations.update(existing, options))
-            )
+            self._client.read(what, lambda: configurations.update(existing, options))
             return
         if existing:
             self._client.create(what, lambda: configurations.delete(existing))
@@ -215,9 +211,7 @@ class Writer:
                 triggers=_triggers(change.after),
             )
             id_ = self._directory.id(change.name)
-            self._client.create(
-                what, lambda: _unverified(lambda: configurations.create(id_, created))
-            )
+            self._client.create(what, lambda: configurations.create(id_, created))
 
     def _attributes(self, workspace: Workspace, names: tuple[str, ...]) -> dict[str, Any]:
         """Return attributes as the client wants them."""
@@ -303,12 +297,3 @@ def _bindings(tags: Mapping[str, str]) -> list[TagBinding]:
 
 def _triggers(notification: Notification) -> list[NotificationTriggerType | str]:
     return [NotificationTriggerType(one) for one in sorted(notification.triggers)]
-
-
-def _unverified(request: Callable[[], object]) -> None:
-    """Send a request and ignore its answer.
-
-    The answer has the delivery of a verification, whose time pytfe 1.5.0 cannot parse.
-    """
-    with suppress(pydantic.ValidationError):
-        request()

@@ -12,17 +12,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ops.common.children import Children
 from ops.common.command import command
+from ops.common.display import Display
 from ops.common.errors import OperatorError
+from ops.common.exclusive import exclusive
 from ops.common.options import DryRun, command_group
 from ops.common.output import Output
+from ops.common.paths import LocalPaths
 from ops.common.session import output, text_output
-from ops.local import report, runfile
+from ops.local import report
 from ops.local.context import LocalContext
-from ops.local.display import Display
 from ops.local.down import down, plan_down
-from ops.local.paths import LocalPaths
-from ops.local.services.children import Children
 from ops.local.status import status
 from ops.local.up import plan_up, up
 
@@ -69,7 +70,7 @@ def up_command(out: Output, port: Port = None, *, dry_run: DryRun = False) -> No
             plan = plan_up(context, wanted_port=port, output=Path(folder))
         out.result(report.plan_document(plan), report.plan_lines(plan))
     else:
-        with _context(paths) as context, runfile.exclusive(paths.lock):
+        with _context(paths) as context, exclusive(paths.lock, "uses the local AWS"):
             done = up(context, wanted_port=port)
         out.result(report.up_document(done), report.up_lines(done, paths))
 
@@ -98,7 +99,7 @@ def down_command(out: Output, *, dry_run: DryRun = False) -> None:
     if dry_run:
         out.lines(report.down_plan_lines(plan_down(paths), paths))
         return
-    with _context(paths) as context, runfile.exclusive(paths.lock):
+    with _context(paths) as context, exclusive(paths.lock, "uses the local AWS"):
         done = down(context)
     out.lines(report.down_lines(done, paths))
     if done.problem:

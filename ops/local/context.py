@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.local.display import Display
-from ops.local.environment import local_aws
-from ops.local.paths import LocalPaths
-from ops.local.services.children import Children
+from ops.common.children import Children
+from ops.common.display import Display
+from ops.common.environment import local_aws
+from ops.common.paths import LocalPaths
+from ops.local import locality
 from ops.local.services.ports import Ports
-from ops.local.terraform import locality, stacks
-from ops.local.terraform.provider import ProviderSource, find_provider
-from ops.local.terraform.runner import Terraform
-from ops.local.terraform.stacks import Stack
+from ops.terraform import stacks
+from ops.terraform.provider import ProviderSource, find_provider
+from ops.terraform.runner import Terraform
+from ops.terraform.stacks import Stack
 
 
 @dataclass(frozen=True, kw_only=True)

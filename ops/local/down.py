@@ -8,17 +8,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.common import processes
 from ops.common.errors import OperatorError, StoppedError
-from ops.local import runfile
+from ops.common.paths import LocalPaths
+from ops.common.processes import ProcessIdentity
+from ops.local import layers, runfile
 from ops.local.context import LocalContext
-from ops.local.paths import LocalPaths
+from ops.local.layers import LayerResult
 from ops.local.runfile import Run
-from ops.local.services import emulator, gemini, processes
-from ops.local.services.processes import ProcessIdentity
-from ops.local.terraform import layers
-from ops.local.terraform.layers import LayerResult
-from ops.local.terraform.stacks import read_state
-from ops.local.terraform.tools import find_tools
+from ops.local.services import emulator, gemini
+from ops.terraform.stacks import read_state
+from ops.terraform.tools import find_tools
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from modules.settings.local_aws import LocalAws
 from ops.common.local_address import REGION
 from ops.common.output import table
+from ops.common.paths import LocalPaths
 from ops.local import demonstration
 from ops.local.down import DownPlan, DownReport
-from ops.local.paths import LocalPaths
 from ops.local.status import ServiceStatus, Status
 from ops.local.up import Plan, UpReport
 

@@ -1,19 +1,14 @@
-"""The record of the running local AWS, and the lock that admits one command at a time."""
+"""The record of the running local AWS."""
 
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.common.errors import BusyError
+from ops.common.processes import ProcessIdentity
 from ops.local.services.ports import Ports
-from ops.local.services.processes import ProcessIdentity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,28 +48,3 @@ def load(path: Path) -> Run | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-@contextmanager
-def exclusive(lock: Path) -> Iterator[None]:
-    """Hold the lock; the kernel releases it even if this process is killed.
-
-    Raises:
-        BusyError: Another command holds it.
-
-    """
-    # State, logs and the snapshot of the emulator are for this user alone.
-    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            raise BusyError(
-                f"another command uses the local AWS (process {file.read().strip()})",
-                remedy="wait until it has ended, or stop it with Ctrl-C",
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ops.common import processes
+from ops.common.paths import LocalPaths
+from ops.common.processes import ProcessIdentity
 from ops.local import runfile
-from ops.local.paths import LocalPaths
-from ops.local.services import emulator, gemini, processes
+from ops.local.services import emulator, gemini
 from ops.local.services.ports import Ports
-from ops.local.services.processes import ProcessIdentity
-from ops.local.terraform.stacks import function_url, read_states
+from ops.terraform.stacks import function_url, read_states
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,21 +8,21 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.common import processes
 from ops.common.errors import BusyError, OperatorError, StoppedError
 from ops.common.local_address import Key
-from ops.local import runfile
+from ops.common.paths import NAMING
+from ops.local import layers, runfile
 from ops.local.context import LocalContext
 from ops.local.demonstration import Demonstration, demonstrate
-from ops.local.paths import NAMING
+from ops.local.layers import LayerResult
 from ops.local.runfile import Run
-from ops.local.services import emulator, gemini, processes
+from ops.local.services import emulator, gemini
 from ops.local.services.ports import DEFAULT_PORT, Ports, choose, is_free
-from ops.local.terraform import layers
-from ops.local.terraform.layers import LayerResult
-from ops.local.terraform.provider import ProviderSource
-from ops.local.terraform.runner import Changes, Terraform
-from ops.local.terraform.stacks import Stack, digest, function_url, read_state, read_states
-from ops.local.terraform.tools import Tools, find_tools
+from ops.terraform.provider import ProviderSource
+from ops.terraform.runner import Changes, Terraform
+from ops.terraform.stacks import Stack, digest, function_url, read_state, read_states
+from ops.terraform.tools import Tools, find_emulator, find_tools
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,7 @@ def plan_up(context: LocalContext, *, wanted_port: int | None, output: Path) -> 
 
     """
     with context.display.step("tools") as step:
+        find_emulator()
         tools = find_tools(context.user_environment)
         step.result = f"Terraform {tools.terraform_version}, Node {tools.node_version}"
     with context.display.step("ports") as step:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from modules.catalogue import Layer
+from ops.common.environment import scrubbed
 from ops.common.errors import OperatorError
-from ops.local.environment import scrubbed
 from ops.review import plan
 from ops.review.plan import Json, PlanError
 from ops.review.reviewing import Source

@@ -8,17 +8,18 @@ from typing import Annotated
 import typer
 
 from modules.environments import Environment, load
+from ops.common import processes
+from ops.common.children import Children
 from ops.common.command import command
+from ops.common.environment import local_aws
 from ops.common.errors import BusyError, OperatorError
 from ops.common.local_address import ENVIRONMENT, Key
 from ops.common.options import command_group
 from ops.common.output import Output
+from ops.common.paths import LocalPaths
 from ops.common.session import text_output
 from ops.local import runfile
-from ops.local.environment import local_aws
-from ops.local.paths import LocalPaths
-from ops.local.services import emulator, processes
-from ops.local.services.children import Children
+from ops.local.services import emulator
 from ops.local.services.ports import HIGHEST_PORT, LOWEST_PORT, Ports, is_free
 from ops.serve.reloading import Worker, keep_running
 

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-
-from botocore import UNSIGNED
-from botocore.config import Config
+from urllib.parse import urlencode
 
 from modules.settings import LocalAws
 from ops.common.local_address import write_private
+from ops.local.services.client import signed
 from testing.emulator import Emulator
 from testing.hcp.api import JsonObject
 from testing.hcp.runner import Job
 from testing.hcp.runs import Run
 
 _LIFETIME = 3600
+_FIELD = re.compile(r"<(\w+)>([^<]+)</")
 
 
 def wanted(variables: Mapping[str, str]) -> bool:
@@ -40,7 +41,7 @@ def mint(job: Job, phase: str, variables: Mapping[str, str]) -> str:
     job.run.subjects[phase] = subject
     issued = int(time.time())
     claims: JsonObject = {
-        "iss": f"https://{job.service.hostname}",
+        "iss": f"https://{job.connection.hostname}",
         "aud": variables.get("TFC_AWS_WORKLOAD_IDENTITY_AUDIENCE", "aws.workload.identity"),
         "sub": subject,
         "iat": issued,
@@ -70,10 +71,26 @@ def exchange(
 
     These name a profile, which wins over what the environment says.
     """
-    sts = emulator.client("sts", config=Config(signature_version=UNSIGNED))
-    found = sts.assume_role_with_web_identity(
-        RoleArn=environment["AWS_ROLE_ARN"], RoleSessionName=run.id, WebIdentityToken=token
-    )["Credentials"]
+    question = {
+        "Action": "AssumeRoleWithWebIdentity",
+        "Version": "2011-06-15",
+        "RoleArn": environment["AWS_ROLE_ARN"],
+        "RoleSessionName": run.id,
+        "WebIdentityToken": token,
+    }
+    # Unlike AWS, the local one answers signed requests only, and boto3 does not sign this one.
+    answer = signed(
+        emulator.ports,
+        emulator.key,
+        service="sts",
+        method="POST",
+        url=f"{emulator.ports.endpoint}/",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        body=urlencode(question).encode(),
+    )
+    found = dict(_FIELD.findall(answer.body.decode()))
+    if "SessionToken" not in found:
+        raise RuntimeError(f"STS answered with {answer.status}")
     write_private(
         file,
         f"[{LocalAws.profile}]\n"

@@ -7,15 +7,14 @@ import tarfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from testing.hcp import runs
-from testing.hcp.runs import ConfigurationVersion, Run, RunSettings
-from testing.hcp.states import current_state
-from testing.hcp.store import Lock, Store, Workspace
-
-if TYPE_CHECKING:
-    from testing.hcp.service import Service
+from testing.hcp.connection import Connection
+from testing.hcp.model import Lock, Workspace
+from testing.hcp.runs import ConfigurationVersion, Log, Run, RunSettings
+from testing.hcp.store import Store
+from testing.hcp.tokens import Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +22,8 @@ class Job:
     """A phase of a run to be done. ``token`` reads the states that the run may read."""
 
     run: Run
-    service: Service
+    store: Store
+    connection: Connection
     token: str = field(repr=False)
 
 
@@ -41,9 +41,12 @@ class Engine(Protocol):
 class Runner:
     """Runs one run at a time in each workspace; speculative ones wait for nobody."""
 
-    def __init__(self, service: Service, engine: Engine) -> None:
-        self._service = service
-        self._store: Store = service.store
+    def __init__(
+        self, *, store: Store, connection: Connection, tokens: Tokens, engine: Engine
+    ) -> None:
+        self._store = store
+        self._connection = connection
+        self._tokens = tokens
         self._engine = engine
         self._threads: list[threading.Thread] = []
 
@@ -58,15 +61,20 @@ class Runner:
         configuration.content = content
 
     def queue(self, run: Run) -> None:
+        """Queue a run, whose logs get addresses."""
+        for log in (run.plan.log, run.apply.log):
+            log.url = self._store.objects.to_read(log.read)
         self._store.runs[run.id] = run
-        run.workspace.runs.append(run)
-        if run.workspace.current_run is None or run.workspace.current_run.is_final:
-            run.workspace.current_run = run
+        related = run.workspace.related
+        related["latest-run"] = run
+        current = related.get("current-run")
+        if not run.is_speculative and (current is None or self._store.runs[current.id].is_final):
+            related["current-run"] = run
         self.proceed(run.workspace)
 
     def proceed(self, workspace: Workspace) -> None:
         """Start what can start in a workspace."""
-        for run in workspace.runs:
+        for run in self._store.runs_of(workspace):
             if run.is_speculative or workspace.lock is None:
                 if run.status == runs.PENDING:
                     self._take(run)
@@ -88,8 +96,8 @@ class Runner:
     def cancel(self, run: Run, *, force: bool = False) -> None:
         """Cancel a run: a working one ends when Terraform has."""
         run.canceling = True
-        if run.status == runs.PENDING:
-            run.plan.finish("canceled")
+        waiting = run.settings.save_plan and run.status == runs.CONFIRMED
+        if waiting or run.status == runs.PENDING:
             self._end(run, runs.CANCELED)
         else:
             self._engine.stop(run, force=force)
@@ -106,7 +114,7 @@ class Runner:
 
     def _take(self, run: Run) -> None:
         if not run.is_speculative:
-            run.workspace.current_run = run
+            run.workspace.related["current-run"] = run
             run.workspace.lock = Lock(kind="runs", holder=run.id, reason=f"Locked by {run.id}")
 
     def _start(self, work: Callable[[Run], None], run: Run) -> None:
@@ -116,11 +124,11 @@ class Runner:
 
     def _plan(self, run: Run) -> None:
         with self._store.lock:
-            state = current_state(run.workspace)
+            state = self._store.current_state(run.workspace)
             run.base_state = state.id if state else None
             run.move(runs.PLANNING)
             run.plan.move("running")
-        succeeded = self._do(self._engine.plan, run)
+        succeeded = self._do(self._engine.plan, run, run.plan.log)
         with self._store.lock:
             if run.canceling:
                 run.plan.finish("canceled")
@@ -132,9 +140,14 @@ class Runner:
                 run.plan.finish("finished")
                 self._planned(run)
 
-    def _do(self, phase: Callable[[Job], bool], run: Run) -> bool:
-        with self._service.run_token(run) as token:
-            return phase(Job(run=run, service=self._service, token=token))
+    def _do(self, phase: Callable[[Job], bool], run: Run, log: Log) -> bool:
+        with self._tokens.of_run(run.id) as token:
+            job = Job(run=run, store=self._store, connection=self._connection, token=token)
+            try:
+                return phase(job)
+            except Exception as error:  # noqa: BLE001 - its client would wait for ever
+                log.write(f"The stand-in failed: {type(error).__name__}: {error}\n")
+                return False
 
     def _planned(self, run: Run) -> None:
         worth_applying = run.plan.has_changes or run.settings.allow_empty_apply
@@ -149,7 +162,7 @@ class Runner:
                 self.confirm(run)
 
     def _begin_saved(self, run: Run) -> None:
-        state = current_state(run.workspace)
+        state = self._store.current_state(run.workspace)
         if run.base_state != (state.id if state else None):
             # Another run was applied since, so the plan is stale.
             self._end(run, runs.DISCARDED)
@@ -162,7 +175,7 @@ class Runner:
         with self._store.lock:
             run.move(runs.APPLYING)
             run.apply.move("running")
-        succeeded = self._do(self._engine.apply, run)
+        succeeded = self._do(self._engine.apply, run, run.apply.log)
         with self._store.lock:
             if run.canceling:
                 run.apply.finish("canceled")
@@ -176,8 +189,9 @@ class Runner:
                 self._trigger(run.workspace)
 
     def _end(self, run: Run, status: str) -> None:
-        if run.apply.status == "pending":
-            run.apply.finish("unreachable")
+        for phase in (run.plan, run.apply):
+            if phase.status == "pending":
+                phase.finish("unreachable")
         run.move(status)
         self._release(run)
 
@@ -190,7 +204,7 @@ class Runner:
     def _trigger(self, source: Workspace) -> None:
         """Queue a run in each workspace that follows the source, if it has a configuration."""
         for trigger in list(self._store.run_triggers.values()):
-            configuration = trigger.workspace.latest_configuration()
+            configuration = self._store.latest_configuration(trigger.workspace)
             if trigger.source is source and configuration:
                 run = Run(
                     workspace=trigger.workspace,
@@ -203,4 +217,4 @@ class Runner:
                     source="tfe-run-trigger",
                     trigger_reason="run_trigger",
                 )
-                self._service.queue(run)
+                self.queue(run)

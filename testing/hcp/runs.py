@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from testing.hcp.api import ApiError, JsonObject
+from testing.hcp.model import Workspace
 from testing.hcp.resource import Resource, now, reference
-from testing.hcp.store import Workspace
 
 _STX, _ETX = b"\x02", b"\x03"
 

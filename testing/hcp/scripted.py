@@ -11,7 +11,6 @@ from typing import Literal
 
 from testing.hcp.runner import Job
 from testing.hcp.runs import Phase, Run
-from testing.hcp.states import add_state_version, current_state
 
 PhaseName = Literal["plan", "apply"]
 
@@ -64,7 +63,7 @@ class ScriptedEngine:
         run.apply.additions = run.plan.additions
         run.apply.destructions = run.plan.destructions
         run.apply.log.write("Apply complete!\n")
-        with job.service.store.lock:
+        with job.store.lock:
             _write_state(job, resources, script.outputs)
         return True
 
@@ -87,7 +86,7 @@ class ScriptedEngine:
 
 def _write_state(job: Job, resources: int, outputs: dict[str, str]) -> None:
     run = job.run
-    before = current_state(run.workspace)
+    before = job.store.current_state(run.workspace)
     content = json.dumps(
         {
             "version": 4,
@@ -100,8 +99,7 @@ def _write_state(job: Job, resources: int, outputs: dict[str, str]) -> None:
             "resources": [{"mode": "managed", "instances": [{}] * resources}] if resources else [],
         }
     ).encode()
-    state = add_state_version(
-        job.service.store,
+    state = job.store.add_state(
         run.workspace,
         serial=before.serial + 1 if before else 1,
         md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),

@@ -29,12 +29,14 @@ from testing.hcp.api import (
     Response,
     Routes,
 )
-from testing.hcp.faults import Cut, RateLimit
+from testing.hcp.connection import Connection
+from testing.hcp.faults import Cut, Faults, RateLimit
 from testing.hcp.routes import organizations, runs, states, subscriptions, variables, workspaces
-from testing.hcp.runner import Engine
+from testing.hcp.runner import Engine, Runner
 from testing.hcp.scripted import ScriptedEngine
 from testing.hcp.service import Service
 from testing.hcp.store import Store
+from testing.hcp.tokens import Tokens
 
 HOSTNAME = "app.terraform.io"
 API_VERSION = "2.6"
@@ -69,21 +71,26 @@ class HcpStandIn:
         requests_per_second: int | None = None,
     ) -> None:
         self.organization = organization
-        self.hostname = hostname
         self.token = token or f"user.atlasv1.{secrets.token_urlsafe(24)}"
         self.store = Store(organization, assessments=assessments)
         self.requests: list[Seen] = []
         self._rate = RateLimit(requests_per_second)
         self._server = _Server(self)
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.connection = Connection(hostname=hostname, address=self.address)
+        self.store.objects.address = self.address
+        self.tokens = Tokens()
+        self.tokens.accept(self.token, Caller(id=USER))
         self.service = Service(
             store=self.store,
-            hostname=hostname,
-            address=self.address,
-            engine=engine or ScriptedEngine(),
+            runner=Runner(
+                store=self.store,
+                connection=self.connection,
+                tokens=self.tokens,
+                engine=engine or ScriptedEngine(),
+            ),
         )
-        self.service.callers[self.token] = Caller(id=USER)
-        self.faults = self.service.faults
+        self.faults = Faults()
         self.routes = _routes()
 
     def __enter__(self) -> Self:
@@ -100,13 +107,9 @@ class HcpStandIn:
         self._server.shutdown()
         self._server.server_close()
 
-    def terraform_config(self, path: Path) -> Path:
-        """Write a CLI configuration that sends Terraform here."""
-        return self.service.terraform_config(path)
-
     def environment(self, folder: Path, user_environment: Mapping[str, str]) -> dict[str, str]:
-        """Return Terraform's environment with the owner's token (see `Service.environment`)."""
-        return self.service.environment(folder, user_environment, token=self.token)
+        """Return Terraform's environment with the owner's token (see `Connection.environment`)."""
+        return self.connection.environment(folder, user_environment, token=self.token)
 
     def answer(self, method: str, target: str, authorization: str | None, body: bytes) -> Response:
         parts = urlsplit(target)
@@ -114,6 +117,8 @@ class HcpStandIn:
             response = self._answer(method, parts.path, parts.query, authorization, body)
         except ApiError as error:
             response = error.response()
+        except Exception as error:  # noqa: BLE001 - its client would only see a lost connection
+            response = ApiError(500, f"{type(error).__name__}: {error}").response()
         self.requests.append(Seen(method=method, path=parts.path, status=response.status))
         return response
 
@@ -124,7 +129,7 @@ class HcpStandIn:
         caller = (
             Caller(id="anyone", kind="anyone")
             if found and found[0].is_open
-            else self.service.caller(authorization)
+            else self.tokens.caller(authorization)
         )
         if found is None:
             raise NotFoundError

@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass, field
 
 from testing.hcp.api import ApiError, JsonObject
+from testing.hcp.model import Workspace
 from testing.hcp.resource import Resource, references
-from testing.hcp.store import Store, Workspace
 
 
 @dataclass(kw_only=True, eq=False)
@@ -57,6 +57,10 @@ class StateVersion(Resource):
             if resource["mode"] == "managed"
         )
         self.workspace.resource_count = self.resource_count
+        self.workspace.related["current-state-version"] = self
+
+    def accept_json(self, content: bytes) -> None:
+        self.json_content = content
 
     @property
     def is_pending(self) -> bool:
@@ -113,40 +117,3 @@ class StateVersionOutput(Resource):
         shown = self.render()
         shown["attributes"]["value"] = self.value
         return shown
-
-
-def add_state_version(
-    store: Store,
-    workspace: Workspace,
-    *,
-    serial: int,
-    md5: str,
-    lineage: str | None,
-    run: str | None = None,
-    force: bool = False,
-) -> StateVersion:
-    """Announce a new state of a workspace; it must continue the current one, unless forced."""
-    current = current_state(workspace)
-    if current and not force:
-        if lineage and current.lineage and lineage != current.lineage:
-            raise ApiError(409, "the lineage differs from that of the current state")
-        if serial < current.serial or (serial == current.serial and md5 != current.md5):
-            raise ApiError(409, "the serial is not newer than that of the current state")
-    created = StateVersion(workspace=workspace, serial=serial, md5=md5, lineage=lineage, run=run)
-
-    def take_json(content: bytes) -> None:
-        created.json_content = content
-
-    created.upload_url = store.objects.to_put(created.accept)
-    created.json_upload_url = store.objects.to_put(take_json)
-    created.download_url = store.objects.to_get(lambda: created.content or b"")
-    created.json_download_url = store.objects.to_get(lambda: created.json_content or b"")
-    workspace.states.append(created)
-    store.states[created.id] = created
-    return created
-
-
-def current_state(workspace: Workspace) -> StateVersion | None:
-    """Return the newest state whose content is there."""
-    complete = [each for each in workspace.states if not each.is_pending]
-    return complete[-1] if complete else None

@@ -21,11 +21,10 @@ from typing import Any
 from ops.common.local_address import write_private
 from testing.emulator import Emulator, process_group
 from testing.hcp import identity
+from testing.hcp.model import Variable, Workspace
 from testing.hcp.redaction import redacted
 from testing.hcp.runner import Job
 from testing.hcp.runs import Log, Phase, Run
-from testing.hcp.states import add_state_version, current_state
-from testing.hcp.store import Variable, Workspace
 
 _OVERRIDE = {"terraform": {"backend": {"local": {"path": "terraform.tfstate"}}}}
 _PLAN = "run.tfplan"
@@ -63,8 +62,8 @@ class TerraformEngine:
         _extract(run.configuration.content or b"", self._root(run))
         (folder / "run_override.tf.json").write_text(json.dumps(_OVERRIDE), encoding="utf-8")
         write_private(folder / "run.auto.tfvars", _values(job))
-        with job.service.store.lock:
-            state = current_state(run.workspace)
+        with job.store.lock:
+            state = job.store.current_state(run.workspace)
         if state and state.content:
             (folder / "terraform.tfstate").write_bytes(state.content)
         environment = self._variables(job, "plan")
@@ -112,10 +111,10 @@ class TerraformEngine:
         run = job.run
         own = {
             each.settings.key: each.settings.value or ""
-            for each in job.service.store.variables_of(run.workspace)
+            for each in job.store.variables_of(run.workspace)
             if each.settings.category == "env"
         }
-        environment = job.service.environment(
+        environment = job.connection.environment(
             self._home / run.id,
             {
                 **self._environment(run.workspace),
@@ -226,12 +225,11 @@ class TerraformEngine:
             return
         content = file.read_bytes()
         state = json.loads(content)
-        with job.service.store.lock:
-            before = current_state(job.run.workspace)
+        with job.store.lock:
+            before = job.store.current_state(job.run.workspace)
             if before and before.content == content:
                 return
-            add_state_version(
-                job.service.store,
+            job.store.add_state(
                 job.run.workspace,
                 serial=state["serial"],
                 md5=hashlib.md5(content, usedforsecurity=False).hexdigest(),
@@ -262,7 +260,7 @@ def _values(job: Job) -> str:
     """Return the Terraform variables of a run; those that it was created with win."""
     values = {
         each.settings.key: _expression(each)
-        for each in job.service.store.variables_of(job.run.workspace)
+        for each in job.store.variables_of(job.run.workspace)
         if each.settings.category == "terraform"
     }
     values |= {str(each["key"]): str(each["value"]) for each in job.run.variables}

@@ -16,8 +16,14 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.etree import ElementTree
 
+from modules.naming import BOOTSTRAP_PATH
+
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
+ENVIRONMENT = "sample"
+BOUNDARY = (
+    f"arn:aws:iam::{ACCOUNT}:policy/co2-analysis/bootstrap/co2-analysis-{ENVIRONMENT}-boundary"
+)
 
 Context = Mapping[str, str]
 
@@ -32,6 +38,10 @@ class Call:
     resource: str
     context: Context = field(default_factory=dict[str, str])
 
+    def __hash__(self) -> int:
+        """Return the hash of all three."""
+        return hash((self.action, self.resource, frozenset(self.context.items())))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -42,7 +52,6 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
-    status: int
 
     @classmethod
     def read(cls, line: str) -> Request:
@@ -55,7 +64,6 @@ class Request:
             query={name: values[0] for name, values in query.items()},
             headers={name.lower(): value for name, value in found["headers"].items()},
             body=base64.b64decode(found["body"]),
-            status=found["status"],
         )
 
     @property
@@ -78,12 +86,37 @@ class Request:
         return {name: values[0] for name, values in parse_qs(self.body.decode()).items()}
 
 
-def calls(request: Request) -> Iterator[Call]:
-    """Yield the calls that a request is, or consists of."""
+# Actions that AWS authorizes by the boundary that the role has, or is to have.
+_BOUNDED = {
+    f"iam:{operation}"
+    for operation in (
+        "CreateRole",
+        "DeleteRole",
+        "DeleteRolePolicy",
+        "PutRolePermissionsBoundary",
+        "PutRolePolicy",
+        "UpdateAssumeRolePolicy",
+    )
+}
+
+
+def calls(request: Request, boundary_of: Callable[[str], str | None]) -> Iterator[Call]:
+    """Yield the calls that a request is, or consists of.
+
+    ``boundary_of`` returns the permissions boundary of a role that exists.
+    """
     service, region = request.scope
-    context = {"aws:RequestedRegion": region}
     for action, resource, more in _SERVICES[service](request, region):
-        yield Call(action=action, resource=_stable(resource), context={**context, **more})
+        context = {"aws:RequestedRegion": region, **more}
+        if action in _BOUNDED:
+            asked = request.parameters
+            boundary = (
+                asked.get("PermissionsBoundary")
+                if action in {"iam:CreateRole", "iam:PutRolePermissionsBoundary"}
+                else boundary_of(asked["RoleName"])
+            )
+            context |= {"iam:PermissionsBoundary": boundary} if boundary else {}
+        yield Call(action=action, resource=_stable(resource), context=context)
 
 
 _Found = Iterator[tuple[str, str, Context]]
@@ -95,10 +128,10 @@ def _request_tags(tags: Mapping[str, str]) -> Context:
     return {f"aws:RequestTag/{key}": tags[key] for key in _OWN_TAGS if key in tags}
 
 
-def _own(environment: str = "sample") -> Context:
+def _own() -> Context:
     return {
         "aws:ResourceTag/Project": "co2-analysis",
-        "aws:ResourceTag/Environment": environment,
+        "aws:ResourceTag/Environment": ENVIRONMENT,
     }
 
 
@@ -241,7 +274,8 @@ def _wafv2(request: Request, region: str) -> _Found:
     id_ = asked.get("Id", "00000000-0000-0000-0000-000000000000")
     resource = resource or _arn("wafv2", f"global/webacl/{asked['Name']}/{id_}", region)
     tags = _request_tags(_pairs(asked.get("Tags")))
-    yield f"wafv2:{operation}", resource, tags
+    own = {} if operation == "CreateWebACL" else _own()
+    yield f"wafv2:{operation}", resource, {**tags, **own}
     if tags and operation == "CreateWebACL":
         yield "wafv2:TagResource", resource, tags
 
@@ -316,27 +350,19 @@ def _sns(request: Request, region: str) -> _Found:
         yield "sns:TagResource", resource, tags
 
 
-# Actions that AWS authorizes by the boundary that the role has, or is to have.
-_BOUNDED = {
-    "CreateRole",
-    "DeleteRole",
-    "DeleteRolePolicy",
-    "PutRolePermissionsBoundary",
-    "PutRolePolicy",
-    "UpdateAssumeRolePolicy",
-}
-BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/co2-analysis/bootstrap/co2-analysis-sample-boundary"
-
-
 def _iam(request: Request, _: str) -> _Found:
     asked = request.parameters
     operation = asked["Action"]
     if operation == "GetUser":
         return  # only with `skip_credentials_validation`, which is for the local AWS
-    resource = f"arn:aws:iam::{ACCOUNT}:role/{asked['RoleName']}"
+    if name := asked.get("RoleName"):
+        # The request does not have the path of a role.
+        path = BOOTSTRAP_PATH if name.endswith(("-plan-role", "-apply-role")) else "/"
+        resource = f"arn:aws:iam::{ACCOUNT}:role{path}{name}"
+    else:
+        resource = asked.get("PolicyArn") or f"arn:aws:iam::{ACCOUNT}:policy/{asked['PolicyName']}"
     tags = _form_tags(asked)
-    bounded = {"iam:PermissionsBoundary": BOUNDARY} if operation in _BOUNDED else {}
-    yield f"iam:{operation}", resource, {**tags, **bounded}
+    yield f"iam:{operation}", resource, tags
     if tags and operation == "CreateRole":
         yield "iam:TagRole", resource, tags
 
@@ -379,9 +405,11 @@ _VERBS = {"GET": "Get", "POST": "Update", "PUT": "Put", "DELETE": "Delete"}
 
 def _backup(request: Request, region: str) -> _Found:
     line = f"{request.method} {request.path.rstrip('/')}"
-    matches = ((re.fullmatch(pattern, line), *row) for pattern, *row in _BACKUP)
-    found, operation, kind = next(one for one in matches if one[0])
-    names = found.groupdict()
+    names, operation, kind = next(
+        (found.groupdict(), operation, kind)
+        for pattern, operation, kind in _BACKUP
+        if (found := re.fullmatch(pattern, line))
+    )
     resource = kind.replace("ID", "00000000-0000-0000-0000-000000000000").replace(
         "NAME", names.get("name") or ""
     )
@@ -491,7 +519,8 @@ def _lambda(request: Request, region: str) -> _Found:
 def _function(request: Request, path: str, asked: dict[str, Any], region: str) -> _Found:
     _, _, rest = path.partition("/")
     named, _, part = rest.partition("/")
-    name = (asked.get("FunctionName") or named).rpartition(":")[2]
+    name = (asked.get("FunctionName") or named).removeprefix(_arn("lambda", "function:", region))
+    name = name.partition(":")[0]
     line = f"{request.method} functions{named and '/NAME'}{part and '/'}{part}"
     operation = next(found for pattern, found in _FUNCTION if re.fullmatch(pattern, line))
     operation = operation.format(_VERBS[request.method])
@@ -561,7 +590,7 @@ def _s3(request: Request, _: str) -> _Found:
     if key:
         yield _object_action(request, part), f"{resource}/{key}", {}
     elif "versions" in request.query:
-        yield "s3:ListBucketVersions", resource, {}
+        yield "s3:ListBucketVersions", resource, _prefix(request)
     elif part == "policy" and method == "DELETE":
         yield "s3:DeleteBucketPolicy", resource, {}
     elif part:
@@ -570,12 +599,16 @@ def _s3(request: Request, _: str) -> _Found:
         if part == "replication" and method == "PUT":
             yield _passed(request.parameters["Role"], "s3")
     elif method in {"GET", "HEAD"}:
-        prefix = request.query.get("prefix")
-        yield "s3:ListBucket", resource, {"s3:prefix": prefix} if prefix else {}
+        yield "s3:ListBucket", resource, _prefix(request)
     elif method == "POST":
         raise ValueError("DeleteObjects")
     else:
         yield f"s3:{'Create' if method == 'PUT' else 'Delete'}Bucket", resource, {}
+
+
+def _prefix(request: Request) -> Context:
+    prefix = request.query.get("prefix")
+    return {"s3:prefix": prefix} if prefix else {}
 
 
 def _object_action(request: Request, part: str | None) -> str:

@@ -1,4 +1,7 @@
-"""Two evaluators of IAM policies: the emulator's own, and an independent one from npm."""
+"""Two evaluators of IAM policies: the emulator's own, and an independent one from npm.
+
+The second one comes with AWS's Service Authorization Reference.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from testing.iam.calls import ACCOUNT, Call
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 SIMULATOR = _CHECKOUT / "build" / "iam"
-_PROGRAM = Path(__file__).with_name("simulate") / "simulate.cjs"
+_PROGRAMS = Path(__file__).with_name("simulate")
 _MAX_SECONDS = 300
 
 Policies = Mapping[str, Sequence[Statement]]
@@ -78,15 +81,44 @@ def simulated(role: Role, calls: Sequence[Call]) -> list[str]:
             for call in calls
         ],
     }
+    (answers,) = _answers("simulate.cjs", [question])
+    return [str(answer) for answer in answers]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Documented:
+    """What AWS documents of an action: the patterns of its resources, and its condition keys.
+
+    A condition key that has a part of its own, such as ``aws:ResourceTag/${TagKey}``, ends with the
+    slash. Keys that AWS evaluates for every action are not included.
+    """
+
+    arns: tuple[str, ...]
+    keys: frozenset[str]
+
+
+def documented(actions: Sequence[str]) -> dict[str, Documented | None]:
+    """Return what AWS documents of actions; None for what is no action."""
+    return {
+        action: found
+        and Documented(
+            arns=tuple(found["arns"]),
+            keys=frozenset(key.partition("$")[0].lower() for key in found["keys"]),
+        )
+        for action, found in zip(actions, _answers("reference.cjs", actions), strict=True)
+    }
+
+
+def _answers(program: str, questions: Sequence[object]) -> list[Any]:
     done = subprocess.run(
-        ["node", str(_PROGRAM), str(SIMULATOR)],
-        input=json.dumps([question]),
+        ["node", str(_PROGRAMS / program), str(SIMULATOR)],
+        input=json.dumps(questions),
         capture_output=True,
         text=True,
         timeout=_MAX_SECONDS,
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"the evaluator ended with {done.returncode}: {done.stderr}")
-    (answers,) = json.loads(done.stdout)
-    return [str(answer) for answer in answers]
+        raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr}")
+    answers: list[Any] = json.loads(done.stdout)
+    return answers

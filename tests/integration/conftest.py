@@ -6,8 +6,11 @@ import pytest
 
 from modules import environments
 from ops.common.errors import MissingToolError
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 from tests.integration.terraform import VARIANTS, Installation, install, synthesize
+
+# Its assertions are to show their values, as those of a test do.
+pytest.register_assert_rewrite("tests.integration.bootstrapping")
 
 
 @pytest.fixture(scope="session")

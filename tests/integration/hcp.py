@@ -12,7 +12,7 @@ from pytfe.models import (
     WorkspaceCreateOptions,
 )
 
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 from testing.hcp.server import HcpStandIn
 
 ORGANIZATION = "my-company"
@@ -26,12 +26,11 @@ def connected(hcp: HcpStandIn) -> Iterator[TFEClient]:
 
 
 def add_workspaces(hcp: HcpStandIn, stacks: Sequence[Stack]) -> None:
-    """Add the workspaces of stacks, with remote execution for those named so."""
+    """Add the workspaces of stacks, with local execution."""
     workspaces: dict[str, Workspace] = {}
     with connected(hcp) as client:
         for stack in stacks:
-            mode = "remote" if stack.name.startswith("workspace-remote") else "local"
-            settings = {"name": f"co2-analysis-{stack.name}", "execution-mode": mode}
+            settings = {"name": f"co2-analysis-{stack.name}", "execution-mode": "local"}
             workspaces[stack.name] = client.workspaces.create(
                 ORGANIZATION, WorkspaceCreateOptions.model_validate(settings)
             )

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.local.environment import scrubbed
-from ops.local.paths import LocalPaths
-from ops.local.services.children import Children
-from ops.local.terraform import runner
-from ops.local.terraform.provider import PROVIDER, find_provider
-from ops.local.terraform.stacks import Stack, read_stacks
-from ops.local.terraform.tools import find_tools
+from ops.common.children import Children
+from ops.common.environment import scrubbed
+from ops.common.paths import LocalPaths
+from ops.terraform import runner
+from ops.terraform.provider import PROVIDER, find_provider
+from ops.terraform.stacks import Stack, read_stacks
+from ops.terraform.tools import find_tools
 from testing.emulator import Emulator, process_group
 
 CHECKOUT = Path(__file__).resolve().parents[2]

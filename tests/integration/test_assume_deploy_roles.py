@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from modules.iam import policy
-from modules.resources.deploy_trust import (
+from modules.deploy_trust import (
     GITHUB_HOST,
     HCP_AUDIENCE,
     STS_AUDIENCE,
@@ -25,6 +24,7 @@ from modules.resources.deploy_trust import (
     trust_gitlab,
     trust_hcp,
 )
+from modules.iam import policy
 from modules.settings import GithubSettings, GitlabSettings, HcpState
 from testing.emulator import Credentials, Emulator, running_emulator
 

@@ -17,11 +17,12 @@ from pytfe.models import (
     WorkspaceAddRemoteStateConsumersOptions,
     WorkspaceCreateOptions,
     WorkspaceLockOptions,
+    WorkspaceUpdateOptions,
 )
 
+from ops.common.environment import scrubbed
 from ops.common.errors import MissingToolError
-from ops.local.environment import scrubbed
-from ops.local.terraform.tools import find_tools
+from ops.terraform.tools import find_tools
 from testing.hcp.faults import Cut
 from testing.hcp.server import HcpStandIn
 from testing.hcp.terraform import TerraformEngine
@@ -75,11 +76,22 @@ def place(tmp_path: Path) -> Iterator[Place]:
         program = find_tools(os.environ).terraform
     except MissingToolError as error:
         pytest.skip(f"NOT TESTED WITH TERRAFORM: {error}. Remedy: {error.remedy}.")
+    program = str(_recording(program, tmp_path))
     engine = TerraformEngine(
         tmp_path / "runs", program=program, environment=lambda _: _environment()
     )
     with HcpStandIn(organization=ORGANIZATION, engine=engine) as hcp:
         yield Place(hcp=hcp, home=tmp_path, program=program)
+
+
+def _recording(program: str, folder: Path) -> Path:
+    """Write a program that notes the arguments of Terraform before it runs it."""
+    path = folder / "recording"
+    path.write_text(
+        f'#!/bin/sh\necho "$@" >> "{folder}/arguments"\nexec "{program}" "$@"\n', encoding="utf-8"
+    )
+    path.chmod(0o755)
+    return path
 
 
 def _thing(value: str) -> dict[str, Any]:
@@ -105,6 +117,7 @@ def test_the_whole_life_of_a_workspace(place: Place, mode: str) -> None:
     assert terraform.outputs() == {}
 
 
+@pytest.mark.slow
 def test_a_saved_plan(place: Place) -> None:
     place.workspace("one", "remote")
     terraform = place.terraform("one", **_thing("first"))
@@ -121,6 +134,7 @@ def test_a_saved_plan(place: Place) -> None:
     assert "already applied" in again
 
 
+@pytest.mark.slow
 def test_a_change_that_is_not_confirmed_is_discarded(place: Place) -> None:
     place.workspace("one", "remote")
     terraform = place.terraform("one", **_thing("first"))
@@ -134,6 +148,7 @@ def test_a_change_that_is_not_confirmed_is_discarded(place: Place) -> None:
     assert place.hcp.store.workspace_named("one").lock is None
 
 
+@pytest.mark.slow
 def test_options_of_a_run(place: Place) -> None:
     place.workspace("one", "remote")
     things = {"terraform_data": {"thing": {"input": "x"}, "other": {"input": "y"}}}
@@ -150,6 +165,7 @@ def test_options_of_a_run(place: Place) -> None:
     assert "No changes" in refreshed
 
 
+@pytest.mark.slow
 def test_variables_reach_the_runs(place: Place) -> None:
     workspace = place.workspace("one", "remote")
     for options in (
@@ -177,6 +193,7 @@ def test_variables_reach_the_runs(place: Place) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_failed_run_shows_its_error(place: Place) -> None:
     place.workspace("one", "remote")
     terraform = place.terraform("one", **_thing("${file(var.path)}"), variable={"path": {}})
@@ -188,6 +205,7 @@ def test_a_failed_run_shows_its_error(place: Place) -> None:
     assert run.status == "errored"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_a_locked_workspace(place: Place, mode: str) -> None:
     workspace = place.workspace("one", mode)
@@ -211,6 +229,7 @@ def test_a_locked_workspace(place: Place, mode: str) -> None:
         assert "Apply complete! Resources: 1 added" in printed
 
 
+@pytest.mark.slow
 def test_a_working_run_is_canceled(place: Place) -> None:
     place.workspace("one", "remote")
     slow = {"input": "x", "provisioner": [{"local-exec": {"command": "sleep 60"}}]}
@@ -259,8 +278,25 @@ def test_remote_state(place: Place, mode: str) -> None:
     assert terraform.outputs() == {"read": "shared"}
 
 
+@pytest.mark.slow
+def test_terraform_works_in_the_working_directory(place: Place) -> None:
+    """Terraform uploads what is around it, and paths that lead out of its folder hold."""
+    workspace = place.workspace("one", "remote")
+    with connected(place.hcp) as client:
+        client.workspaces.update_by_id(
+            workspace.id,
+            WorkspaceUpdateOptions.model_validate({"working-directory": "one"}),
+        )
+    (place.home / "beside.txt").write_text("found", encoding="utf-8")
+    terraform = place.terraform("one", **_thing('${file("../beside.txt")}'))
+
+    terraform.apply()
+
+    assert terraform.outputs() == {"value": "found"}
+
+
 @pytest.mark.parametrize("mode", MODES)
-def test_secrets_are_in_no_file_and_no_output(place: Place, mode: str) -> None:
+def test_secrets_are_in_no_file_no_output_and_no_argument(place: Place, mode: str) -> None:
     workspace = place.workspace("one", mode)
     place.variable(
         workspace,
@@ -271,11 +307,15 @@ def test_secrets_are_in_no_file_and_no_output(place: Place, mode: str) -> None:
     terraform = place.terraform(
         "one",
         variable={"password": {"sensitive": True, "default": "hunter2"}},
-        resource={"terraform_data": {"thing": {"triggers_replace": "${sha1(var.password)}"}}},
+        resource={"terraform_data": {"thing": {"triggers_replace": "${var.password}"}}},
     )
 
     printed = terraform.run("apply", "-input=false", "-no-color", "-auto-approve")
 
+    arguments = (place.home / "arguments").read_text(encoding="utf-8")
+    assert ("-out=run.tfplan" in arguments) is (mode == "remote")
+    assert "hunter2" not in arguments
+    assert "atlasv1" not in arguments
     assert "Apply complete" in printed
     assert "hunter2" not in printed
     assert place.hcp.token not in printed
@@ -332,7 +372,7 @@ _REPORTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("local", "POST .*/actions/lock", {"status": 404}, "resource not found"),
     ("local", "POST .*/state-versions", {"status": 409}, "conflict"),
     ("local", "GET /_archivist/", {"cut": Cut.DOWNLOAD}, "unexpected eof"),
-    ("local", "POST .*/actions/lock", {"cut": Cut.DOWNLOAD}, "already locked"),
+    ("local", "POST .*/actions/lock", {"cut": Cut.DOWNLOAD}, "error acquiring the state lock"),
     ("remote", "POST .*/runs", {"status": 404}, "resource not found"),
     ("remote", "GET .*/plans/plan-", {"status": 401}, "unauthorized"),
 ]
@@ -345,9 +385,13 @@ def test_faults_that_terraform_reports(
 ) -> None:
     place.workspace("one", mode)
     terraform = place.terraform("one", **_thing("first"))
-    place.hcp.faults.add(route, **fault)
+    options = ("-input=false", "-no-color", "-auto-approve", "-replace=terraform_data.thing")
+    terraform.run("apply", *options)
+    shown = place.hcp.faults.add(route, **fault)
 
-    printed = terraform.run("apply", "-input=false", "-no-color", "-auto-approve", accept=FAILED)
+    printed = terraform.run("apply", *options, accept=FAILED)
+
+    assert shown.seen, "the fault did not happen"
 
     assert words in printed.lower()
     assert place.hcp.token not in printed

@@ -20,6 +20,7 @@ from pytfe.models import (
     WorkspaceCreateOptions,
     WorkspaceLockOptions,
 )
+from pytfe.models.plan import PlanStatus
 
 from testing.hcp.scripted import Script, ScriptedEngine
 from testing.hcp.server import HcpStandIn
@@ -155,6 +156,53 @@ def test_a_working_run_is_canceled(client: TFEClient, engine: ScriptedEngine) ->
     client.runs.cancel(run)
 
     _wait(client, run, RunStatus.Run_Canceled)
+
+
+@pytest.mark.parametrize("end", ["cancel", "discard"])
+def test_a_run_that_waits_is_ended(client: TFEClient, end: str) -> None:
+    workspace = _workspace(client, "one")
+    client.workspaces.lock(workspace.id, WorkspaceLockOptions(reason="maintenance"))
+    run = _run(client, workspace)
+
+    getattr(client.runs, end)(run)
+
+    found = client.runs.read(run)
+    assert found.status in (RunStatus.Run_Canceled, RunStatus.Run_Discarded)
+    assert found.plan
+    assert client.plans.read(found.plan.id).status is PlanStatus.PLAN_UNREACHABLE
+
+
+def test_only_a_run_that_is_being_canceled_is_forced(
+    client: TFEClient, engine: ScriptedEngine
+) -> None:
+    engine.scripts["one"] = Script(seconds=_SECONDS)
+    run = _run(client, _workspace(client, "one"))
+    _wait(client, run, RunStatus.Run_Planning)
+
+    with pytest.raises(TFEError, match="force-cancel"):
+        client.runs.force_cancel(run)
+
+
+def test_the_token_of_a_run_reads_shared_states_only(client: TFEClient, hcp: HcpStandIn) -> None:
+    one = _workspace(client, "one")
+    run = hcp.store.runs[_run(client, one)]
+    own = f"organizations/{ORGANIZATION}/workspaces/one"
+    others = f"organizations/{ORGANIZATION}/workspaces/two"
+    two = _workspace(client, "two")
+
+    with hcp.tokens.of_run(run.id) as token:
+        assert _status(hcp, own, token) == 200
+        assert _status(hcp, others, token) == 404
+        assert _status(hcp, f"organizations/{ORGANIZATION}/workspaces", token) == 404
+        assert _status(hcp, f"workspaces/{one.id}/vars", token) == 404
+        hcp.store.workspaces[two.id].consumers.append(run.workspace)
+        assert _status(hcp, others, token) == 200
+
+    assert _status(hcp, own, token) == 401
+
+
+def _status(hcp: HcpStandIn, path: str, token: str) -> int:
+    return hcp.answer("GET", f"/api/v2/{path}", f"Bearer {token}", b"").status
 
 
 def test_a_saved_plan_is_stale_after_another_apply(client: TFEClient) -> None:

@@ -1,6 +1,6 @@
 """State in HCP Terraform: one workspace for each environment and layer.
 
-No HCP Terraform is available to the tests. `test_validate.py` validates these stacks too.
+`test_validate.py` validates these stacks, and `test_hcp_lifecycle.py` applies such to a stand-in.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 
 pytestmark = pytest.mark.integration
 

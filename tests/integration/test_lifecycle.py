@@ -19,7 +19,7 @@ from modules.catalogue import BUDGET_KEY_PREFIX
 from ops.common.local_address import REGION
 from ops.local.services.client import Response, request, signed
 from ops.local.services.gemini import TEXT, Server
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 from testing.emulator import Emulator, running_emulator
 from tests.integration.inventory import found_in
 from tests.integration.terraform import (

@@ -16,15 +16,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from ops.common import processes
+from ops.common.children import Children
+from ops.common.display import Display
 from ops.common.errors import MissingToolError, OperatorError
 from ops.common.local_address import Key
+from ops.common.paths import LocalPaths
+from ops.common.processes import ProcessIdentity
 from ops.local.context import LocalContext
-from ops.local.display import Display
-from ops.local.paths import LocalPaths
-from ops.local.services import emulator, gemini, processes
-from ops.local.services.children import Children
+from ops.local.services import emulator, gemini
 from ops.local.services.ports import Ports, choose, is_free
-from ops.local.services.processes import ProcessIdentity
 from ops.local.up import up
 from testing.emulator import Emulator
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 from tests.integration.terraform import Installation
 
 pytestmark = pytest.mark.integration

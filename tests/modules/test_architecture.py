@@ -17,7 +17,7 @@ RANKS = (
     ("catalogue", "problems", "iam", "packaging"),
     ("schema",),
     ("naming", "settings"),
-    ("adoption", "deploy_rights"),
+    ("adoption", "deploy_rights", "deploy_trust"),
     ("environments",),
     ("owner_warnings",),
     ("fast_import", "stack", "command"),

@@ -108,21 +108,3 @@ def test_backups_are_not_copied_to_their_own_vault(
     except InputError as error:
         found = [problem.field for problem in error.problems]
     assert found == fields
-
-
-def test_an_apply_role_reaches_no_environment_with_a_longer_name(tmp_path: Path) -> None:
-    trusting = f"""{GOOD.replace("[state.local]", "[state.s3]")}
-[bootstrap]
-principals = ["arn:aws:iam::123456789012:role/deployers"]
-""".replace("retain", 'account_id = "123456789012"\nretain', 1)
-    for name, text in (("dev", trusting), ("dev-eu", GOOD), ("devices", GOOD)):
-        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-
-    with pytest.raises(InputError) as caught:
-        environments.load(["dev"], folder=tmp_path)
-
-    (problem,) = caught.value.problems
-    assert problem.where == "dev.toml"
-    assert '"dev-eu"' in problem.reason
-    (tmp_path / "dev-eu.toml").unlink()
-    assert environments.load(["dev"], folder=tmp_path)

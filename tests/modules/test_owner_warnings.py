@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules import environments
+from modules.deploy_trust import deploy_trust
 from modules.environments import Environment
 from modules.naming import Naming
 from modules.owner_warnings import warnings
@@ -52,6 +54,28 @@ def _fields(document: dict[str, object]) -> list[str]:
 def test_a_completed_environment_has_none() -> None:
     assert _fields(_document()) == []
     assert _fields(_document(frontend={"domain": DOMAIN, "web_acl_arn": WEB_ACL})) == []
+
+
+def _principals(count: int) -> list[str]:
+    return [f"arn:aws:iam::210987654321:role/team/deployers-{number:02}" for number in range(count)]
+
+
+@pytest.mark.parametrize(("count", "fields"), [(30, []), (40, ["bootstrap.principals"])])
+def test_a_trust_policy_beyond_the_quota_of_iam_is_named(count: int, fields: list[str]) -> None:
+    document = _document(bootstrap={"principals": _principals(count)})
+    assert _fields(document) == fields
+    # The length is that of the policy as IAM counts it: without whitespace.
+    settings, _ = structure(Settings, document)
+    statement = {
+        "Sid": "TrustPrincipals",
+        "Effect": "Allow",
+        "Principal": {"AWS": _principals(count)},
+        "Action": ["sts:AssumeRole"],
+    }
+    whole = {"Version": "2012-10-17", "Statement": [statement]}
+    trust = deploy_trust(Naming(environment="unit"), settings, str)
+    assert trust.length == len(json.dumps(whole, separators=(",", ":")))
+    assert (trust.length > 2048) == bool(fields)
 
 
 INCOMPLETE = [

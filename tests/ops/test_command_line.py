@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -39,7 +41,10 @@ def test_every_help_page_has_an_example_and_the_exit_codes(
     answer = ops(*command, "--help")
     assert answer.code == 0
     assert f"python -m ops {' '.join(command)}" in answer.out
-    assert "exit codes:" in answer.out
+    _, _, codes = answer.out.partition("exit codes:\n")
+    numbers = [int(found) for found in re.findall(r"^ *(\d+)(?:\.\.\d+)?  ", codes, re.MULTILINE)]
+    assert numbers
+    assert numbers == sorted(numbers)
     assert "--json" in answer.out
     writes = {"delete", "clear", "import", "warm", "upload", "object", "table", "copy"}
     if command[-1] in writes and command != ("table",):
@@ -61,6 +66,48 @@ def test_help_imports_neither_boto3_nor_the_settings() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in GROUPS)
+
+
+def test_a_closed_stdout_is_one_line_and_a_remedy() -> None:
+    command = f"{sys.executable} -m ops doctor --env prod >&-"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: stdout or stderr is closed",
+        "remedy: discard it with >/dev/null instead of >&-",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--confirm", "dev"), 2, "--confirm dev does not name this environment, prod"),
+        (("--yes",), 5, "remedy: add --confirm prod"),
+        ((), 5, "prod is not changed without a confirmation"),
+    ],
+)
+def test_bootstrap_judges_the_consent_before_anything_else(
+    options: tuple[str, ...], code: int, message: str, tmp_path: Path
+) -> None:
+    text = (ROOT / "environments" / "prod.toml").read_text("utf-8")
+    # Without an account the credentials are not looked at yet.
+    text = re.sub(r"(?m)^account_id.*$", "", text)
+    (tmp_path / "prod.toml").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "ops", "bootstrap", "--env", "prod", *options],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "CO2_SETTINGS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert message in done.stderr
 
 
 def test_debug_reraises_the_error(ops: Run) -> None:

@@ -14,11 +14,11 @@ from ops.common.aws import Aws
 from ops.common.confirmation import Consent, require_confirmation
 from ops.common.errors import BadInputError, OperatorError, RefusedError
 from ops.common.local_address import Key
+from ops.common.paths import LocalPaths
+from ops.common.processes import ProcessIdentity
 from ops.common.target import Target, find
 from ops.local import runfile
-from ops.local.paths import LocalPaths
 from ops.local.services.ports import Ports
-from ops.local.services.processes import ProcessIdentity
 
 
 def _find(name: str | None, settings: Path, **variables: str) -> Target:

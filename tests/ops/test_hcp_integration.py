@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +19,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from ops.common.errors import OperatorError
 from ops.hcp.context import HcpContext
-from ops.local.terraform.stacks import Stack, read_stacks
+from ops.terraform.stacks import Stack, read_stacks
+from testing.hcp.api import Response
 from testing.hcp.faults import Cut
-from testing.hcp.runs import Run as ScriptedRun
-from testing.hcp.scripted import Script, ScriptedEngine
-from testing.hcp.server import HcpStandIn
-from testing.hcp.store import (
+from testing.hcp.model import (
     Lock,
     NotificationConfiguration,
     NotificationSettings,
@@ -31,6 +33,9 @@ from testing.hcp.store import (
     Workspace,
     WorkspaceSettings,
 )
+from testing.hcp.runs import Run as ScriptedRun
+from testing.hcp.scripted import Script, ScriptedEngine
+from testing.hcp.server import HcpStandIn
 from tests.ops.conftest import Answer, Run
 
 pytestmark = pytest.mark.integration
@@ -304,6 +309,14 @@ def test_tags_and_notifications_of_others_stay(cloud: Cloud) -> None:
 def test_a_workspace_that_exists_by_name_is_adopted_with_its_repository(cloud: Cloud) -> None:
     store = cloud.hcp.store
     repository = {"identifier": "my-company/co2", "oauth-token-id": "ot-1", "branch": "main"}
+    sent: list[bytes] = []
+    answer = cloud.hcp.answer
+
+    def watch(method: str, target: str, authorization: str | None, body: bytes) -> object:
+        sent.extend([body] if method == "PATCH" and "/workspaces/" in target else [])
+        return answer(method, target, authorization, body)
+
+    cloud.hcp.answer = watch  # type: ignore[method-assign, assignment]
     existing = store.add_workspace(
         WorkspaceSettings(name=_name("base"), vcs_repo=repository), store.default_project
     )
@@ -312,7 +325,44 @@ def test_a_workspace_that_exists_by_name_is_adopted_with_its_repository(cloud: C
     assert cloud.workspace("base") is existing
     assert existing.project.settings.name == "co2"
     assert existing.tags["environment"] == "box"
+    # The stand-in ignores an empty connection; HCP Terraform need not.
+    documents = [json.loads(one)["data"] for one in sent]
+    updates = [one["attributes"] for one in documents if isinstance(one, dict)]
+    assert [one["vcs-repo"] for one in updates] == [repository]
     assert existing.settings.vcs_repo == repository
+
+
+def test_a_delivered_notification_does_not_stand_in_the_way(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attributes = NotificationConfiguration.attributes
+
+    def delivered(notification: NotificationConfiguration) -> dict[str, object]:
+        # The client cannot parse this time; HCP Terraform sends it after the verification.
+        delivery = {"url": URL, "code": "200", "sent-at": "2026-01-08 21:32:14 UTC"}
+        return {**attributes(notification), "delivery-responses": [delivery]}
+
+    monkeypatch.setattr(NotificationConfiguration, "attributes", delivered)
+    assert cloud.run("sync", "--yes").code == 0
+    assert cloud.run("status").code == 0
+
+
+def test_an_answer_that_is_not_understood_is_one_line_without_its_content(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attributes = NotificationConfiguration.attributes
+    assert cloud.run("sync", "--yes").code == 0
+    monkeypatch.setattr(
+        NotificationConfiguration,
+        "attributes",
+        lambda one: {**attributes(one), "url": [URL]},
+    )
+    answer = cloud.run("status")
+    assert answer.code == 1
+    assert "the answer is not understood (url)" in answer.err
+    with pytest.raises(OperatorError) as error:
+        cloud.ops("hcp", "status", "--env", "box", "--debug")
+    assert URL not in "".join(traceback.format_exception(error.value))
 
 
 def _add(cloud: Cloud, name: str, **tags: str) -> Workspace:
@@ -347,7 +397,7 @@ def test_workspaces_of_others_are_never_touched(cloud: Cloud) -> None:
         # Of the environment "box-eu", whose names begin like those of "box".
         _add(cloud, "co2-analysis-box-eu-base", project="co2-analysis", environment="box-eu"),
         _add(cloud, _name("legacy")),
-        _add(cloud, _name("bootstrap")),
+        _add(cloud, _name("bootstrap"), project="co2-analysis", environment="box"),
         _add(cloud, "payments", project="co2-analysis", environment="box"),
     ]
     before = [(one.settings, dict(one.tags)) for one in others]
@@ -355,6 +405,7 @@ def test_workspaces_of_others_are_never_touched(cloud: Cloud) -> None:
     assert cloud.run("sync", "--yes").code == 0
     assert [(one.settings, one.tags) for one in others] == before
     assert {one.id for one in others} <= cloud.hcp.store.workspaces.keys()
+    assert cloud.run("sync", "--yes", "--confirm", _name("bootstrap")).code == 2
 
 
 def test_an_environment_that_retains_its_data_wants_its_name(cloud: Cloud) -> None:
@@ -374,6 +425,10 @@ def test_without_the_url_of_the_webhook_nothing_is_changed(
     assert answer.code == 2
     assert "HOOK" in answer.err
     assert cloud.hcp.requests == []
+
+    planned = cloud.run("sync", "--dry-run")
+    assert planned.code == 0
+    assert "warning: the environment variable HOOK is not set" in planned.err
 
 
 def test_an_edition_without_assessments_is_said_before_anything_changes(cloud: Cloud) -> None:
@@ -435,6 +490,58 @@ def test_a_long_retry_after_is_reported(cloud: Cloud) -> None:
     cloud.hcp.faults.add("GET .*/workspaces$", status=429, retry_after=3600, times=1)
     answer = cloud.run("sync", "--yes")
     assert (answer.code, cloud.waits) == (1, [])
+    assert "remedy: wait 3600 seconds and run it again" in answer.err
+
+
+def test_a_negative_retry_after_is_no_wait(cloud: Cloud) -> None:
+    cloud.hcp.faults.add("GET .*/workspaces$", status=429, retry_after=-5, times=1)
+    assert cloud.run("sync", "--yes").code == 0
+    assert cloud.waits == [0.0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"data": null}',
+        b'{"data": {}}',
+        b'{"data": ["x"]}',
+        b'{"data": [{"id": "ws-1"}]}',
+        b"[]",
+        b"<html>",
+    ],
+)
+def test_an_answer_of_another_form_is_never_no_workspaces(cloud: Cloud, body: bytes) -> None:
+    answer = cloud.hcp.answer
+
+    def other(method: str, target: str, authorization: str | None, sent: bytes) -> Response:
+        if target.partition("?")[0].endswith("/workspaces"):
+            return Response(body=body)
+        return answer(method, target, authorization, sent)
+
+    cloud.hcp.answer = other  # type: ignore[method-assign, assignment]
+    status = cloud.run("status")
+    assert status.code == 1
+    assert "the answer is not understood" in status.err
+
+
+def test_an_approval_that_came_too_late_points_at_the_run(synced: Cloud) -> None:
+    synced.hcp.faults.add("POST .*/runs/.*/apply$", status=409)
+    answer = synced.run("run", "--apply", "--yes", "--layer", "base")
+    assert answer.code == 4
+    assert "remedy: look at the run" in answer.err
+
+
+@pytest.mark.parametrize("name", ["sync", "run", "status"])
+def test_the_help_lists_the_exit_codes_in_their_order(cloud: Cloud, name: str) -> None:
+    text = cloud.run(name, "--help").out
+    codes = [int(one) for one in re.findall(r"^    (\d+)  +\w", text, flags=re.MULTILINE)]
+    assert codes == sorted(codes)
+    assert codes[0] == 0
+    assert (5 in codes) == (name != "status")
+    (line,) = re.findall(rf"^  {name}  +\S.*", cloud.ops("hcp", "--help").out, flags=re.MULTILINE)
+    assert line.endswith(".")
+    assert not line.endswith("...")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
@@ -540,10 +647,16 @@ def test_the_first_failure_stops_and_the_exit_code_says_which(
     synced: Cloud, phase: str, code: int
 ) -> None:
     synced.engine.scripts[_name("storage")] = Script(fails=phase)  # type: ignore[arg-type]
-    answer = synced.run("run", "--apply", "--yes")
+    answer = synced.run("run", "--apply", "--yes", "--json")
 
     assert answer.code == code
     assert f"the {phase} failed: box-storage" in answer.err
+    document = json.loads(answer.out)
+    assert [(one["layer"], one["outcome"]) for one in document["layers"]] == [
+        ("box-base", "applied")
+    ]
+    assert document["failed"]["layer"] == "box-storage"
+    assert document["failed"]["error"] in answer.err
     assert _name("compute") not in {name for name, _ in synced.engine.started}
 
     del synced.engine.scripts[_name("storage")]
@@ -591,10 +704,68 @@ def test_a_run_that_is_discarded_in_hcp_ends_the_command(synced: Cloud) -> None:
     assert "was discarded" in answer.err
 
 
-def test_auto_apply_needs_no_approval(synced: Cloud) -> None:
-    for workspace in synced.hcp.store.workspaces.values():
-        _change(workspace, auto_apply=True)
+@pytest.mark.parametrize(
+    ("typed", "code", "status"), [("y\n", 0, "applied"), ("n\n", 5, "discarded")]
+)
+def test_on_a_terminal_it_asks(
+    synced: Cloud, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, status: str
+) -> None:
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    monkeypatch.setattr("ops.common.output.sys.stderr.isatty", lambda: False)
+    answer = synced.run("run", "--apply", "--layer", "base", typed=typed)
+    assert answer.code == code, answer.err
+    (run,) = synced.hcp.store.runs.values()
+    assert run.status == status
+
+
+def test_auto_apply_of_the_settings_needs_no_approval(synced: Cloud) -> None:
+    file = synced.settings / "box.toml"
+    text = file.read_text(encoding="utf-8")
+    text = text.replace("[state.hcp.tags]", "auto_apply = true\n[state.hcp.tags]")
+    file.write_text(text, encoding="utf-8")
     assert set(_outcomes(synced.run("run", "--apply", "--json")).values()) == {"applied"}
+
+
+def test_auto_apply_of_a_workspace_alone_applies_nothing(synced: Cloud) -> None:
+    _change(synced.workspace("base"), auto_apply=True)
+    _when_planned(synced, synced.hcp.service.runner.discard)
+    answer = synced.run("run", "--apply", "--layer", "base")
+    assert "waits for an approval" in answer.err
+    assert synced.engine.started == [(_name("base"), "plan")]
+
+
+@pytest.mark.parametrize(
+    ("options", "env", "code", "remedy"),
+    [
+        (("--confirm", "bix"), "box", 2, "check --env"),
+        (("--confirm", "box"), "vault", 2, "check --env"),
+        (("--yes",), "vault", 5, "add --confirm vault"),
+    ],
+)
+def test_a_consent_that_is_not_enough_starts_no_run(
+    synced: Cloud, options: tuple[str, ...], env: str, code: int, remedy: str
+) -> None:
+    assert synced.run("sync", "--confirm", "vault", env="vault").code == 0
+    synced.written()
+    answer = synced.run("run", "--apply", *options, env=env)
+    assert answer.code == code
+    assert remedy in answer.err
+    assert synced.written() == []
+
+
+def test_a_layer_whose_state_others_read_is_not_destroyed_before_them(synced: Cloud) -> None:
+    assert synced.run("run", "--apply", "--yes").code == 0
+    synced.written()
+    destroy = ("run", "--apply", "--destroy", "--yes")
+    refused = synced.run(*destroy, "--layer", "storage")
+    assert refused.code == 2
+    assert f"{_name('compute')} reads its state" in refused.err
+    assert synced.written() == []
+
+    both = synced.run(*destroy, "--layer", "frontend", "--layer", "compute", "--json")
+    assert list(_outcomes(both)) == ["box-frontend", "box-compute"]
+    # What read it has no resources any more.
+    assert synced.run(*destroy, "--layer", "storage").code == 0
 
 
 def test_a_locked_workspace_says_who_has_it(synced: Cloud) -> None:
@@ -674,12 +845,11 @@ def test_uploads_and_logs_are_sent_without_the_token(synced: Cloud) -> None:
     assert set(seen) == {None}
 
 
-def test_ctrl_c_ends_the_run_that_the_command_started(
-    synced: Cloud, settings: Path, tmp_path: Path
-) -> None:
-    synced.engine.scripts[_name("base")] = Script(seconds=30)
+def _started(cloud: Cloud, settings: Path, *options: str) -> subprocess.Popen[str]:
+    """Return the command in a process of its own, once its run is planned."""
+    cloud.engine.scripts[_name("base")] = Script(seconds=30)
     process = subprocess.Popen(
-        [sys.executable, "-m", "ops", "hcp", "run", "--env", "box", "--layer", "base"],
+        [sys.executable, "-m", "ops", "hcp", "run", "--env", "box", "--layer", "base", *options],
         cwd=ROOT,
         env={**os.environ, "CO2_SETTINGS": str(settings)},
         stdout=subprocess.PIPE,
@@ -688,14 +858,39 @@ def test_ctrl_c_ends_the_run_that_the_command_started(
         start_new_session=True,
     )
     deadline = time.monotonic() + 60
-    while not synced.engine.started and time.monotonic() < deadline:
+    while not cloud.engine.started and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_that_the_command_started(
+    synced: Cloud, settings: Path, number: int, code: int
+) -> None:
+    process = _started(synced, settings)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
 
-    assert process.returncode == 130, err
+    assert process.returncode == code, err
     assert "stopped at box-base; its run is cancelled" in err
     assert "Traceback" not in err
     (run,) = synced.hcp.store.runs.values()
     synced.hcp.service.runner.close()
     assert run.status == "canceled"
+
+
+@pytest.mark.parametrize(("message", "code"), [("ops hcp run --env box", 0), ("mine", 4)])
+def test_a_run_that_a_killed_command_left_is_discarded_by_the_next(
+    synced: Cloud, message: str, code: int
+) -> None:
+    synced.hcp.faults.add("POST .*/runs/.*/apply$", status=503, times=99)
+    assert synced.run("run", "--apply", "--yes", "--layer", "base").code == 1
+    synced.hcp.faults.clear()
+    (left,) = synced.hcp.store.runs.values()
+    assert left.is_confirmable
+    left.settings = dataclasses.replace(left.settings, message=message)
+
+    answer = synced.run("run", "--apply", "--yes", "--layer", "base")
+    assert answer.code == code, answer.err
+    assert ("which this command started before" in answer.err) == (code == 0)
+    assert left.status == ("planned" if code else "discarded")

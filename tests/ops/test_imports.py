@@ -96,6 +96,28 @@ def test_common_imports_no_group() -> None:
     assert _those(broken) == []
 
 
+def test_terraform_imports_no_command_group() -> None:
+    below = {"ops.common", "ops.terraform"}
+
+    def broken(name: str, imported: str) -> bool:
+        return _group(name) == "ops.terraform" and (
+            _folder(imported) == "ops" and _group(imported) not in below
+        )
+
+    assert _those(broken) == []
+
+
+def test_only_its_own_commands_use_the_local_aws() -> None:
+    def broken(name: str, imported: str) -> bool:
+        return (
+            _group(imported) == "ops.local"
+            and _folder(name) == "ops"
+            and _group(name) not in {"ops.local", "ops.serve"}
+        )
+
+    assert _those(broken) == []
+
+
 def test_no_group_imports_the_commands_of_another() -> None:
     def broken(name: str, imported: str) -> bool:
         return imported.endswith(".commands") and _group(name) != _group(imported)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from ops.common.environment import local_aws, scrubbed
 from ops.common.errors import RefusedError
-from ops.local.environment import local_aws, scrubbed
-from ops.local.terraform import locality
-from ops.local.terraform.stacks import Stack
+from ops.local import locality
+from ops.terraform.stacks import Stack
 
 PORT = 4566
 LOCAL = f"http://127.0.0.1:{PORT}"

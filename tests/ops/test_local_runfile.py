@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from ops.common.errors import BusyError
+from ops.common.exclusive import exclusive
+from ops.common.processes import ProcessIdentity
 from ops.local import runfile
 from ops.local.runfile import Run
 from ops.local.services.ports import Ports
-from ops.local.services.processes import ProcessIdentity
 
 EMULATOR = ProcessIdentity(pid=12, started="boot 1", command="python -m ministack")
 STAND_IN = ProcessIdentity(pid=13, started="boot 2", command="python -m stand_in 4567")
@@ -35,7 +36,7 @@ def test_an_unreadable_record_is_none(tmp_path: Path, text: str) -> None:
 def test_a_second_command_is_refused(tmp_path: Path) -> None:
     lock = tmp_path / ".local" / "lock"
     busy = pytest.raises(BusyError, match=r"another command .*\d")
-    with runfile.exclusive(lock), busy, runfile.exclusive(lock):
+    with exclusive(lock, "uses the local AWS"), busy, exclusive(lock, "uses the local AWS"):
         pass
-    with runfile.exclusive(lock):
+    with exclusive(lock, "uses the local AWS"):
         pass

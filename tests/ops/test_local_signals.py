@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ops.common.children import Children
 from ops.common.errors import StoppedError
-from ops.local.services.children import Children
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -81,8 +81,8 @@ import sys
 import time
 from pathlib import Path
 
-from ops.local.services import processes
-from ops.local.services.children import Children
+from ops.common import processes
+from ops.common.children import Children
 from testing.emulator import process_group
 
 command, log, children = [sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), Children()
@@ -105,7 +105,7 @@ def test_a_signal_that_was_ignored_at_the_start(number: str, outcome: bytes) -> 
     script = f"""
 import os, signal, sys
 from ops.common.errors import reported
-from ops.local.services.children import Children
+from ops.common.children import Children
 
 with reported(debug=False), Children().handling_signals():
     os.kill(os.getpid(), signal.{number})

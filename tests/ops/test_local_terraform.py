@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from ops.common.children import Children
+from ops.common.display import Display
 from ops.common.errors import MissingToolError, OperatorError, StoppedError
-from ops.local.display import Display
-from ops.local.paths import LocalPaths
-from ops.local.services.children import Children
-from ops.local.terraform import layers
-from ops.local.terraform.runner import Changes, Terraform
-from ops.local.terraform.stacks import Stack
+from ops.common.paths import LocalPaths
+from ops.local import layers
+from ops.terraform.runner import Changes, Terraform
+from ops.terraform.stacks import Stack
 
 Fake = Callable[[str], Terraform]
 

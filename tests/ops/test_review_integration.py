@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.environment import scrubbed
+from ops.common.environment import scrubbed
 from tests.ops.conftest import Run
 
 pytestmark = pytest.mark.integration

@@ -11,13 +11,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ops.common import processes
+from ops.common.environment import local_aws
 from ops.common.local_address import REGION, Key, write_private
-from ops.local.environment import local_aws
-from ops.local.paths import LocalPaths
-from ops.local.services import processes
+from ops.common.paths import LocalPaths
+from ops.common.processes import ProcessIdentity
 from ops.local.services.client import is_ok
 from ops.local.services.ports import Ports
-from ops.local.services.processes import ProcessIdentity
 from ops.local.services.request_filter import READY_PATH
 
 STOP_SECONDS = 10.0

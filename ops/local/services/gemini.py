@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 
-from ops.local.environment import scrubbed
-from ops.local.paths import LocalPaths
-from ops.local.services import processes
+from ops.common import processes
+from ops.common.environment import scrubbed
+from ops.common.paths import LocalPaths
+from ops.common.processes import ProcessIdentity
 from ops.local.services.client import is_ok
 from ops.local.services.ports import Ports
-from ops.local.services.processes import ProcessIdentity
 
 TEXT = "Local stand-in, not Gemini: no model was asked."
 ANSWER = {

@@ -14,9 +14,9 @@ from testing.hcp.api import (
     one,
     page,
 )
+from testing.hcp.model import EntitlementSet, Project, ProjectSettings, TagBinding
 from testing.hcp.resource import changed, find
 from testing.hcp.service import Service
-from testing.hcp.store import EntitlementSet, Project, ProjectSettings, TagBinding
 
 ROUTES = Routes()
 

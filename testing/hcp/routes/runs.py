@@ -15,17 +15,17 @@ from testing.hcp.api import (
     one,
     page,
 )
+from testing.hcp.model import Workspace
 from testing.hcp.resource import changed, find
 from testing.hcp.runs import Apply, ConfigurationVersion, Plan, Run, RunSettings
 from testing.hcp.service import Service
-from testing.hcp.store import Workspace
 
 ROUTES = Routes()
 
 
 @ROUTES.add("GET", "/api/v2/workspaces/{id}/configuration-versions")
 def list_configurations(service: Service, request: Request, id_: str) -> Response:
-    return page(request, find(service.store.workspaces, id_).configurations[::-1])
+    return page(request, service.store.configurations_of(find(service.store.workspaces, id_))[::-1])
 
 
 @ROUTES.add("POST", "/api/v2/workspaces/{id}/configuration-versions")
@@ -45,7 +45,7 @@ def create_configuration(service: Service, request: Request, id_: str) -> Respon
             settings = RunSettings(
                 auto_apply=workspace.settings.auto_apply, plan_only=created.speculative
             )
-            service.queue(
+            service.runner.queue(
                 Run(
                     workspace=workspace,
                     configuration=created,
@@ -56,7 +56,7 @@ def create_configuration(service: Service, request: Request, id_: str) -> Respon
             )
 
     created.upload_url = service.store.objects.to_put(take)
-    workspace.configurations.append(created)
+    workspace.related["current-configuration-version"] = created
     service.store.configurations[created.id] = created
     return one(created, status=201)
 
@@ -87,13 +87,13 @@ def create_run(service: Service, request: Request) -> Response:
         created_by=request.caller.id,
         variables=attributes.get("variables") or [],
     )
-    service.queue(run)
+    service.runner.queue(run)
     return one(run, status=201)
 
 
 @ROUTES.add("GET", "/api/v2/workspaces/{id}/runs")
 def list_runs(service: Service, request: Request, id_: str) -> Response:
-    return _list(request, find(service.store.workspaces, id_).runs[::-1])
+    return _list(request, service.store.runs_of(find(service.store.workspaces, id_))[::-1])
 
 
 @ROUTES.add("GET", "/api/v2/organizations/{name}/runs")
@@ -219,7 +219,7 @@ def _configuration(
         if configuration.workspace is not workspace:
             raise NotFoundError
     else:
-        latest = workspace.latest_configuration()
+        latest = service.store.latest_configuration(workspace)
         if latest is None:
             raise ApiError(422, "invalid", detail="Configuration version is missing")
         configuration = latest

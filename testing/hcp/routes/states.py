@@ -13,29 +13,27 @@ from testing.hcp.api import (
     one,
     page,
 )
+from testing.hcp.model import Workspace
 from testing.hcp.objects import PATH
 from testing.hcp.resource import find
 from testing.hcp.service import Service
 from testing.hcp.states import (
     StateVersion,
     StateVersionOutput,
-    add_state_version,
-    current_state,
 )
-from testing.hcp.store import Workspace
 
 ROUTES = Routes()
 
 
 @ROUTES.add("GET", "/api/v2/workspaces/{id}/current-state-version", is_for_runs=True)
 def show_current(service: Service, request: Request, id_: str) -> Response:
-    state = _current(_readable(service, request, id_))
+    state = _current(service, _readable(service, request, id_))
     return one(state, included=_included(request, state))
 
 
 @ROUTES.add("GET", "/api/v2/workspaces/{id}/current-state-version-outputs", is_for_runs=True)
 def list_current_outputs(service: Service, request: Request, id_: str) -> Response:
-    return page(request, _current(_readable(service, request, id_)).outputs)
+    return page(request, _current(service, _readable(service, request, id_)).outputs)
 
 
 @ROUTES.add("POST", "/api/v2/workspaces/{id}/state-versions")
@@ -53,8 +51,7 @@ def create_state(service: Service, request: Request, id_: str) -> Response:
         raise InvalidError("md5", "can't be blank")
     if attributes.get("state"):
         raise ApiError(422, "the stand-in takes states through their upload address only")
-    created = add_state_version(
-        service.store,
+    created = service.store.add_state(
         workspace,
         serial=serial,
         md5=str(md5),
@@ -68,7 +65,7 @@ def create_state(service: Service, request: Request, id_: str) -> Response:
 def list_states(service: Service, request: Request) -> Response:
     service.store.find_organization(request.query.get("filter[organization][name]", ""))
     workspace = service.store.workspace_named(request.query.get("filter[workspace][name]", ""))
-    return page(request, workspace.states[::-1])
+    return page(request, service.store.states_of(workspace)[::-1])
 
 
 @ROUTES.add("GET", "/api/v2/state-versions/{id}", is_for_runs=True)
@@ -117,8 +114,8 @@ def _readable(service: Service, request: Request, id_: str) -> Workspace:
     return workspace
 
 
-def _current(workspace: Workspace) -> StateVersion:
-    state = current_state(workspace)
+def _current(service: Service, workspace: Workspace) -> StateVersion:
+    state = service.store.current_state(workspace)
     if state is None:
         raise NotFoundError
     return state

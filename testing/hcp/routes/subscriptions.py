@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from testing.hcp.api import ApiError, InvalidError, Request, Response, Routes, nothing, one, page
+from testing.hcp.model import NotificationConfiguration, NotificationSettings, RunTrigger
 from testing.hcp.resource import changed, find, now
 from testing.hcp.service import Service
-from testing.hcp.store import NotificationConfiguration, NotificationSettings, RunTrigger
 
 ROUTES = Routes()
 

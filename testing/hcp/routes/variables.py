@@ -15,9 +15,7 @@ from testing.hcp.api import (
     one,
     page,
 )
-from testing.hcp.resource import changed, find, now
-from testing.hcp.service import Service
-from testing.hcp.store import (
+from testing.hcp.model import (
     Organization,
     Project,
     Variable,
@@ -26,6 +24,8 @@ from testing.hcp.store import (
     VariableSettings,
     Workspace,
 )
+from testing.hcp.resource import changed, find, now
+from testing.hcp.service import Service
 
 ROUTES = Routes()
 
@@ -86,7 +86,7 @@ def list_sets_of_workspace(service: Service, request: Request, id_: str) -> Resp
 def list_sets_of_project(service: Service, request: Request, id_: str) -> Response:
     project = find(service.store.projects, id_)
     sets = service.store.variable_sets.values()
-    found = [each for each in sets if project in (*each.projects, each.parent)]
+    found = [each for each in sets if each.applies_to_project(project)]
     return page(request, found, included=_included(request, found))
 
 

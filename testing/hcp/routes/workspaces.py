@@ -19,10 +19,10 @@ from testing.hcp.api import (
     one,
     page,
 )
+from testing.hcp.model import Lock, Tag, TagBinding, Workspace, WorkspaceSettings
 from testing.hcp.resource import changed, find, now
 from testing.hcp.routes.organizations import bindings, keys_and_values
 from testing.hcp.service import Service
-from testing.hcp.store import Lock, Tag, TagBinding, Workspace, WorkspaceSettings
 
 ROUTES = Routes()
 
@@ -61,7 +61,8 @@ def create_workspace(service: Service, request: Request, name: str) -> Response:
     project_id = request.related("project")
     project = find(store.projects, project_id) if project_id else store.default_project
     attributes = _plain(request.attributes())
-    settings = changed(WorkspaceSettings(), attributes)
+    inherited = WorkspaceSettings(execution_mode=project.settings.default_execution_mode)
+    settings = changed(inherited, attributes)
     _check(service, settings)
     workspace = store.add_workspace(settings, project)
     _remember_overwrites(workspace, attributes)
@@ -128,7 +129,7 @@ def unlock(service: Service, request: Request, id_: str) -> Response:
         raise ApiError(409, "workspace already unlocked")
     if workspace.lock.holder != request.caller.id:
         raise ApiError(409, "workspace is locked by someone else", detail=workspace.lock.reason)
-    if workspace.states and workspace.states[-1].is_pending:
+    if any(each.is_pending for each in service.store.states_of(workspace)[-1:]):
         raise ApiError(
             409, "conflict", detail="the latest state version is still pending; try again later"
         )
@@ -277,8 +278,8 @@ def _check(
         raise InvalidError("name", "has already been taken")
     if settings.execution_mode not in _MODES:
         raise InvalidError("execution-mode", f"is not one of {', '.join(_MODES)}")
-    if settings.execution_mode == "agent":
-        raise InvalidError("execution-mode", "needs an agent pool, which the stand-in lacks")
+    if (settings.execution_mode == "agent") != (settings.agent_pool_id is not None):
+        raise InvalidError("agent-pool-id", "belongs to the execution mode agent, which needs it")
     service.store.require_assessments(settings)
 
 

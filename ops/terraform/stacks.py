@@ -11,12 +11,13 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from modules import environments
 from modules.catalogue import Layer
+from ops.common.environment import scrubbed
 from ops.common.errors import BadInputError, OperatorError
 from ops.common.local_address import ENVIRONMENT
-from ops.local.environment import scrubbed
-from ops.local.paths import NAMING, LocalPaths
-from ops.local.services.processes import python
+from ops.common.paths import NAMING, LocalPaths
+from ops.common.processes import python
 
 _STATE_VERSION = 4
 _BAD_INPUT = 2
@@ -58,12 +59,25 @@ def synthesize(
         OperatorError: ``main.py`` failed for another reason.
 
     """
+    run_main(
+        *("--env", ENVIRONMENT, "--local-port", str(port), "--output", str(output)),
+        checkout=paths.checkout,
+        user_environment=user_environment,
+    )
+    return read_stacks(output, place=paths.output)
+
+
+def run_main(*options: str, checkout: Path, user_environment: Mapping[str, str]) -> None:
+    """Run ``main.py`` without the user's settings.
+
+    Raises:
+        BadInputError: A setting is wrong; the message is that of ``main.py``.
+        OperatorError: ``main.py`` failed for another reason.
+
+    """
     result = subprocess.run(
-        python(
-            *("main.py", "--env", ENVIRONMENT),
-            *("--local-port", str(port), "--output", str(output)),
-        ),
-        cwd=paths.checkout,
+        python("main.py", *options),
+        cwd=checkout,
         env=scrubbed(user_environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -77,9 +91,13 @@ def synthesize(
         last = "\n".join(printed.splitlines()[-_LAST_LINES:])
         raise OperatorError(
             f"main.py failed with exit code {result.returncode}:\n{last}",
-            remedy=f"run it alone for the full output: python main.py --env {ENVIRONMENT}",
+            remedy=f"run it alone for the full output: python main.py {' '.join(options)}",
         )
-    return read_stacks(output, place=paths.output)
+
+
+def settings_folder(user_environment: Mapping[str, str]) -> Path:
+    """Return the folder of the settings; a relative one is below the user's current folder."""
+    return Path(user_environment.get("CO2_SETTINGS") or environments.FOLDER).resolve()
 
 
 def read_stacks(output: Path, *, place: Path) -> list[Stack]:

@@ -6,20 +6,21 @@ import hashlib
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from ops.common.children import Children
 from ops.common.errors import MissingToolError, OperatorError
-from ops.local.paths import LocalPaths
-from ops.local.services.children import Children
-from ops.local.terraform.provider import REMEDY
-from ops.local.terraform.stacks import Stack
+from ops.common.paths import LocalPaths
+from ops.terraform.provider import REMEDY
+from ops.terraform.stacks import Stack
 
 _LOCK_SECONDS = 120
 _POLL_SECONDS = 0.05
 _MAX_ERRORS = 5
+_MAX_LINES = 15
 
 Event = Mapping[str, Any]
 
@@ -45,6 +46,8 @@ class Terraform:
     environment: Mapping[str, str]
     paths: LocalPaths
     children: Children
+    # What else helps if a command fails.
+    remedy: str = "to start from scratch, run down, then up"
 
     def initialize(self, stack: Stack) -> None:
         """Run ``init``, unless it succeeded before with the same settings.
@@ -63,9 +66,16 @@ class Terraform:
         if lock.exists() and mark.exists() and mark.read_text(encoding="utf-8") == wanted:
             return
         mark.unlink(missing_ok=True)
+        # Whoever uses HCP Terraform forgets the backend before, so nothing is reconfigured.
+        options = () if "cloud" in stack.document["terraform"] else ("-reconfigure",)
         # The lock file may be that of another provider source with another version.
-        self._run(stack, "init", "-reconfigure", "-upgrade")
+        self._run(stack, "init", *options, "-upgrade")
         mark.write_text(wanted, encoding="utf-8")
+
+    def forget_backend(self, stack: Stack) -> None:
+        """Forget with which backend and workspace the stack was initialized."""
+        for name in ("terraform.tfstate", "environment", "initialized"):
+            (self._data(stack) / name).unlink(missing_ok=True)
 
     def apply(self, stack: Stack, report: Callable[[str], None]) -> Changes:
         """Apply the stack.
@@ -86,6 +96,38 @@ class Terraform:
         # A refresh would only find out what need not be destroyed any more.
         return self._change(stack, report, "destroy", "-refresh=false")
 
+    def apply_plan(
+        self, stack: Stack, plan: Path, *, changes: int, report: Callable[[str], None]
+    ) -> Changes:
+        """Apply a saved plan of ``changes`` changes.
+
+        Raises:
+            OperatorError: Terraform failed.
+
+        """
+        progress = _Progress(report, planned=changes)
+        self._run(stack, "apply", str(plan), take=progress.take)
+        return progress.changes
+
+    def text(
+        self, stack: Stack, command: str, *options: str, accept: Sequence[int] = (0,)
+    ) -> tuple[int, str]:
+        """Run a command for its text; return its exit code, one of ``accept``, and the text.
+
+        Raises:
+            OperatorError: Terraform failed.
+
+        """
+        lines: list[str] = []
+        code = self._print(stack, command, *options, read=lines.append)
+        text = "".join(lines)
+        if code not in accept:
+            _, error, message = text.rpartition("\nError: ")
+            shown = message if error else text
+            told = [f"  {line}" for line in shown.splitlines() if line.strip()]
+            raise self._error(stack, command, "\n".join(told[:_MAX_LINES]))
+        return code, text
+
     def _change(
         self, stack: Stack, report: Callable[[str], None], command: str, *options: str
     ) -> Changes:
@@ -102,45 +144,54 @@ class Terraform:
         *options: str,
         take: Callable[[Event], None] = lambda _event: None,
     ) -> None:
-        log = self.paths.logs / f"{stack.name}-{command}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
         diagnostics: list[Event] = []
+
+        def read(line: str) -> None:
+            event = _event(line)
+            if event.get("@level") == "error":
+                diagnostics.append(
+                    event.get("diagnostic") or {"summary": event.get("@message", "")}
+                )
+            take(event)
+
+        code = self._print(stack, command, "-input=false", "-json", *options, read=read)
+        if code == 0:
+            return
+        shown = "\n".join(map(_shown, diagnostics[:_MAX_ERRORS])) or f"  exit code {code}"
+        # As in "Failed to query available provider packages" and "Incompatible provider version".
+        if command == "init" and any("provider" in one["summary"] for one in diagnostics):
+            raise MissingToolError(self._failed(stack, command, shown), remedy=REMEDY)
+        raise self._error(stack, command, shown)
+
+    def _print(self, stack: Stack, command: str, *options: str, read: Callable[[str], None]) -> int:
+        """Run a command, pass on the lines that it prints, and return its exit code."""
+        log = self._log(stack, command)
+        log.parent.mkdir(parents=True, exist_ok=True)
         # A file, not a pipe: if this process were killed, Terraform would die of SIGPIPE before it
         # has recorded created resources in its state.
         with log.open("w", encoding="utf-8") as output, log.open(encoding="utf-8") as printed:
             process = self.children.start(
-                [
-                    self.program,
-                    f"-chdir={stack.folder}",
-                    command,
-                    "-input=false",
-                    "-json",
-                    *options,
-                ],
+                [self.program, f"-chdir={stack.folder}", *command.split(), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**self.environment, "TF_DATA_DIR": str(self._data(stack))},
             )
             for line in _lines(printed, until=lambda: process.poll() is not None):
-                event = _event(line)
-                if event.get("@level") == "error":
-                    diagnostics.append(
-                        event.get("diagnostic") or {"summary": event.get("@message", "")}
-                    )
-                take(event)
-            code = self.children.finish(process)
-        if code == 0:
-            return
-        shown = "\n".join(map(_shown, diagnostics[:_MAX_ERRORS])) or f"  exit code {code}"
-        message = f"{stack.name}: terraform {command} failed\n{shown}"
-        # As in "Failed to query available provider packages" and "Incompatible provider version".
-        if command == "init" and any("provider" in one["summary"] for one in diagnostics):
-            raise MissingToolError(message, remedy=REMEDY)
-        raise OperatorError(
-            message,
-            remedy=f"read {self.paths.shown(log)}; to start from scratch, run down, then up",
+                read(line)
+            return self.children.finish(process)
+
+    def _error(self, stack: Stack, command: str, shown: str) -> OperatorError:
+        log = self.paths.shown(self._log(stack, command))
+        return OperatorError(
+            self._failed(stack, command, shown), remedy=f"read {log}; {self.remedy}"
         )
+
+    def _failed(self, stack: Stack, command: str, shown: str) -> str:
+        return f"{stack.name}: terraform {command} failed\n{shown}"
+
+    def _log(self, stack: Stack, command: str) -> Path:
+        return self.paths.logs / f"{stack.name}-{command.replace(' ', '-')}.log"
 
     def _data(self, stack: Stack) -> Path:
         return self.paths.terraform_data / stack.name
@@ -149,10 +200,10 @@ class Terraform:
 class _Progress:
     """Counts and reports the changes made so far."""
 
-    def __init__(self, report: Callable[[str], None]) -> None:
+    def __init__(self, report: Callable[[str], None], *, planned: int = 0) -> None:
         self.changes = Changes()
         self._report = report
-        self._planned = 0
+        self._planned = planned
         self._done = 0
 
     def take(self, event: Event) -> None:

@@ -13,6 +13,7 @@ provider by itself; in this order:
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import urllib.request
@@ -20,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.local.paths import LocalPaths
+from ops.common.paths import LocalPaths
 
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 REMEDY = (
@@ -55,7 +56,7 @@ class ProviderSource:
         }
         if self.mirrors:
             paths.home.mkdir(parents=True, exist_ok=True)
-            paths.terraform_config.write_text(_mirror_config(self.mirrors), encoding="utf-8")
+            _write(paths.terraform_config, _mirror_config(self.mirrors))
             variables["TF_CLI_CONFIG_FILE"] = str(paths.terraform_config)
         elif self.user_config:
             variables["TF_CLI_CONFIG_FILE"] = str(self.user_config)
@@ -138,6 +139,14 @@ def _discover() -> bool:
         return False
 
 
+def _write(file: Path, text: str) -> None:
+    """Write a file in one step, and only if it changes: another run's Terraform may read it."""
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        draft = file.with_suffix(f".{os.getpid()}")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(file)
+
+
 def _mirror_config(mirrors: Sequence[Path]) -> str:
     methods = "".join(
         f"""\
@@ -149,7 +158,7 @@ def _mirror_config(mirrors: Sequence[Path]) -> str:
         for mirror in mirrors
     )
     return f"""\
-# Written by `python -m ops local up`: the provider comes from a mirror on this machine.
+# Written by `python -m ops`: the provider comes from a mirror on this machine.
 provider_installation {{
 {methods}  direct {{
     exclude = ["{PROVIDER}"]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.paths import LocalPaths
-from ops.local.terraform.provider import PROVIDER, ProviderSource, find_provider
+from ops.common.paths import LocalPaths
+from ops.terraform.provider import PROVIDER, ProviderSource, find_provider
 
 
 def _mirror(folder: Path, *, packed: bool = False) -> Path:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
+from ops.common.environment import scrubbed
 from ops.common.errors import MissingToolError
-from ops.local.environment import scrubbed
 
 _OLDEST_TERRAFORM = Version("1.10")
 _OLDEST_NODE = Version("20")
@@ -28,11 +28,11 @@ class Tools:
     node_version: str
 
 
-def find_tools(user_environment: Mapping[str, str]) -> Tools:
-    """Find Terraform, Node and MiniStack.
+def find_emulator() -> None:
+    """Find MiniStack.
 
     Raises:
-        MissingToolError: One of them is missing, fails to run, or is too old.
+        MissingToolError: It is missing.
 
     """
     if importlib.util.find_spec("ministack") is None:
@@ -40,6 +40,15 @@ def find_tools(user_environment: Mapping[str, str]) -> Tools:
             "MiniStack is not installed in this Python environment",
             remedy="install the development packages of the Pipfile: pipenv sync --dev",
         )
+
+
+def find_tools(user_environment: Mapping[str, str]) -> Tools:
+    """Find Terraform and Node.
+
+    Raises:
+        MissingToolError: One of them is missing, fails to run, or is too old.
+
+    """
     remedy = f"install Node {_OLDEST_NODE} or newer, which cdktf needs"
     _, printed = _run("node", ["--version"], user_environment, remedy=remedy)
     node = _checked("Node", printed, _OLDEST_NODE, remedy=remedy)

@@ -5,11 +5,14 @@ docs/deploy-trust.md describes the rules and says where the facts come from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from modules.iam import Condition, Statement
-from modules.settings import GithubSettings, GitlabSettings, HcpState
+from modules import catalogue
+from modules.catalogue import Layer
+from modules.iam import Condition, Statement, policy
+from modules.naming import Naming
+from modules.settings import GithubSettings, GitlabSettings, HcpState, Settings
 from modules.settings.bootstrap import GITLAB_COM
 
 GITHUB_HOST = "token.actions.githubusercontent.com"
@@ -18,6 +21,9 @@ STS_AUDIENCE = "sts.amazonaws.com"
 HCP_AUDIENCE = "aws.workload.identity"
 # Of workspaces that are created without a project.
 _HCP_DEFAULT_PROJECT = "Default Project"
+
+# Characters of a trust policy: IAM's default quota ACLSizePerRole, and what it can be raised to.
+TRUST_QUOTA, HIGHEST_TRUST_QUOTA = 2048, 4096
 
 _Claims = Mapping[str, str | Sequence[str]]
 
@@ -28,6 +34,44 @@ class DeployTrust:
 
     plan: tuple[Statement, ...] = ()
     apply: tuple[Statement, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Characters of the longer policy, as IAM counts them: without whitespace."""
+        return max(len("".join(policy(*one).split())) for one in (self.plan, self.apply))
+
+
+def deploy_trust(
+    naming: Naming, settings: Settings, provider_arn: Callable[[str], str]
+) -> DeployTrust:
+    """Return the trust in everybody whom an environment names in [bootstrap].
+
+    ``provider_arn`` returns the ARN of the OIDC provider of a host.
+    """
+    choices, state = settings.bootstrap, settings.state.hcp
+    trusted: list[DeployTrust] = []
+    if choices is None:
+        return joined(trusted)
+    partition = catalogue.partition(settings.region)
+    if choices.principals:
+        trusted.append(trust_principals(choices.principals))
+    if choices.github:
+        trusted.append(
+            trust_github(
+                choices.github,
+                environment=naming.environment,
+                partition=partition,
+                provider_arn=provider_arn(GITHUB_HOST),
+            )
+        )
+    if choices.gitlab:
+        arn = provider_arn(choices.gitlab.host)
+        trusted.append(trust_gitlab(choices.gitlab, partition=partition, provider_arn=arn))
+    if choices.hcp and state:
+        workspaces = [naming.workspace(layer) for layer in Layer if layer is not Layer.BOOTSTRAP]
+        arn = provider_arn(state.hostname)
+        trusted.append(trust_hcp(state, workspaces=workspaces, provider_arn=arn))
+    return joined(trusted)
 
 
 def joined(trusts: Iterable[DeployTrust]) -> DeployTrust:

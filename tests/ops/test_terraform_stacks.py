@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from modules import environments
 from ops.common.errors import OperatorError
-from ops.local.terraform.stacks import State, digest, read_stacks, read_state
+from ops.terraform.stacks import State, digest, read_stacks, read_state, settings_folder
 
 
 def _write(output: Path, needs: Mapping[str, list[str]]) -> Path:
@@ -31,6 +32,15 @@ def _write(output: Path, needs: Mapping[str, list[str]]) -> Path:
 
 def _state(resources: list[dict[str, Any]], outputs: dict[str, Any] | None = None) -> str:
     return json.dumps({"version": 4, "resources": resources, "outputs": outputs or {}})
+
+
+def test_a_relative_folder_of_settings_is_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert settings_folder({"CO2_SETTINGS": "own"}) == tmp_path / "own"
+    assert settings_folder({"CO2_SETTINGS": ""}) == environments.FOLDER
 
 
 def test_stacks_are_in_dependency_order(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ops.common.errors import RefusedError
-from ops.local.terraform.stacks import Stack
+from ops.terraform.stacks import Stack
 
 # What is in a stack's folder after synthesis, and what `terraform init` and the cdktf command line
 # add. Terraform would also read any other .tf, .tf.json and .tfvars file; an override file could

@@ -51,6 +51,21 @@ def is_running(
     return not found.command or found.command.endswith(recorded.command)
 
 
+def with_argument(argument: str, proc: Path = Path("/proc")) -> list[int]:
+    """Return the ids of the running processes that have an argument."""
+    if not (proc / "self").exists():
+        result = _ps("-ax", "-o", "pid=,command=")
+        lines = [line.split(maxsplit=1) for line in result.splitlines()]
+        return [int(line[0]) for line in lines if argument in line[-1].split()]
+    found = []
+    for path in proc.glob("[0-9]*/cmdline"):
+        # A process may have ended; and a zombie has no command line.
+        with contextlib.suppress(OSError):
+            if argument.encode() in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
+
+
 def start(
     command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
 ) -> ProcessIdentity:
@@ -130,7 +145,9 @@ def _identify_by_proc(pid: int, proc: Path) -> ProcessIdentity | None:
         return None
     # The name in parentheses may contain anything, so fields are counted from behind it.
     state, *fields = status.rpartition(")")[2].split()
-    if state in {"Z", "X"}:
+    # A process whose first thread has ended is a zombie, yet the others keep its files and ports.
+    threads = int(fields[16])
+    if state == "X" or (state == "Z" and threads <= 1):
         return None
     return ProcessIdentity(
         pid=pid,
@@ -141,16 +158,20 @@ def _identify_by_proc(pid: int, proc: Path) -> ProcessIdentity | None:
 
 def _identify_by_ps(pid: int) -> ProcessIdentity | None:
     columns = ("-o", "stat=", "-o", "lstart=", "-o", "command=")
+    # The start time is five words, like "Sun Nov 22 16:10:01 2026".
+    words = _ps("-p", str(pid), *columns).split(maxsplit=6)
+    if len(words) < 7 or words[0].startswith("Z"):  # noqa: PLR2004  state, time, command
+        return None
+    return ProcessIdentity(pid=pid, started=" ".join(words[1:6]), command=words[6].strip())
+
+
+def _ps(*options: str) -> str:
     result = subprocess.run(
-        ["ps", "-ww", "-p", str(pid), *columns],
+        ["ps", "-ww", *options],
         capture_output=True,
         text=True,
         timeout=_PS_TIMEOUT_SECONDS,
         env={"PATH": os.defpath, "LC_ALL": "C"},
         check=False,
     )
-    # The start time is five words, like "Sun Nov 22 16:10:01 2026".
-    words = result.stdout.split(maxsplit=6)
-    if len(words) < 7 or words[0].startswith("Z"):  # noqa: PLR2004  state, time, command
-        return None
-    return ProcessIdentity(pid=pid, started=" ".join(words[1:6]), command=words[6].strip())
+    return result.stdout

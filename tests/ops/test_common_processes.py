@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.services import processes
-from ops.local.services.processes import ProcessIdentity
+from ops.common import processes
+from ops.common.processes import ProcessIdentity
 
 SLEEP = ["-c", "import time; time.sleep(60)"]
 
@@ -76,6 +76,26 @@ def test_a_zombie_is_not_running() -> None:
         os.waitpid(pid, 0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="ps does not count threads")
+def test_a_process_runs_until_its_last_thread_has_ended(tmp_path: Path) -> None:
+    first_thread_ends = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    process = _start(tmp_path, "-c", first_thread_ends)
+    try:
+        _wait_until(lambda: _state(process.pid) == "Z")
+        assert processes.is_running(process)
+    finally:
+        processes.stop(process, grace_seconds=5)
+    _wait_until(lambda: processes.identify(process.pid) is None)
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+
+
 def test_kills_a_process_that_ignores_sigterm_and_its_children(tmp_path: Path) -> None:
     stubborn = (
         "import signal, subprocess, sys, time\n"
@@ -110,3 +130,10 @@ def test_without_proc_it_asks_ps(sleeper: ProcessIdentity, tmp_path: Path) -> No
 
 def test_python_is_this_python() -> None:
     assert processes.python("-V") == [sys.executable, "-V"]
+
+
+def test_a_process_is_found_by_its_argument(sleeper: ProcessIdentity, tmp_path: Path) -> None:
+    assert sleeper.pid in processes.with_argument(SLEEP[1])
+    # Not by a part of one.
+    assert sleeper.pid not in processes.with_argument("time.sleep(60)")
+    assert processes.with_argument(f"-chdir={tmp_path}") == []

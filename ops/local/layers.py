@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+from ops.common.display import Display
 from ops.common.errors import OperatorError, StoppedError
-from ops.local.display import Display
-from ops.local.terraform.runner import Changes, Terraform
-from ops.local.terraform.stacks import Stack, read_state
+from ops.terraform.runner import Changes, Terraform
+from ops.terraform.stacks import Stack, read_state
 
 _WATCH_SECONDS = 0.5
 _GRACE_SECONDS = 30.0

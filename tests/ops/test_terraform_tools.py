@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ops.common.errors import MissingToolError
-from ops.local.terraform.tools import find_tools
+from ops.terraform.tools import find_tools
 
 Tool = Callable[[str, str], None]
 

@@ -1,0 +1,1 @@
+"""Creates what every other layer needs: state bucket and deploy roles, with their own state."""

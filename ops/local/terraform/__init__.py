@@ -1,1 +1,0 @@
-"""Terraform on the local stacks."""
