@@ -18,14 +18,14 @@ from modules.settings import LocalAws
 from ops.bootstrap.state_store import Lock
 from ops.common import processes
 from ops.common.children import Children
-from ops.common.environment import local_aws
+from ops.common.environment import for_terraform, local_aws
 from ops.common.errors import BusyError
 from ops.common.local_address import CHECKOUT
 from ops.common.paths import LocalPaths
 from ops.common.target import Target
 from ops.hcp import access
 from ops.terraform.provider import find_provider
-from ops.terraform.runner import Terraform
+from ops.terraform.runner import Terraform, automation
 from ops.terraform.stacks import Stack, read_stacks, run_main, settings_folder
 
 _WAIT_SECONDS = 300.0
@@ -37,8 +37,6 @@ _LOCKING: Mapping[str, Sequence[str]] = {
 }
 # It takes its lock before anything else.
 _LOCKS_WITHIN = timedelta(minutes=2)
-# Variables of Terraform that do not change what it does, only how it gets providers and tokens.
-_HARMLESS = ("TF_TOKEN_", "TF_PLUGIN_", "TF_REGISTRY_")
 
 
 class Work:
@@ -136,11 +134,7 @@ class Work:
     def terraform(self, program: str, user: Mapping[str, str], children: Children) -> Terraform:
         """Return Terraform with the user's credentials, or with none for the local AWS."""
         source = find_provider(self.paths, user)
-        environment = {
-            name: value
-            for name, value in user.items()
-            if not name.startswith("TF_") or name.startswith(_HARMLESS)
-        }
+        environment = for_terraform(user)
         if local := self.target.settings.local_aws:
             environment = local_aws(user, local.port)
         if hcp := self.target.settings.state.hcp:
@@ -152,9 +146,7 @@ class Work:
             environment={
                 **environment,
                 **source.configure(self.paths, user),
-                "TF_IN_AUTOMATION": "1",
-                "CHECKPOINT_DISABLE": "1",
-                "GOGC": user.get("GOGC", "400"),
+                **automation(user),
             },
             paths=self.paths,
             children=children,

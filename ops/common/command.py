@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import is_dataclass
 from typing import Any
 
 import typer
 
-from ops.common.confirmation import Consent
 from ops.common.options import EXIT_CODES, epilog
 from ops.common.session import session
 
@@ -26,21 +26,23 @@ def command(
     """Register a function as a command.
 
     Its first parameter receives what ``context`` yields, and ``context``'s parameters become
-    options. A parameter ``consent`` becomes --dry-run, --yes and --confirm. Its other parameters
-    are the command's own.
+    options. So do the fields of each parameter that is a dataclass, such as ``Consent``. Its other
+    parameters are the command's own.
     """
 
     def register(function: Function) -> Function:
         _, *own = _parameters(function)
         shared = _parameters(context)
-        asked = _parameters(Consent) if any(one.name == "consent" for one in own) else []
+        groups = {one.name: one.annotation for one in own if _is_group(one.annotation)}
+        fields = {name: _parameters(group) for name, group in groups.items()}
 
         def run(**given: object) -> None:
-            consent = {"consent": Consent(**_taken(given, asked))} if asked else {}
+            grouped = {name: group(**_taken(given, fields[name])) for name, group in groups.items()}
             with context(**_taken(given, shared)) as entered:
-                function(entered, **consent, **given)
+                function(entered, **grouped, **given)
 
-        own = [one for one in own if one.name != "consent"]
+        own = [one for one in own if one.name not in groups]
+        asked = [one for group in fields.values() for one in group]
         parameters = [
             one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (*own, *asked, *shared)
         ]
@@ -51,6 +53,10 @@ def command(
         return function
 
     return register
+
+
+def _is_group(annotation: Any) -> bool:
+    return isinstance(annotation, type) and is_dataclass(annotation)
 
 
 def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:

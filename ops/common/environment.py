@@ -13,6 +13,8 @@ _ALLOWED = frozenset(
     }
 )
 _ALLOWED_PREFIXES = ("LC_", "XDG_", "JSII_")
+# Variables of Terraform that do not change what it does, only how it gets providers and tokens.
+_HARMLESS = ("TF_TOKEN_", "TF_PLUGIN_", "TF_REGISTRY_")
 
 
 def scrubbed(user: Mapping[str, str]) -> dict[str, str]:
@@ -21,6 +23,15 @@ def scrubbed(user: Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in user.items()
         if name in _ALLOWED or name.startswith(_ALLOWED_PREFIXES)
+    }
+
+
+def for_terraform(user: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's environment, which has the credentials, without what changes Terraform."""
+    return {
+        name: value
+        for name, value in user.items()
+        if not name.startswith("TF_") or name.startswith(_HARMLESS)
     }
 
 

@@ -15,7 +15,7 @@ from ops.local import locality
 from ops.local.services.ports import Ports
 from ops.terraform import stacks
 from ops.terraform.provider import ProviderSource, find_provider
-from ops.terraform.runner import Terraform
+from ops.terraform.runner import Terraform, automation
 from ops.terraform.stacks import Stack
 
 
@@ -59,11 +59,7 @@ class LocalContext:
             environment={
                 **local_aws(self.user_environment, ports.emulator),
                 **source.configure(self.paths, self.user_environment),
-                "TF_IN_AUTOMATION": "1",
-                "CHECKPOINT_DISABLE": "1",
-                # The provider builds the same large schema several times a command. Fewer garbage
-                # collections save a third of the CPU time, for some hundred MB.
-                "GOGC": self.user_environment.get("GOGC", "400"),
+                **automation(self.user_environment),
             },
             paths=self.paths,
             children=self.children,

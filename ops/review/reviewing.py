@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from modules.catalogue import PARAMETERS, Layer
@@ -84,21 +84,27 @@ def review(sources: Sequence[Source], acceptances: Acceptances) -> Review:
 
     """
     try:
-        mask = Mask(_secrets(source.plan for source in sources if source.plan))
-        stacks = [_Reviewer(source, mask, acceptances).stack() for source in sources]
+        mask = mask_of(source.plan for source in sources if source.plan)
+        stacks = [_Reviewer(source, mask).stack() for source in sources]
     except RecursionError as error:
         raise PlanError(
             "a plan has values that are nested too deeply", remedy="review it by hand"
         ) from error
+    return judge(stacks, acceptances)
+
+
+def judge(stacks: Iterable[Stack], acceptances: Acceptances) -> Review:
+    """Return the review of stacks, whose dangers may be accepted."""
+    judged = [_judged(stack, acceptances) for stack in stacks]
     found = [
-        (stack.name, item.address, judged.danger.kind)
-        for stack in stacks
+        (stack.name, item.address, one.danger.kind)
+        for stack in judged
         for item in stack.items
-        for judged in item.dangers
+        for one in item.dangers
     ]
-    stacks.sort(key=lambda one: (one.environment, _LAYERS.get(one.layer, -1), one.name))
+    judged.sort(key=lambda one: (one.environment, _LAYERS.get(one.layer, -1), one.name))
     return Review(
-        stacks=tuple(stacks),
+        stacks=tuple(judged),
         expired=acceptances.expired,
         unneeded=tuple(
             one for one in acceptances.valid if not any(one.accepts(*danger) for danger in found)
@@ -106,7 +112,29 @@ def review(sources: Sequence[Source], acceptances: Acceptances) -> Review:
     )
 
 
+def _judged(stack: Stack, acceptances: Acceptances) -> Stack:
+    items = [
+        replace(
+            item,
+            dangers=tuple(
+                Judged(
+                    danger=one.danger,
+                    accepted=acceptances.of(stack.name, item.address, one.danger.kind),
+                )
+                for one in item.dangers
+            ),
+        )
+        for item in stack.items
+    ]
+    return replace(stack, items=tuple(sorted(items, key=lambda item: item.rank)))
+
+
 # --- Secrets -----------------------------------------------------------------------------------
+
+
+def mask_of(plans: Iterable[Plan]) -> Mask:
+    """Return what removes from a text everything that is secret in any of the plans."""
+    return Mask(_secrets(plans))
 
 
 def _secrets(plans: Iterable[Plan]) -> set[str]:
@@ -187,10 +215,9 @@ def _leaves(value: Json) -> Iterator[str]:
 
 
 class _Reviewer:
-    def __init__(self, source: Source, mask: Mask, acceptances: Acceptances) -> None:
+    def __init__(self, source: Source, mask: Mask) -> None:
         self._source = source
         self._mask = mask
-        self._acceptances = acceptances
 
     def stack(self) -> Stack:
         source, plan = self._source, self._source.plan or Plan(format_version="1")
@@ -207,7 +234,7 @@ class _Reviewer:
             environment=source.environment,
             layer=source.layer,
             source=source.file,
-            items=tuple(sorted(items, key=lambda item: item.rank)),
+            items=tuple(items),
             drift=tuple(real),
             drift_noise=sum(one.noise for one in drift if one not in real),
             deferred=tuple(self._deferred(one.resource, one.reason) for one in plan.deferred),
@@ -258,15 +285,7 @@ class _Reviewer:
             rights=tuple(rights),
             later=later,
             noise=noise,
-            dangers=tuple(
-                Judged(
-                    danger=one,
-                    accepted=self._acceptances.of(
-                        self._source.name, self._mask(resource.address), one.kind
-                    ),
-                )
-                for one in _distinct(found)
-            ),
+            dangers=tuple(Judged(danger=one) for one in _distinct(found)),
         )
 
     def _rights(

@@ -1,0 +1,1 @@
+"""From a pull request to an apply of what was reviewed."""

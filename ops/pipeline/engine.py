@@ -1,0 +1,90 @@
+"""What plans and applies a stack: Terraform on this machine, or HCP Terraform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from modules.naming import Naming
+from ops.common.errors import OperatorError
+from ops.pipeline import states
+from ops.pipeline.states import State
+from ops.pipeline.storage import StateBucket
+from ops.pipeline.work import Work
+from ops.review import plan as plans
+from ops.review.plan import Plan
+from ops.terraform.runner import Changes, Terraform
+from ops.terraform.stacks import Stack
+
+Say = Callable[[str], None]
+
+
+class HeldError(OperatorError):
+    """An apply was held: what it would do is not what was reviewed."""
+
+    exit_code = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A plan that was just made: its JSON, and how the engine finds it again."""
+
+    json: bytes = field(repr=False)
+    handle: str = ""
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as values."""
+        return plans.read(plans.parse(self.json))
+
+
+class Engine(Protocol):
+    """Plans and applies the stacks of one environment."""
+
+    terraform_version: str
+
+    def state(self, stack: Stack) -> State | None:
+        """Return what the state of a stack contains, None if there is none."""
+
+    def prepare(self, stack: Stack, lock: str | None) -> str:
+        """Get ready to plan a stack with the providers of a lock file; return its content."""
+
+    def plan(self, stack: Stack, say: Say) -> Made:
+        """Plan a stack."""
+
+    def apply(self, stack: Stack, made: Made, *, changes: int, say: Say) -> Changes:
+        """Apply a plan of so many changes."""
+
+
+class LocalEngine:
+    """Terraform on this machine, with the states in the bucket."""
+
+    def __init__(
+        self, naming: Naming, bucket: StateBucket, work: Work, terraform: Terraform, version: str
+    ) -> None:
+        self.terraform_version = version
+        self._naming = naming
+        self._bucket = bucket
+        self._work = work
+        self._terraform = terraform
+
+    def state(self, stack: Stack) -> State | None:
+        """Read the state from the bucket."""
+        key = str(stack.document["terraform"]["backend"]["s3"]["key"])
+        return states.parse(self._bucket.read(key), f"s3://{self._bucket.name}/{key}")
+
+    def prepare(self, stack: Stack, lock: str | None) -> str:
+        """Initialize the stack."""
+        return self._terraform.initialize_locked(stack, lock)
+
+    def plan(self, stack: Stack, say: Say) -> Made:
+        """Plan; the saved plan is for this user alone, and removed with the folder."""
+        file = self._work.plan_file(stack)
+        self._terraform.plan(stack, file, say)
+        return Made(json=self._terraform.show(stack, file), handle=str(file))
+
+    def apply(self, stack: Stack, made: Made, *, changes: int, say: Say) -> Changes:
+        """Apply the saved plan."""
+        return self._terraform.apply_plan(stack, Path(made.handle), changes=changes, report=say)
