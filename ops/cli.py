@@ -20,6 +20,7 @@ GROUPS = {
     "hcp": "Create HCP Terraform's workspaces, drive runs in them, show their status.",
     "local": "Run the whole system on this machine, without AWS.",
     "metrics": "Chart the metrics of an environment.",
+    "pipeline": "Plan for a review, and apply what was reviewed.",
     "reference": "Generate the reference pages and the JSON Schema.",
     "restore": "Restore the cache table or objects.",
     "review": "Review Terraform plans: what changes, and what of it is dangerous.",

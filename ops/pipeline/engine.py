@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from modules.naming import Naming
 from ops.common.errors import OperatorError
 from ops.pipeline import states
 from ops.pipeline.states import State
@@ -61,11 +60,8 @@ class Engine(Protocol):
 class LocalEngine:
     """Terraform on this machine, with the states in the bucket."""
 
-    def __init__(
-        self, naming: Naming, bucket: StateBucket, work: Work, terraform: Terraform, version: str
-    ) -> None:
+    def __init__(self, bucket: StateBucket, work: Work, terraform: Terraform, version: str) -> None:
         self.terraform_version = version
-        self._naming = naming
         self._bucket = bucket
         self._work = work
         self._terraform = terraform

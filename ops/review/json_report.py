@@ -43,9 +43,9 @@ def _stack(stack: Stack) -> Json:
         "waits_because": stack.waits_because or None,
         "counts": {column: stack.counts[column] for column in COLUMNS},
         "noise": stack.noise,
-        "changes": [_item(item) for item in stack.items],
-        "drift": [_item(item) for item in stack.drift],
-        "deferred": [_item(item) for item in stack.deferred],
+        "changes": [resource(one) for one in stack.items],
+        "drift": [resource(one) for one in stack.drift],
+        "deferred": [resource(one) for one in stack.deferred],
         "outputs": [{"operation": what, **_line(line)} for what, line in stack.outputs],
         "failed_checks": [
             {"address": address, "status": status, "problems": list(problems)}
@@ -54,7 +54,8 @@ def _stack(stack: Stack) -> Json:
     }
 
 
-def _item(item: Item) -> Json:
+def resource(item: Item) -> Json:
+    """Return the document of a resource."""
     return {
         "address": item.address,
         "type": item.type,

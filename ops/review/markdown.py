@@ -35,6 +35,20 @@ def comment(review: Review, *, limit: int, pointer: str = "") -> str:
     return page.text()
 
 
+def drift(review: Review, environment: str) -> str:
+    """Return what was changed outside Terraform."""
+    page = _Page(DEFAULT_LIMIT, "`python -m ops pipeline drift`", marker="")
+    count = sum(len(stack.drift) for stack in review.stacks)
+    found = (
+        f"{count:,} resources were" if count > 1 else "1 resource was" if count else "Nothing was"
+    )
+    page.add(f"### Drift of {_inline(environment)}\n\n{found} changed outside Terraform.")
+    for stack in review.stacks:
+        for block in _headed(_inline(stack.name), _items(stack.drift)):
+            page.add(block)
+    return page.text()
+
+
 def full(review: Review) -> str:
     """Return the whole review."""
     return "\n".join((MARKER, *_blocks(review, rows=len(review.stacks))))
@@ -43,8 +57,8 @@ def full(review: Review) -> str:
 class _Page:
     """Takes blocks as long as they fit, and always has room for the last line."""
 
-    def __init__(self, limit: int, pointer: str) -> None:
-        self._parts = [MARKER]
+    def __init__(self, limit: int, pointer: str, *, marker: str = MARKER) -> None:
+        self._parts = [marker] if marker else []
         self._pointer = pointer
         self._omitted = 0
         self._left = limit - size(f"{MARKER}\n") - size(self._tail(10**9))

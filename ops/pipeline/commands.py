@@ -1,0 +1,348 @@
+"""The commands ``pipeline plan``, ``review``, ``apply`` and ``drift``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json as json_
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops.common.command import command
+from ops.common.confirmation import Consent, require_answerable, require_confirmation
+from ops.common.errors import BadInputError, OperatorError
+from ops.common.local_address import CHECKOUT
+from ops.common.options import command_group
+from ops.common.output import Output, table
+from ops.common.session import output
+from ops.pipeline import github
+from ops.pipeline.applying import Applied, apply_all
+from ops.pipeline.bundle import Bundle
+from ops.pipeline.context import PIPELINE_EXIT_CODES, Pipeline, pipeline
+from ops.pipeline.engine import HeldError
+from ops.pipeline.planning import plan_all
+from ops.review import acceptance, json_report, markdown, text
+from ops.review.acceptance import Acceptances
+from ops.review.outputs import (
+    EXIT_CODES,
+    AcceptanceFile,
+    Outputs,
+    ReviewCommand,
+    read_acceptances,
+    write,
+)
+from ops.review.report import Review, Stack
+from ops.review.reviewing import judge
+from ops.review.reviewing import review as reviewed
+
+_DRIFT = 11
+_REVIEW = "review.json"
+_FOLDER = Path("build") / "pipeline"
+_ACCEPTED = CHECKOUT / "accepted-dangers.toml"
+
+app = command_group()
+
+Repository = Annotated[
+    str | None,
+    typer.Option(
+        envvar="GITHUB_REPOSITORY", metavar="OWNER/NAME", help="The repository in GitHub."
+    ),
+]
+Report = Annotated[
+    Path | None, typer.Option("--markdown", metavar="FILE", help="Write the report as Markdown.")
+]
+
+
+@command(
+    app,
+    "plan",
+    "pipeline plan --env dev",
+    "pipeline plan --env dev --dry-run",
+    context=pipeline,
+    exit_codes=PIPELINE_EXIT_CODES
+    | {1: "failure, or a plan failed; the others are planned", 5: "wrong account or Region"},
+)
+def plan(
+    run: Pipeline,
+    *,
+    folder: Annotated[
+        Path, typer.Option(metavar="FOLDER", help=f"Write ENV/{_REVIEW} there.")
+    ] = _FOLDER,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Plan and review; store nothing.")
+    ] = False,
+) -> None:
+    """Plan every layer of an environment for a review, and store the plans.
+
+    The rights of the plan role suffice. A layer that needs outputs which do not exist yet is
+    deferred until the layer that has them is applied. The review has no secrets; the plans do, and
+    are stored encrypted beside the states. `pipeline apply` finds them by what they would apply.
+    """
+    run.synthesize()
+    with run.display.live():
+        bundle = plan_all(run.work, run.engine, run.display)
+    review = _review_of(bundle, Acceptances())
+    file = folder / run.target.name / _REVIEW
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write(file, json_.dumps(json_report.document(review), indent=2))
+    failed = [one for one in bundle.planned if one.error]
+    id_ = None if failed or dry_run else run.store.store(bundle)
+    run.out.result(
+        {"environment": run.target.name, "digest": bundle.digest, "id": id_, "review": str(file)},
+        [*_summary(review), "", f"review: {file}", f"stored: {id_ or 'nothing'}"],
+    )
+    if failed:
+        raise OperatorError(
+            "\n".join(one.error for one in failed),
+            remedy="correct it, and plan again; nothing was stored",
+        )
+
+
+@command(
+    app,
+    "review",
+    "pipeline review",
+    "pipeline review --markdown comment.md --full report.md",
+    "pipeline review --comment 12 --repository our-company/co2-analysis",
+    context=output,
+    exit_codes=EXIT_CODES,
+)
+def review(
+    out: Output,
+    outputs: Outputs,
+    *,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help=f"What `plan` wrote: ENV/{_REVIEW}.")
+    ] = _FOLDER,
+    acceptances: AcceptanceFile = None,
+    comment: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER", min=1, help="Write it as the one comment on this pull request."
+        ),
+    ] = None,
+    repository: Repository = None,
+) -> None:
+    """Review the plans of all environments in one report.
+
+    Dangers are accepted by the file accepted-dangers.toml in the checkout, or by another one. The
+    comment is found again by a hidden marker, and edited; it needs the program gh, and its token.
+    """
+    found = judge(_read(folder), _accepted(acceptances))
+    if comment is not None:
+        url = github.put_comment(
+            _named(repository), comment, outputs.comment(found), user_environment=os.environ
+        )
+        out.note(f"commented: {url}")
+    outputs.write(found, out)
+
+
+@command(
+    app,
+    "apply",
+    "pipeline apply --env dev --dry-run",
+    "pipeline apply --env dev --yes",
+    "pipeline apply --env prod --plan 20270131T120000Z-0123456789abcdef0123456789abcdef"
+    " --confirm prod",
+    context=pipeline,
+    exit_codes=PIPELINE_EXIT_CODES
+    | {10: "held: not reviewed, not as it was reviewed, or a danger is not accepted"},
+)
+def apply(
+    run: Pipeline,
+    consent: Consent,
+    *,
+    plan: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The stored plans to compare with; by default the newest."),
+    ] = None,
+    acceptances: AcceptanceFile = None,
+    markdown_file: Report = None,
+) -> None:
+    """Apply what was reviewed of this checkout, and nothing else.
+
+    What this checkout would apply must have been planned before. Each layer is planned anew, and
+    its plan is applied only if it does what was reviewed; values that were not known at the review
+    may be known now. Otherwise it holds and says what differs. Run again after an interruption, it
+    makes the rest. The stored plans are deleted when all layers are applied.
+    """
+    if not consent.dry_run:
+        require_answerable(run.target, consent)
+    run.synthesize()
+    id_, bundle = _stored(run, plan)
+    result = _review_of(bundle, _accepted(acceptances))
+    if markdown_file:
+        write(markdown_file, markdown.comment(result, limit=markdown.DEFAULT_LIMIT))
+    run.out.lines([*_summary(result), "", f"stored: {id_}"])
+    if result.open_dangers:
+        lines = (f"  {text.danger(*one)[0]}" for one in result.dangers() if not one[2].accepted)
+        raise HeldError(
+            "dangers that nobody has accepted:\n" + "\n".join(lines),
+            remedy="accept them in accepted-dangers.toml, in a pull request",
+        )
+    applied: list[Applied] = []
+    if not consent.dry_run:
+        require_confirmation(run.target, consent, what=f"apply these plans to {run.target.name}")
+        with run.display.live():
+            applied += apply_all(
+                run.work.stacks, bundle, run.engine, run.display, again=run.again()
+            )
+        run.store.delete(bundle.digest)
+    run.out.result(
+        {
+            "environment": run.target.name,
+            "digest": bundle.digest,
+            "id": id_,
+            "applied": [dataclasses.asdict(one) for one in applied],
+        },
+        [f"{one.stack}: {one.text}" for one in applied] or ["nothing was changed"],
+    )
+
+
+@command(
+    app,
+    "drift",
+    "pipeline drift --env prod",
+    "pipeline drift --env prod --markdown drift.md",
+    "pipeline drift --env prod --issue --repository our-company/co2-analysis",
+    context=pipeline,
+    exit_codes=PIPELINE_EXIT_CODES | {11: "drift"},
+)
+def drift(
+    run: Pipeline,
+    *,
+    markdown_file: Report = None,
+    issue: Annotated[
+        bool,
+        typer.Option("--issue", help="Keep one issue open in GitHub while there is drift."),
+    ] = False,
+    repository: Repository = None,
+) -> None:
+    """Report what was changed outside Terraform; change nothing.
+
+    The rights of the plan role suffice.
+    """
+    run.synthesize()
+    with run.display.live():
+        bundle = plan_all(run.work, run.engine, run.display)
+    failed = [one.error for one in bundle.planned if one.error]
+    if failed:
+        raise OperatorError("\n".join(failed), remedy="correct it, and run it again")
+    found = _review_of(bundle, Acceptances())
+    page = markdown.drift(found, run.target.name)
+    drifted = {
+        stack.name: [json_report.resource(one) for one in stack.drift]
+        for stack in found.stacks
+        if stack.drift
+    }
+    if markdown_file:
+        write(markdown_file, page)
+    if issue:
+        _keep_issue(run, _named(repository), page if drifted else None)
+    run.out.result({"environment": run.target.name, "drift": drifted}, page.splitlines())
+    if drifted:
+        raise typer.Exit(_DRIFT)
+
+
+def _review_of(bundle: Bundle, acceptances: Acceptances) -> Review:
+    return reviewed([one.source() for one in bundle.planned], acceptances)
+
+
+def _summary(review: Review) -> Iterator[str]:
+    yield from table(text.HEADER, text.matrix(review))
+    yield ""
+    yield review.verdict
+
+
+def _accepted(file: Path | None) -> Acceptances:
+    entries = read_acceptances(file or (_ACCEPTED if _ACCEPTED.exists() else None))
+    return acceptance.sort_out(entries, datetime.now(tz=UTC).date())
+
+
+def _read(folder: Path) -> list[Stack]:
+    """Return the stacks of all reviews in a folder.
+
+    Raises:
+        OperatorError: There is none, one cannot be read, or two are about the same stack.
+
+    """
+    files = sorted(folder.glob(f"*/{_REVIEW}"))
+    if not files:
+        raise OperatorError(
+            f"{folder} has no ENV/{_REVIEW}",
+            remedy="plan first: python -m ops pipeline plan --env ENV",
+        )
+    found: list[Stack] = []
+    for file in files:
+        try:
+            document = json_.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise OperatorError(
+                f"{file} is not JSON: {error}", remedy="plan that environment again"
+            ) from error
+        found += json_report.read(document, str(file))
+    names = [stack.name for stack in found]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise OperatorError(
+            f"there are several reviews of {', '.join(twice)}", remedy=f"clear {folder}"
+        )
+    return found
+
+
+def _stored(run: Pipeline, wanted: str | None) -> tuple[str, Bundle]:
+    """Return the stored plans to compare with, and their id.
+
+    Raises:
+        HeldError: This checkout was not reviewed, or not with this version of Terraform.
+
+    """
+    digest, again = run.work.digest, run.again()
+    ids = run.store.find(digest)
+    if not ids or wanted not in {None, *ids}:
+        what = f"the plans {wanted} are not those" if wanted and ids else "no plans are stored"
+        raise HeldError(
+            f"{what} of what this checkout would apply to {run.target.name} (digest {digest[:12]})",
+            remedy=f"plan and review it: {again}",
+        )
+    id_ = wanted or ids[0]
+    bundle = run.store.load(digest, id_)
+    if bundle is None:
+        raise HeldError(f"the plans {id_} are gone", remedy=f"plan and review again: {again}")
+    found = run.engine.terraform_version
+    if bundle.terraform_version != found:
+        raise HeldError(
+            f"reviewed were plans of Terraform {bundle.terraform_version}, and this is {found}",
+            remedy=f"use that version; or plan and review with this one: {again}",
+        )
+    return id_, bundle
+
+
+def _named(repository: str | None) -> str:
+    if not repository or repository.count("/") != 1:
+        raise BadInputError(
+            "no repository was named",
+            remedy="add --repository OWNER/NAME, or set GITHUB_REPOSITORY",
+        )
+    return repository
+
+
+def _keep_issue(run: Pipeline, repository: str, page: str | None) -> None:
+    """Open or edit the issue about drift, or close it if there is none any more."""
+    key = f"drift:{run.target.name}"
+    if page is None:
+        url = github.close_issue(
+            repository, key=key, comment="There is no drift any more.", user_environment=os.environ
+        )
+        if url:
+            run.out.note(f"closed: {url}")
+        return
+    title = f"{run.target.name} was changed outside Terraform"
+    url = github.put_issue(repository, title, page, key=key, user_environment=os.environ)
+    run.out.note(f"reported: {url}")
+
+
+app.registered_commands[1].cls = ReviewCommand
