@@ -273,10 +273,15 @@ def _write_state(scope: Scope) -> Iterator[Right]:
             resources=_states(scope, scope.state_bucket),
         )
         yield Right(
-            sid="ReadPlans",
+            sid="UsePlans",
             actions=[],
             resources=_plans(scope, scope.state_bucket),
-            unrecorded={"s3:GetObject": "the reviewed plan is what it applies"},
+            unrecorded={
+                "s3:GetObject": "the reviewed plan is what it applies",
+                # The answer to a read names the version. Without a version, the call would be
+                # `s3:DeleteObject`, which only hides the bundle behind a delete marker.
+                "s3:DeleteObjectVersion": "a bundle is deleted after use, without a trace",
+            },
         )
 
 
@@ -1471,8 +1476,15 @@ def _apply_guard(scope: Scope) -> Iterator[Right]:
         yield Right(
             sid="NeverChangeStateBucket",
             effect="Deny",
-            actions=["s3:DeleteBucket*", "s3:DeleteObjectVersion", "s3:PutBucket*", "s3:Put*n"],
+            actions=["s3:DeleteBucket*", "s3:PutBucket*", "s3:Put*n"],
             resources=(scope.bucket_arn(bucket), scope.bucket_arn(bucket, "*")),
+        )
+        yield Right(
+            sid="NeverDeleteStates",
+            effect="Deny",
+            actions=["s3:DeleteObject", "s3:DeleteObjectVersion"],
+            # Of all environments and workspaces. A lock has another end, and plans have none.
+            resources=(scope.bucket_arn(bucket, "*.tfstate"),),
         )
 
 

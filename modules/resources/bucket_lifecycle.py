@@ -94,7 +94,8 @@ def state_rules(
     """Return the rules of the bucket of the Terraform states.
 
     ``locks`` are the keys of lock files: each run leaves a version of one and a delete marker.
-    ``plans`` is the prefix of the saved plans, which expire.
+    ``plans`` is the prefix of the saved plans. Those that nobody deletes expire; the version behind
+    the delete marker goes a day later, and the marker after that, by the rule for all objects.
     """
     return [
         _abort_uploads(7),

@@ -173,7 +173,10 @@ class BootstrapSettings:
     plan_days: Annotated[
         int,
         Between(1, 365),
-        Doc("Days that saved plans, which can contain secrets, are kept in the state bucket."),
+        Doc(
+            "Days until a plan that nobody applies is deleted from the state bucket: plans can "
+            "contain secrets. S3 deletes it for good a day later."
+        ),
     ] = 30
     access_logs_bucket: Annotated[
         str | None,

@@ -588,7 +588,7 @@ def _s3(request: Request, _: str) -> _Found:
     part = next((one for one in request.query if one in _SUBRESOURCES), None)
     method = request.method
     if key:
-        yield _object_action(request, part), f"{resource}/{key}", {}
+        yield _object_action(request, part), f"{resource}/{key}", _if_none_match(request)
     elif "versions" in request.query:
         yield "s3:ListBucketVersions", resource, _prefix(request)
     elif part == "policy" and method == "DELETE":
@@ -609,6 +609,11 @@ def _s3(request: Request, _: str) -> _Found:
 def _prefix(request: Request) -> Context:
     prefix = request.query.get("prefix")
     return {"s3:prefix": prefix} if prefix else {}
+
+
+def _if_none_match(request: Request) -> Context:
+    tag = request.headers.get("if-none-match")
+    return {"s3:if-none-match": tag} if tag and request.method == "PUT" else {}
 
 
 def _object_action(request: Request, part: str | None) -> str:

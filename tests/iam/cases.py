@@ -102,7 +102,7 @@ _ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 _OTHER_BOUNDARY = {"iam:PermissionsBoundary": _ADMIN}
 _BOUNDED = {"iam:PermissionsBoundary": BOUNDARY}
 _KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"
-_SAVED_PLAN = f"arn:aws:s3:::{STATES}/{SCOPE.naming.saved_plans}abc/base.tfplan"
+_SAVED_PLAN = f"arn:aws:s3:::{STATES}/{SCOPE.naming.saved_plans}0a1b/20260101T000000Z-0a1b"
 _THROUGH_S3 = {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}
 _BOOTSTRAP_KEY = {"aws:ResourceTag/Layer": Layer.BOOTSTRAP.tag}
 _ALARM = "AlarmHigh-00000000-0000-0000-0000-000000000000"
@@ -146,6 +146,11 @@ NEEDED = (
             # The states were encrypted with it before the settings named another.
             *_each("kms:Decrypt", _KEY, **_OWN_TAGS, **_BOOTSTRAP_KEY, **_THROUGH_S3),
             *_each("s3:ListBucket", f"arn:aws:s3:::{STATES}"),
+            *_each(
+                "s3:ListBucket",
+                f"arn:aws:s3:::{STATES}",
+                **{"s3:prefix": f"{SCOPE.naming.saved_plans}0a1b/"},
+            ),
             *_each("s3:GetObject", _SAVED_PLAN),
         )
     ),
@@ -161,6 +166,7 @@ NEEDED = (
         )
     ),
     *(("plan", call) for call in _each("s3:PutObject", _SAVED_PLAN, **{"s3:if-none-match": "*"})),
+    *(("apply", call) for call in _each("s3:DeleteObjectVersion", _SAVED_PLAN)),
 )
 
 FORBIDDEN = (
@@ -302,14 +308,15 @@ FORBIDDEN = (
         reason="reads or writes a state that is not its own",
         calls=tuple(
             _each(
-                "s3:GetObject s3:PutObject s3:DeleteObject",
+                "s3:GetObject s3:PutObject s3:DeleteObject s3:DeleteObjectVersion",
                 *(
                     f"arn:aws:s3:::{STATES}/{key}{end}"
                     for key in (
                         f"{ENVIRONMENT}/bootstrap/terraform.tfstate",
                         "staging/base/terraform.tfstate",
                         f"{ENVIRONMENT}-eu/base/terraform.tfstate",
-                        "staging/plans/abc/base.tfplan",
+                        "staging/plans/0a1b/20260101T000000Z-0a1b",
+                        f"{ENVIRONMENT}-eu/plans/0a1b/20260101T000000Z-0a1b",
                     )
                     for end in ("", ".tflock")
                 ),
@@ -322,14 +329,15 @@ FORBIDDEN = (
         calls=tuple(_each("s3:ListBucket", f"arn:aws:s3:::{STATES}", **{"s3:prefix": "staging/"})),
     ),
     Forbidden(
-        reason="destroys states, or changes their bucket",
+        reason="destroys states, or lists their versions, or changes their bucket",
         calls=(
             *_each(
                 "s3:DeleteObject s3:DeleteObjectVersion",
                 f"arn:aws:s3:::{STATES}/{ENVIRONMENT}/base/terraform.tfstate",
             ),
             *_each(
-                "s3:DeleteBucket s3:DeleteBucketPolicy s3:PutBucketPolicy s3:PutBucketVersioning "
+                "s3:DeleteBucket s3:DeleteBucketPolicy s3:ListBucketVersions s3:PutBucketPolicy "
+                "s3:PutBucketVersioning "
                 "s3:PutEncryptionConfiguration s3:PutLifecycleConfiguration "
                 "s3:PutBucketPublicAccessBlock s3:PutReplicationConfiguration",
                 f"arn:aws:s3:::{STATES}",
@@ -337,15 +345,15 @@ FORBIDDEN = (
         ),
     ),
     Forbidden(
-        reason="writes a state or replaces a reviewed plan",
+        reason="writes a state, or replaces or deletes a plan",
         roles=("plan",),
         calls=(
             *_each("s3:PutObject", f"arn:aws:s3:::{STATES}/{ENVIRONMENT}/base/terraform.tfstate"),
-            *_each("s3:PutObject s3:DeleteObject", _SAVED_PLAN),
+            *_each("s3:PutObject s3:DeleteObject s3:DeleteObjectVersion", _SAVED_PLAN),
         ),
     ),
     Forbidden(
-        reason="changes a reviewed plan",
+        reason="stores a plan, or hides one instead of deleting it",
         roles=("apply",),
         calls=(
             *_each("s3:PutObject s3:DeleteObject", _SAVED_PLAN),

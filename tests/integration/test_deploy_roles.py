@@ -51,28 +51,41 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def deployment(
-    installation: Installation, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
-    home = tmp_path_factory.mktemp("deploy-roles")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("deploy-roles")
+
+
+@pytest.fixture(scope="module")
+def running(home: Path) -> Iterator[Emulator]:
     with emulator(home, enforce_iam=True) as (running, _):
-        roles = {
-            "plan": _add_role(running, "plan", plan_rights(SCOPE)),
-            "apply": _add_role(running, "apply", apply_rights(SCOPE)),
-        }
-        found = stacks("enforced", home, running)
-        chosen = {layer: found[f"{ENVIRONMENT}-{layer}"] for layer in LAYERS}
-        with installation.applying(chosen, running) as layers:
-            deployment = Deployment(
-                emulator=running,
-                layers=layers,
-                roles=roles,
-                credentials_file=credentials_file("enforced", home),
-            )
-            deployment.become("apply")
-            for terraform in layers.values():
-                terraform.apply()
-            yield deployment
+        yield running
+
+
+@pytest.fixture(scope="module")
+def roles(running: Emulator) -> dict[str, Credentials]:
+    return {
+        "plan": _add_role(running, "plan", plan_rights(SCOPE)),
+        "apply": _add_role(running, "apply", apply_rights(SCOPE)),
+    }
+
+
+@pytest.fixture(scope="module")
+def deployment(
+    installation: Installation, home: Path, running: Emulator, roles: dict[str, Credentials]
+) -> Iterator[Deployment]:
+    found = stacks("enforced", home, running)
+    chosen = {layer: found[f"{ENVIRONMENT}-{layer}"] for layer in LAYERS}
+    with installation.applying(chosen, running) as layers:
+        deployment = Deployment(
+            emulator=running,
+            layers=layers,
+            roles=roles,
+            credentials_file=credentials_file("enforced", home),
+        )
+        deployment.become("apply")
+        for terraform in layers.values():
+            terraform.apply()
+        yield deployment
 
 
 def _add_role(
@@ -101,6 +114,52 @@ def _add_role(
         secret_key=given["Credentials"]["SecretAccessKey"],
         session_token=given["Credentials"]["SessionToken"],
     )
+
+
+def test_a_plan_is_stored_once_by_one_role_and_deleted_for_good_by_the_other(
+    running: Emulator, roles: dict[str, Credentials]
+) -> None:
+    plan, apply = (running.called_by(roles[role]).client("s3") for role in ("plan", "apply"))
+    prefix = f"{SCOPE.naming.saved_plans}0a1b/"
+    key = f"{prefix}20260101T000000Z-0a1b"
+
+    plan.put_object(Bucket=STATES, Key=key, Body=b"reviewed", IfNoneMatch="*")
+
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        plan.put_object(Bucket=STATES, Key=key, Body=b"other", IfNoneMatch="*")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        plan.put_object(Bucket=STATES, Key=key, Body=b"other")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        apply.put_object(Bucket=STATES, Key=key, Body=b"other", IfNoneMatch="*")
+    for s3 in (plan, apply):
+        (found,) = s3.list_objects_v2(Bucket=STATES, Prefix=prefix)["Contents"]
+        assert found["Key"] == key
+        read = s3.get_object(Bucket=STATES, Key=key)
+        assert read["Body"].read() == b"reviewed"
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.delete_object(Bucket=STATES, Key=key)  # it would leave the version
+    version = read["VersionId"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        plan.delete_object(Bucket=STATES, Key=key, VersionId=version)
+    apply.delete_object(Bucket=STATES, Key=key, VersionId=version)
+
+    left = running.client("s3").list_object_versions(Bucket=STATES, Prefix=prefix)
+    assert "Versions" not in left
+    assert "DeleteMarkers" not in left
+
+
+def test_no_role_deletes_a_state_or_what_another_environment_stored(
+    running: Emulator, roles: dict[str, Credentials]
+) -> None:
+    for key in (f"{ENVIRONMENT}/bootstrap/terraform.tfstate", "staging/plans/0a1b/one"):
+        version = running.client("s3").put_object(Bucket=STATES, Key=key, Body=b"{}")["VersionId"]
+        for credentials in roles.values():
+            s3 = running.called_by(credentials).client("s3")
+            with pytest.raises(ClientError, match="AccessDenied"):
+                s3.delete_object(Bucket=STATES, Key=key, VersionId=version)
+            with pytest.raises(ClientError, match="AccessDenied"):
+                s3.delete_object(Bucket=STATES, Key=key)
+        running.client("s3").delete_object(Bucket=STATES, Key=key, VersionId=version)
 
 
 def test_the_apply_role_has_applied_with_the_boundary(deployment: Deployment) -> None:

@@ -88,11 +88,19 @@ def test_what_each_lock_leaves_is_deleted(shipped: dict[str, Stack]) -> None:
         assert not [rule for rule in matching if _prefix(rule) and state.startswith(_prefix(rule))]
 
 
-def test_saved_plans_expire(shipped: dict[str, Stack]) -> None:
-    (rule,) = (one for one in _rules(shipped["prod-bootstrap"]) if one["id"] == "expire-plans")
+def test_a_plan_that_nobody_applies_expires_and_leaves_nothing(shipped: dict[str, Stack]) -> None:
+    stack = shipped["prod-bootstrap"]
+    (rule,) = (one for one in _rules(stack) if one["id"] == "expire-plans")
+    prefix = _prefix(rule)
 
-    assert _prefix(rule) == Naming(environment="prod").saved_plans
+    assert prefix == Naming(environment="prod").saved_plans
     assert sequence(rule["expiration"]) == [{"days": 30}]
+    assert sequence(rule["noncurrent_version_expiration"]) == [{"noncurrent_days": 1}]
+    assert any(
+        {"expired_object_delete_marker": True} in sequence(one.get("expiration", []))
+        for one in _rules(stack)
+        if prefix.startswith(_prefix(one))
+    )
 
 
 def test_an_own_key_encrypts_the_states(hardened: dict[str, Stack]) -> None:
