@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ops.review import text
 from ops.review.report import Item, Review, Stack
@@ -126,18 +126,27 @@ def _stack(stack: Stack) -> Iterator[str]:
     for note in text.notes(stack):
         yield f"- {_inline(note)}\n"
     yield from _items(stack.items)
-    outputs = list(text.outputs(stack))
-    if outputs:
-        yield _fenced(outputs)
+    yield from _blocks_of([_coloured(line)] for line in text.outputs(stack))
 
 
 def _items(items: Sequence[Item]) -> Iterator[str]:
     """Yield blocks with several resources each."""
+    yield from _blocks_of(
+        [_coloured(text.title(item)), *(f"    {one}" for one in text.details(item))]
+        for item in items
+    )
+
+
+def _coloured(title: str) -> str:
+    """Return a line with a sign that the diff language colours: + green, - red, ! orange."""
+    return re.sub("^~", "!", title)
+
+
+def _blocks_of(parts: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield blocks with several parts each."""
     block: list[str] = []
-    for item in items:
-        # What the diff language colours: + green, - red, ! orange.
-        title = re.sub("^~", "!", text.title(item))
-        lines = [_cut(line) for line in (title, *(f"    {one}" for one in text.details(item)))]
+    for part in parts:
+        lines = [_cut(line) for line in part]
         if block and sum(map(len, block)) + sum(map(len, lines)) > _LONGEST_BLOCK:
             yield _fenced(block)
             block = []

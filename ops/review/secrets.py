@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 HIDDEN = "(sensitive value)"
@@ -57,6 +57,15 @@ _LEAST_OF_EACH = 2
 def is_secret_name(name: str) -> bool:
     """Return whether a value of this name is a secret."""
     return bool(_NAME.search(name)) and not _ABOUT.search(name)
+
+
+def name_of(block: Mapping[str, object], key: str) -> str:
+    """Return the name of a block's value, which is that of the block if it is a named value."""
+    if key in {"value", "Value"}:
+        name = block.get("name" if key == "value" else "Name")
+        if isinstance(name, str):
+            return name
+    return key
 
 
 def is_secret_value(name: str, value: str) -> bool:
