@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from ops.common.output import printable
 from ops.review import text
 from ops.review.report import Item, Review, Stack
 
@@ -162,9 +163,9 @@ def _fenced(lines: Sequence[str]) -> str:
 
 def _inline(some: str) -> str:
     """Return a text as code, in which nothing is markup or a mention."""
-    some = _cut(some)
+    some = _cut(printable(some)) or " "
     fence = "`" * (_longest_run([some]) + 1)
-    room = " " if "`" in some or some != some.strip() else ""
+    room = " " if "`" in some or some != some.strip(" ") else ""
     return f"{fence}{room}{some}{room}{fence}"
 
 
@@ -177,4 +178,5 @@ def _cut(line: str) -> str:
 
 
 def _cell(some: str) -> str:
-    return re.sub(r"[^\w .,-]", "_", some)[:60]
+    """Return a text in which nothing is markup, and no address becomes a link."""
+    return re.sub(r"[^\w ,-]", "-", some)[:60].replace("_", r"\_")

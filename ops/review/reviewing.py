@@ -224,10 +224,7 @@ class _Reviewer:
             waits_because=self._mask(source.waits_because),
             errored=plan.errored,
             has_changes=bool(
-                any(item.operations for item in items)
-                or outputs
-                or plan.deferred
-                or plan.applyable
+                any(item.operations for item in items) or outputs or plan.deferred or plan.applyable
             ),
         )
 
@@ -367,7 +364,7 @@ class _Reviewer:
         if resource.deposed:
             return _DEPOSED
         reason = resource.reason or ""
-        return _REASONS.get(reason) or self._mask(reason.replace("_", " "))
+        return REASONS.get(reason) or self._mask(reason.replace("_", " "))
 
     def _lines(
         self, changes: Iterable[AttributeChange], resource: ResourceChange, *, owned: bool = False
@@ -445,7 +442,7 @@ class _Reviewer:
         return _shortened(attributes.shown(value, self._mask))
 
 
-_REASONS = {
+REASONS = {
     "delete_because_no_resource_config": "it is no longer in the configuration",
     "delete_because_no_module": "its module is no longer in the configuration",
     "delete_because_wrong_repetition": "count or for_each was added or removed",

@@ -98,7 +98,8 @@ def notes(stack: Stack) -> Iterator[str]:
     for address, status, problems in stack.failed_checks:
         yield printable(f"{address}: {status}: {'; '.join(problems)}")
     for item in stack.deferred:
-        yield printable(f"deferred: {item.address}: {(item.reason or '').replace('_', ' ')}")
+        what = " ".join((*item.operations, item.address))
+        yield printable(f"deferred: {what}: {(item.reason or '').replace('_', ' ')}")
 
 
 def outputs(stack: Stack) -> Iterator[str]:

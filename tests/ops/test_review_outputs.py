@@ -542,7 +542,7 @@ def test_a_deferred_change_is_shown_with_the_reason() -> None:
     later = {"reason": "instance_count_unknown", "resource_change": change("a.b", None, {})}
     found = reviewed(deferred_changes=[later])
     assert found.exit_code == 2
-    assert "deferred: a.b: instance count unknown" in outputs(found)["terminal"]
+    assert "deferred: change a.b: instance count unknown" in outputs(found)["terminal"]
 
 
 # --- The command -------------------------------------------------------------------------------

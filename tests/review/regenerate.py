@@ -115,7 +115,9 @@ def main(names: list[str]) -> None:
     with environment() as (home, installation, emulator):
         for name in names or _MAKE:
             folder = home / name
-            shutil.copytree(HERE / "terraform" / name, folder, ignore=shutil.ignore_patterns("*.tf"))
+            shutil.copytree(
+                HERE / "terraform" / name, folder, ignore=shutil.ignore_patterns("*.tf")
+            )
             for module in (HERE / "terraform" / name).glob("*/*.tf"):
                 shutil.copy(module, folder / module.parent.name)
             shutil.copy(HERE / "terraform" / "provider.tf", folder)

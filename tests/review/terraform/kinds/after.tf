@@ -178,3 +178,27 @@ check "known_later" {
     error_message = "Never shown."
   }
 }
+
+data "aws_ssm_parameter" "read_when_known" {
+  name = aws_ssm_parameter.created.arn
+}
+
+check "reads" {
+  data "aws_sns_topic" "in_a_check" {
+    name = "kinds-unchanged"
+  }
+  assert {
+    condition     = endswith(data.aws_sns_topic.in_a_check.arn, "kinds-unchanged")
+    error_message = "Never shown."
+  }
+}
+
+check "cannot_read" {
+  data "aws_ssm_parameter" "missing" {
+    name = "/kinds/missing"
+  }
+  assert {
+    condition     = data.aws_ssm_parameter.missing.insecure_value == "before"
+    error_message = "Never shown."
+  }
+}
