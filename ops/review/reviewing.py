@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from modules.catalogue import PARAMETERS, Layer
-from ops.review import attributes, dangers, policies
+from ops.review import attributes, dangers, permissions, policies
 from ops.review.acceptance import Acceptances
 from ops.review.attributes import UNKNOWN, AttributeChange, Document, Value
 from ops.review.dangers import Danger, Rank
@@ -237,6 +237,7 @@ class _Reviewer:
         if action in {Action.UPDATE, Action.CREATE} or action.replaces:
             compared = attributes.compare(resource.change)
         of_policies, others = attributes.policies(compared)
+        of_policies += permissions.compare(resource)
         rights, found = self._rights(of_policies)
         if action is Action.CREATE and resource.type in _NEW_WITH_POLICY:
             found = [one for one in found if one.kind == PolicyDanger.PUBLIC.value]

@@ -28,6 +28,8 @@ _ABOUT = re.compile(
     r"|uri|endpoint|length|enabled|status|policy|prefix|validity|header|count)$",
     re.IGNORECASE,
 )
+# Of a condition's key in a trust policy: token.actions.githubusercontent.com:sub.
+_ISSUER = re.compile(r"^[\w-]+(\.[\w-]+)+:")
 _DIGEST = re.compile(
     r"hash|sha|md5|etag|checksum|digest|fingerprint|thumbprint|version|arn|(^|_)ids?$",
     re.IGNORECASE,
@@ -56,6 +58,7 @@ _LEAST_OF_EACH = 2
 @lru_cache(maxsize=65_536)
 def is_secret_name(name: str) -> bool:
     """Return whether a value of this name is a secret."""
+    name = _ISSUER.sub("", name)
     return bool(_NAME.search(name)) and not _ABOUT.search(name)
 
 

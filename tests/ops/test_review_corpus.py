@@ -37,9 +37,7 @@ class Kind:
     shows: tuple[str, ...]
 
 
-def _kind(
-    name: str, action: Action, plan: str, address: str, operations: str, *shows: str
-) -> Kind:
+def _kind(name: str, action: Action, plan: str, address: str, operations: str, *shows: str) -> Kind:
     return Kind(
         name=name,
         action=action,

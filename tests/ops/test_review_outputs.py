@@ -125,6 +125,7 @@ def test_what_the_provider_forgot_is_masked(attribute: str, value: str) -> None:
         ("GEMINI_SECRET_ID", "co2-analysis/dev/gemini-api-key"),
         ("name", "co2-analysis-prod-storage-access-logs-2026"),
         ("token_validity_days", "30"),
+        ("token.actions.githubusercontent.com:sub", "repo:octo/co2:ref:refs/heads/main"),
         ("etag", "d41d8cd98f00b204e9800998ecf8427e"),
     ],
 )
