@@ -92,7 +92,7 @@ def _require_reviewed(reviewed: Planned, made: Made, moved: str, *, again: str) 
         reason = reviewed.deferral.reason if reviewed.deferral else "it was not planned"
         raise HeldError(
             f"{reviewed.stack} was not reviewed: {reason}",
-            remedy=f"the layers before it are applied; plan and review the rest: {again}",
+            remedy=f"plan and review the rest: {again}",
         )
     found = list(differences(plan, made.plan))
     if not found:
@@ -106,7 +106,7 @@ def _require_reviewed(reviewed: Planned, made: Made, moved: str, *, again: str) 
     what = "\n".join(lines)
     raise HeldError(
         f"{reviewed.stack} would not be changed as it was reviewed\n{what}",
-        remedy=f"the layers before it are applied; plan and review anew: {again}",
+        remedy=f"plan and review it anew: {again}",
     )
 
 

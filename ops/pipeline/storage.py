@@ -99,20 +99,15 @@ class StateBucket:
         return found
 
     def delete(self, digest: str) -> None:
-        """Delete all bundles of a digest, in all their versions."""
-        pages = self._s3.get_paginator("list_object_versions").paginate(
-            Bucket=self.name,
-            Prefix=self._key(digest, ""),
-            ExpectedBucketOwner=self._ops.aws.account,
-        )
-        for page in pages:
-            for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-                self._s3.delete_object(
-                    Bucket=self.name,
-                    Key=one["Key"],
-                    VersionId=one["VersionId"],
-                    ExpectedBucketOwner=self._ops.aws.account,
-                )
+        """Delete all bundles of a digest for good: by their versions, without a delete marker."""
+        for id_ in self.find(digest):
+            place = {
+                "Bucket": self.name,
+                "Key": self._key(digest, id_),
+                "ExpectedBucketOwner": self._ops.aws.account,
+            }
+            version = self._s3.head_object(**place).get("VersionId", "null")
+            self._s3.delete_object(**place, VersionId=version)
 
     def _key(self, digest: str, id_: str) -> str:
         return f"{self._naming.saved_plans}{digest}/{id_}"

@@ -15,7 +15,7 @@ from itertools import zip_longest
 from typing import Final, TypeAlias
 
 from ops.review.plan import Change, Json
-from ops.review.secrets import HIDDEN, is_secret_value
+from ops.review.secrets import HIDDEN, is_secret_value, name_of
 
 # By which a block is known among others of its list, if all have it and no two the same.
 _IDENTITIES = (
@@ -168,7 +168,7 @@ def _marked(value: Json, unknown: Json, sensitive: Json, name: str) -> Value:
         unknowns = unknown if isinstance(unknown, dict) else {}
         marks = sensitive if isinstance(sensitive, dict) else {}
         return {
-            key: _marked(values.get(key), unknowns.get(key), marks.get(key), key)
+            key: _marked(values.get(key), unknowns.get(key), marks.get(key), name_of(values, key))
             for key in (values if not unknowns else dict.fromkeys((*values, *unknowns)))
             if key in values or _has_true(unknowns.get(key))
         }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from ops.common.output import printable
 from ops.review import text
 from ops.review.report import Item, Review, Stack
 
@@ -140,18 +141,27 @@ def _stack(stack: Stack) -> Iterator[str]:
     for note in text.notes(stack):
         yield f"- {_inline(note)}\n"
     yield from _items(stack.items)
-    outputs = list(text.outputs(stack))
-    if outputs:
-        yield _fenced(outputs)
+    yield from _blocks_of([_coloured(line)] for line in text.outputs(stack))
 
 
 def _items(items: Sequence[Item]) -> Iterator[str]:
     """Yield blocks with several resources each."""
+    yield from _blocks_of(
+        [_coloured(text.title(item)), *(f"    {one}" for one in text.details(item))]
+        for item in items
+    )
+
+
+def _coloured(title: str) -> str:
+    """Return a line with a sign that the diff language colours: + green, - red, ! orange."""
+    return re.sub("^~", "!", title)
+
+
+def _blocks_of(parts: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield blocks with several parts each."""
     block: list[str] = []
-    for item in items:
-        # What the diff language colours: + green, - red, ! orange.
-        title = re.sub("^~", "!", text.title(item))
-        lines = [_cut(line) for line in (title, *(f"    {one}" for one in text.details(item)))]
+    for part in parts:
+        lines = [_cut(line) for line in part]
         if block and sum(map(len, block)) + sum(map(len, lines)) > _LONGEST_BLOCK:
             yield _fenced(block)
             block = []
@@ -167,9 +177,9 @@ def _fenced(lines: Sequence[str]) -> str:
 
 def _inline(some: str) -> str:
     """Return a text as code, in which nothing is markup or a mention."""
-    some = _cut(some)
+    some = _cut(printable(some)) or " "
     fence = "`" * (_longest_run([some]) + 1)
-    room = " " if "`" in some or some != some.strip() else ""
+    room = " " if "`" in some or some != some.strip(" ") else ""
     return f"{fence}{room}{some}{room}{fence}"
 
 
@@ -182,4 +192,5 @@ def _cut(line: str) -> str:
 
 
 def _cell(some: str) -> str:
-    return re.sub(r"[^\w .,-]", "_", some)[:60]
+    """Return a text in which nothing is markup, and no address becomes a link."""
+    return re.sub(r"[^\w ,-]", "-", some)[:60].replace("_", r"\_")

@@ -262,10 +262,17 @@ def _resource(one: _Fields) -> ResourceChange:
         previous_address=one.optional_text("previous_address"),
         deposed=one.optional_text("deposed"),
         reason=one.optional_text("action_reason"),
-        # An id that is not known yet, or an identity, has no text of its own.
-        imports=None if imported is None else imported.optional_text("id") or "",
+        imports=None if imported is None else _imported(imported),
         replace_paths=tuple(_steps(path, address) for path in change.items("replace_paths")),
     )
+
+
+def _imported(imported: _Fields) -> str:
+    """Return the id, or the identity, of what is imported; nothing if it is not known yet."""
+    identity = imported.raw("identity")
+    if isinstance(identity, dict):
+        return ", ".join(f"{key}={value}" for key, value in identity.items() if value is not None)
+    return imported.optional_text("id") or ""
 
 
 def _change(one: _Fields) -> Change:

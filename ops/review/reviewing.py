@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from modules.catalogue import PARAMETERS, Layer
-from ops.review import attributes, dangers, policies
+from ops.review import attributes, dangers, permissions, policies
 from ops.review.acceptance import Acceptances
 from ops.review.attributes import UNKNOWN, AttributeChange, Document, Value
 from ops.review.dangers import Danger, Rank
 from ops.review.plan import Action, Change, Json, Plan, PlanError, ResourceChange
 from ops.review.policy_dangers import Kind as PolicyDanger
 from ops.review.report import Item, Judged, Line, Review, Stack
-from ops.review.secrets import Mask, is_digest_name, is_secret_value, recognized
+from ops.review.secrets import Mask, is_digest_name, is_secret_value, name_of, recognized
 
 _LONGEST = 240
+_MOST_CAUSES = 3
 _LAYERS = {layer.key: number for number, layer in enumerate(Layer)}
 _OPERATIONS = {
     Action.CREATE: "add",
@@ -173,7 +174,7 @@ def _walk(value: Json, sensitive: Json, name: str, public: set[str] | None) -> I
         marks = sensitive if isinstance(sensitive, dict) else {}
         for key, one in value.items():
             if one is not None:
-                yield from _walk(one, marks.get(key), key, public)
+                yield from _walk(one, marks.get(key), name_of(value, key), public)
     elif isinstance(value, list):
         marked = sensitive if isinstance(sensitive, list) else []
         for one, mark in zip_longest(value, marked[: len(value)]):
@@ -218,14 +219,16 @@ class _Reviewer:
     def __init__(self, source: Source, mask: Mask) -> None:
         self._source = source
         self._mask = mask
+        self._numbers: dict[str, int] = {}
 
     def stack(self) -> Stack:
         source, plan = self._source, self._source.plan or Plan(format_version="1")
         items = [self._item(one) for one in plan.changes if _is_shown(one)]
         outputs = [
-            (_OUTPUT_OPERATIONS.get(change.action, "change"), self._output(name, change))
+            (_OUTPUT_OPERATIONS.get(change.action, "change"), line)
             for name, change in plan.outputs
             if change.action.changes
+            for line in self._output(name, change)
         ]
         drift = [self._drift(one) for one in plan.drift]
         real = [one for one in drift if _says_something(one)]
@@ -247,7 +250,9 @@ class _Reviewer:
             waits_for=source.waits_for,
             waits_because=self._mask(source.waits_because),
             errored=plan.errored,
-            has_changes=bool(items or outputs or plan.deferred or plan.applyable),
+            has_changes=bool(
+                any(item.operations for item in items) or outputs or plan.deferred or plan.applyable
+            ),
         )
 
     def _item(self, resource: ResourceChange) -> Item:
@@ -259,6 +264,7 @@ class _Reviewer:
         if action in {Action.UPDATE, Action.CREATE} or action.replaces:
             compared = attributes.compare(resource.change)
         of_policies, others = attributes.policies(compared)
+        of_policies += permissions.compare(resource)
         rights, found = self._rights(of_policies)
         if action is Action.CREATE and resource.type in _NEW_WITH_POLICY:
             found = [one for one in found if one.kind == PolicyDanger.PUBLIC.value]
@@ -280,7 +286,7 @@ class _Reviewer:
             else None,
             imports=None if resource.imports is None else self._mask(resource.imports),
             deposed=resource.deposed,
-            reason=resource.reason,
+            reason="; ".join(filter(None, (self._reason(resource), _ORDERS.get(action)))) or None,
             lines=shown,
             rights=tuple(rights),
             later=later,
@@ -338,11 +344,15 @@ class _Reviewer:
         return self._masked(value.value) if isinstance(value, Document) else None
 
     def _masked(self, value: Json) -> Json:
+        """Return a value without secrets, in which different ones can be told apart."""
         if isinstance(value, dict):
             return {self._mask(key): self._masked(one) for key, one in value.items()}
         if isinstance(value, list):
             return [self._masked(one) for one in value]
-        return self._mask(value) if isinstance(value, str) else value
+        if not isinstance(value, str) or (masked := self._mask(value)) == value:
+            return value
+        number = self._numbers.setdefault(value, len(self._numbers) + 1)
+        return f"{masked} #{number}" if number > 1 else masked
 
     def _lowered(self, type_: str, changes: list[AttributeChange]) -> Iterator[Danger]:
         for _, danger in dangers.of_attributes(type_, changes, self._describe):
@@ -361,10 +371,20 @@ class _Reviewer:
             if any(one.names[: len(path)] == path for path in causes)
         ]
         if forcing:
-            return "; ".join(forcing[:3])
-        if causes:
-            return self._mask(", ".join(sorted(".".join(path) for path in causes)))
-        return _REASONS.get(resource.reason or "", resource.reason or "the plan does not say why")
+            return "; ".join(forcing[:_MOST_CAUSES])
+        return self._reason(resource) or "the plan does not say why"
+
+    def _reason(self, resource: ResourceChange) -> str:
+        """Return why Terraform does it, or nothing if it does not say so."""
+        paths = sorted({".".join(_names(path)) or "its value" for path in resource.replace_paths})
+        if paths:
+            more = f" and {len(paths) - _MOST_CAUSES} more" if len(paths) > _MOST_CAUSES else ""
+            forcing = f"{', '.join(paths[:_MOST_CAUSES])}{more}"
+            return _shortened(self._mask(f"{forcing} cannot be changed in place"))
+        if resource.deposed:
+            return _DEPOSED
+        reason = resource.reason or ""
+        return REASONS.get(reason) or self._mask(reason.replace("_", " "))
 
     def _lines(
         self, changes: Iterable[AttributeChange], resource: ResourceChange, *, owned: bool = False
@@ -421,10 +441,18 @@ class _Reviewer:
             reason=self._mask(reason),
         )
 
-    def _output(self, name: str, change: Change) -> Line:
-        changes = attributes.compare(change)
-        before, after = _whole(change, changes)
-        return Line(path=self._mask(name), before=self._text(before), after=self._text(after))
+    def _output(self, name: str, change: Change) -> Iterator[Line]:
+        """Yield an output, or of one that has parts those that differ."""
+        before, after = attributes.marked(change)
+        parts = attributes.compare(change) if change.action is Action.UPDATE else []
+        values = [(one.path, one.before, one.after) for one in parts] or [("", before, after)]
+        for path, old, new in values:
+            dot = "." if path[:1] not in ("", "[") else ""
+            yield Line(
+                path=self._mask(f"{name}{dot}{path}"),
+                before=self._text(old),
+                after=self._text(new),
+            )
 
     def _describe(self, change: AttributeChange) -> str:
         before, after = self._text(change.before), self._text(change.after)
@@ -434,7 +462,7 @@ class _Reviewer:
         return _shortened(attributes.shown(value, self._mask))
 
 
-_REASONS = {
+REASONS = {
     "delete_because_no_resource_config": "it is no longer in the configuration",
     "delete_because_no_module": "its module is no longer in the configuration",
     "delete_because_wrong_repetition": "count or for_each was added or removed",
@@ -445,7 +473,15 @@ _REASONS = {
     "replace_because_cannot_update": "an attribute cannot be changed in place",
     "replace_by_request": "-replace asks for it",
     "replace_by_triggers": "replace_triggered_by",
+    "read_because_config_unknown": "it is read during the apply: its arguments are not known yet",
+    "read_because_dependency_pending": "it is read during the apply: what it depends on changes",
+    "read_because_check_nested": "it is read during the apply, for a check",
 }
+_ORDERS = {
+    Action.CREATE_THEN_DELETE: "the new one is created first",
+    Action.CREATE_THEN_FORGET: "the new one is created first, and the old one stays",
+}
+_DEPOSED = "an earlier apply replaced it, and could not destroy it"
 
 
 def _says_something(item: Item) -> bool:
@@ -465,7 +501,8 @@ def _without_copies(changes: Iterable[AttributeChange]) -> list[AttributeChange]
 
 
 def _is_shown(one: ResourceChange) -> bool:
-    return one.change.action.changes or one.moves or one.imports is not None
+    action = one.change.action
+    return action.changes or action is Action.READ or one.moves or one.imports is not None
 
 
 def _names(path: Iterable[str | int]) -> tuple[str, ...]:
@@ -493,13 +530,6 @@ def _owner(resource: ResourceChange, change: AttributeChange) -> str:
     if resource.address in _OPERATED and change.names[:1] == ("value",):
         return "operators"
     return _OWNERS.get((resource.type, change.names[0] if change.names else ""), "Terraform")
-
-
-def _whole(change: Change, changes: Sequence[AttributeChange]) -> tuple[Value, Value]:
-    """Return an output's values: those that differ, if it is one."""
-    if len(changes) == 1:
-        return changes[0].before, changes[0].after
-    return attributes.marked(change)
 
 
 def _shortened(text: str, longest: int = _LONGEST) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 HIDDEN = "(sensitive value)"
@@ -28,6 +28,8 @@ _ABOUT = re.compile(
     r"|uri|endpoint|length|enabled|status|policy|prefix|validity|header|count)$",
     re.IGNORECASE,
 )
+# Of a condition's key in a trust policy: token.actions.githubusercontent.com:sub.
+_ISSUER = re.compile(r"^[\w-]+(\.[\w-]+)+:")
 _DIGEST = re.compile(
     r"hash|sha|md5|etag|checksum|digest|fingerprint|thumbprint|version|arn|(^|_)ids?$",
     re.IGNORECASE,
@@ -56,7 +58,17 @@ _LEAST_OF_EACH = 2
 @lru_cache(maxsize=65_536)
 def is_secret_name(name: str) -> bool:
     """Return whether a value of this name is a secret."""
+    name = _ISSUER.sub("", name)
     return bool(_NAME.search(name)) and not _ABOUT.search(name)
+
+
+def name_of(block: Mapping[str, object], key: str) -> str:
+    """Return the name of a block's value, which is that of the block if it is a named value."""
+    if key in {"value", "Value"}:
+        name = block.get("name" if key == "value" else "Name")
+        if isinstance(name, str):
+            return name
+    return key
 
 
 def is_secret_value(name: str, value: str) -> bool:

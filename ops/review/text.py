@@ -37,6 +37,7 @@ def title(item: Item) -> str:
         notes.append(f"id {item.imports or 'known after apply'}")
     if item.deposed:
         notes.append(f"deposed object {item.deposed}")
+    notes.append(item.reason or "")
     return printable(f"{sign} {item.address}  ({'; '.join(filter(None, notes))})")
 
 
@@ -95,9 +96,10 @@ def notes(stack: Stack) -> Iterator[str]:
         until = f" until {', '.join(stack.waits_for)} is applied" if stack.waits_for else ""
         yield printable(f"deferred{until}: {stack.waits_because or 'no reason given'}")
     for address, status, problems in stack.failed_checks:
-        yield printable(f"check {address}: {status}: {'; '.join(problems)}")
+        yield printable(f"{address}: {status}: {'; '.join(problems)}")
     for item in stack.deferred:
-        yield printable(f"deferred: {item.address}: {(item.reason or '').replace('_', ' ')}")
+        what = " ".join((*item.operations, item.address))
+        yield printable(f"deferred: {what}: {(item.reason or '').replace('_', ' ')}")
 
 
 def outputs(stack: Stack) -> Iterator[str]:

@@ -125,6 +125,7 @@ def test_what_the_provider_forgot_is_masked(attribute: str, value: str) -> None:
         ("GEMINI_SECRET_ID", "co2-analysis/dev/gemini-api-key"),
         ("name", "co2-analysis-prod-storage-access-logs-2026"),
         ("token_validity_days", "30"),
+        ("token.actions.githubusercontent.com:sub", "repo:octo/co2:ref:refs/heads/main"),
         ("etag", "d41d8cd98f00b204e9800998ecf8427e"),
     ],
 )
@@ -542,7 +543,7 @@ def test_a_deferred_change_is_shown_with_the_reason() -> None:
     later = {"reason": "instance_count_unknown", "resource_change": change("a.b", None, {})}
     found = reviewed(deferred_changes=[later])
     assert found.exit_code == 2
-    assert "deferred: a.b: instance count unknown" in outputs(found)["terminal"]
+    assert "deferred: change a.b: instance count unknown" in outputs(found)["terminal"]
 
 
 # --- The command -------------------------------------------------------------------------------

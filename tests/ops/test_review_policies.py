@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from ops.review.policies import PolicyError, compare
+from ops.review.report import Item
+from tests.review.building import change, item, kinds
 
 Json = dict[str, Any]
 
@@ -403,3 +405,57 @@ def test_a_thousand_statements_are_compared_in_a_second() -> None:
     found = compare(document(0), document(10_000))
     assert len(found.lines) == 2 * 20
     assert time.process_time() - start < 2  # 0.4 s, with room for a busy machine
+
+
+# --- Permissions of a function -----------------------------------------------------------------
+
+PERMISSION = {
+    "action": "lambda:InvokeFunctionUrl",
+    "function_name": "co2-analysis",
+    "principal": "cloudfront.amazonaws.com",
+    "qualifier": "live",
+    "source_arn": "arn:aws:cloudfront::111122223333:distribution/A",
+    "function_url_auth_type": "AWS_IAM",
+}
+
+
+def _permission(before: Any, after: Any, **others: Any) -> Item:
+    return item(change("aws_lambda_permission.url", before, after, **others))
+
+
+def test_a_permission_of_a_function_is_read_as_rights() -> None:
+    new = _permission(None, PERMISSION, actions=["create"])
+    ((path, (line,)),) = new.rights
+    assert path == "permission"
+    assert line == (
+        "+ allows lambda:InvokeFunctionUrl on co2-analysis:live to cloudfront.amazonaws.com"
+        " when ArnLike AWS:SourceArn = arn:aws:cloudfront::111122223333:distribution/A"
+        " and StringEquals lambda:FunctionUrlAuthType = AWS_IAM"
+    )
+    assert kinds(new) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"principal": "*"}, {"public"}),
+        ({"source_arn": None}, {"condition-loosened"}),
+        ({"source_arn": "arn:aws:cloudfront::111122223333:distribution/*"}, {"condition-loosened"}),
+        ({"statement_id": "other"}, set()),
+    ],
+)
+def test_a_wider_permission_of_a_function_is_dangerous(
+    values: dict[str, Any], expected: set[str]
+) -> None:
+    wider = _permission(PERMISSION, {**PERMISSION, **values}, actions=["delete", "create"])
+    assert set(kinds(wider)) == expected
+
+
+def test_a_permission_of_a_function_that_is_not_there_yet_is_readable() -> None:
+    one = _permission(
+        None,
+        {key: PERMISSION[key] for key in ("action", "principal")},
+        actions=["create"],
+        after_unknown={"function_name": True, "id": True},
+    )
+    assert "on (known after apply) to cloudfront.amazonaws.com" in one.rights[0][1][0]

@@ -1,17 +1,23 @@
 """Make the plans of the corpus again: real Terraform, the real provider, the local AWS.
 
-Run it with ``python -m tests.review.regenerate``. The plans are kept without what no review reads.
+Run it with ``python -m tests.review.regenerate [STACK...]``. The plans are kept without what no
+review reads (`_UNREAD`), one resource a line; nothing else is changed. What Terraform 1.11 cannot
+make is in ``by_hand``.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from testing.emulator import Emulator, running_emulator
-from tests.integration.terraform import Terraform, install
+from tests.integration.terraform import Installation, Terraform, install
 
 HERE = Path(__file__).parent
 PLANS = HERE / "plans"
@@ -20,62 +26,132 @@ _UNREAD = ("configuration", "planned_values", "prior_state", "variables", "times
 _REQUIRED = {"aws": {"source": "hashicorp/aws", "version": ">= 5.100.0, < 7.0.0"}}
 
 
-def main() -> None:
+class _Stack:
+    """A stack below ``terraform/``, whose configuration is one of several files."""
+
+    def __init__(self, name: str, terraform: Terraform, emulator: Emulator) -> None:
+        self._files = HERE / "terraform" / name
+        self._terraform = terraform
+        self.emulator = emulator
+
+    def configure(self, step: str) -> None:
+        shutil.copy(self._files / f"{step}.tf", self._terraform.folder / "main.tf")
+        self.run("init", "-input=false", "-no-color")
+
+    def apply(self, *options: str, accept: int = 0) -> None:
+        self.run("apply", "-input=false", "-no-color", "-auto-approve", *options, accept=accept)
+
+    def run(self, *arguments: str, accept: int = 0) -> str:
+        return self._terraform.run(*arguments, accept=(accept,))
+
+    def plan(self, name: str, *options: str, accept: int = _CHANGES) -> None:
+        self.run(
+            *("plan", "-input=false", "-no-color", "-detailed-exitcode", "-out=plan", *options),
+            accept=accept,
+        )
+        write(PLANS / f"{name}.json", json.loads(self.run("show", "-json", "plan")))
+
+
+def _changes(stack: _Stack) -> None:
     """Apply ``before``, change some of it by hand, and plan ``after``."""
+    stack.configure("before")
+    stack.apply()
+    stack.plan("nothing", "-target=aws_dynamodb_table.cache", accept=0)
+    ssm, tables = stack.emulator.client("ssm"), stack.emulator.client("dynamodb")
+    ssm.put_parameter(Name="/review/model", Value="gemini-by-hand", Type="String", Overwrite=True)
+    table = tables.describe_table(TableName="review-cache")["Table"]["TableArn"]
+    tables.tag_resource(ResourceArn=table, Tags=[{"Key": "Owner", "Value": "somebody"}])
+    stack.emulator.client("logs").create_log_group(logGroupName="/aws/lambda/adopted")
+    stack.configure("after")
+    stack.plan("changes")
+    stack.plan("drift", "-refresh-only")
+    stack.plan("destroy", "-destroy")
+    stack.configure("failing")
+    stack.plan("failed", accept=_FAILED)
+
+
+def _kinds(stack: _Stack) -> None:
+    """Plan each kind of action that Terraform 1.11 has."""
+    stack.configure("before")
+    stack.apply()
+    stack.run("taint", "aws_sqs_queue.tainted")
+    stack.emulator.client("ssm").delete_parameter(Name="/kinds/gone")
+    for name in ("imported", "imported-changed"):
+        stack.emulator.client("logs").create_log_group(logGroupName=f"/kinds/{name}")
+    stack.configure("after")
+    stack.plan("kinds", "-replace=aws_sqs_queue.requested")
+
+
+def _deposed(stack: _Stack) -> None:
+    """Replace a bucket that cannot be deleted, because it has an object."""
+    stack.configure("before")
+    stack.apply()
+    stack.emulator.client("s3").put_object(Bucket="deposed-before", Key="kept", Body=b"1")
+    stack.configure("after")
+    stack.apply(accept=_FAILED)
+    stack.plan("deposed")
+
+
+def _in_two_steps(name: str) -> Callable[[_Stack], None]:
+    def make(stack: _Stack) -> None:
+        stack.configure("main")
+        stack.apply("-var=step=1")
+        stack.plan(name, "-var=step=2")
+
+    return make
+
+
+_MAKE: dict[str, Callable[[_Stack], None]] = {
+    "changes": _changes,
+    "kinds": _kinds,
+    "deposed": _deposed,
+    "secrets": _in_two_steps("secrets"),
+    "unicode": _in_two_steps("unicode"),
+}
+
+
+def main(names: list[str]) -> None:
+    """Make the plans of the named stacks, or of all."""
+    with environment() as (home, installation, emulator):
+        for name in names or _MAKE:
+            folder = home / name
+            shutil.copytree(
+                HERE / "terraform" / name, folder, ignore=shutil.ignore_patterns("*.tf")
+            )
+            for module in (HERE / "terraform" / name).glob("*/*.tf"):
+                shutil.copy(module, folder / module.parent.name)
+            shutil.copy(HERE / "terraform" / "provider.tf", folder)
+            key = emulator.key
+            credentials = f"aws_access_key_id = {key.id}\naws_secret_access_key = {key.secret}\n"
+            (folder / "credentials").write_text(f"[default]\n{credentials}", encoding="utf-8")
+            with installation.running(folder, endpoint=emulator.ports.endpoint) as terraform:
+                _MAKE[name](_Stack(name, terraform, emulator))
+
+
+@contextmanager
+def environment() -> Iterator[tuple[Path, Installation, Emulator]]:
+    """Yield an empty folder, Terraform with the provider, and the local AWS."""
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         (home / "terraform").mkdir()
         installation = install(home / "terraform", _REQUIRED)
-        folder = home / "stack"
-        folder.mkdir()
-        shutil.copy(HERE / "terraform" / "provider.tf", folder)
-        with (
-            running_emulator(home) as emulator,
-            installation.running(folder, endpoint=emulator.ports.endpoint) as terraform,
-        ):
-            key = emulator.key
-            credentials = f"aws_access_key_id = {key.id}\naws_secret_access_key = {key.secret}\n"
-            (folder / "credentials").write_text(f"[default]\n{credentials}", encoding="utf-8")
-            _configure(terraform, "before")
-            terraform.apply()
-            _plan(terraform, "nothing", "-target=aws_dynamodb_table.cache", accept=0)
-            _change_by_hand(emulator)
-            _configure(terraform, "after")
-            _plan(terraform, "changes", accept=_CHANGES)
-            _plan(terraform, "drift", "-refresh-only", accept=_CHANGES)
-            _plan(terraform, "destroy", "-destroy", accept=_CHANGES)
-            _configure(terraform, "failing")
-            _plan(terraform, "failed", accept=_FAILED)
+        with running_emulator(home) as emulator:
+            yield home, installation, emulator
 
 
-def _configure(terraform: Terraform, which: str) -> None:
-    shutil.copy(HERE / "terraform" / which / "main.tf", terraform.folder)
-    terraform.run("init", "-input=false", "-no-color")
-
-
-def _change_by_hand(emulator: Emulator) -> None:
-    emulator.client("ssm").put_parameter(
-        Name="/review/model", Value="gemini-by-hand", Type="String", Overwrite=True
-    )
-    emulator.client("dynamodb").tag_resource(
-        ResourceArn=emulator.client("dynamodb").describe_table(TableName="review-cache")["Table"][
-            "TableArn"
-        ],
-        Tags=[{"Key": "Owner", "Value": "somebody"}],
-    )
-    emulator.client("logs").create_log_group(logGroupName="/aws/lambda/adopted")
-
-
-def _plan(terraform: Terraform, name: str, *options: str, accept: int) -> None:
-    terraform.run(
-        *("plan", "-input=false", "-no-color", "-detailed-exitcode", "-out=plan", *options),
-        accept=(accept,),
-    )
-    plan = json.loads(terraform.run("show", "-json", "plan"))
-    kept = {key: value for key, value in plan.items() if key not in _UNREAD}
-    text = json.dumps(kept, indent=1, ensure_ascii=False)
-    (PLANS / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
+def write(file: Path, plan: dict[str, Any]) -> None:
+    """Write a plan without what no review reads, one resource a line."""
+    lines = []
+    for key, value in plan.items():
+        if key in _UNREAD:
+            continue
+        text = json.dumps(value, ensure_ascii=False)
+        if isinstance(value, list) and value:
+            rows = ",\n  ".join(json.dumps(one, ensure_ascii=False) for one in value)
+            text = f"[\n  {rows}\n ]"
+        lines.append(f" {json.dumps(key)}: {text}")
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
