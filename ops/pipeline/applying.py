@@ -8,7 +8,7 @@ only if it does what was reviewed, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from ops.common.display import Display
@@ -33,7 +33,7 @@ class Applied:
     """What became of a stack: the changes that were made, and those that were made before."""
 
     stack: str
-    changes: Changes
+    changes: Changes = field(default_factory=Changes)
     before: int = 0
 
     @property
@@ -56,12 +56,22 @@ def apply_all(
         OperatorError: Terraform failed.
 
     """
+    by_name = {stack.name: stack for stack in stacks}
+
+    def moved_on(name: str) -> str:
+        return states.moved_on(bundle.of(name).state, engine.state(by_name[name]))
+
     for stack in stacks:
-        reviewed = bundle.of(stack.name) or Planned(stack=stack.name)
+        reviewed = bundle.of(stack.name)
         with display.step(stack.name) as step:
+            moved = moved_on(stack.name)
+            settled = reviewed.plan is not None and not _number(reviewed.plan)
+            if settled and not moved and not any(map(moved_on, stack.needs)):
+                step.result = "nothing to do, as reviewed"
+                yield Applied(stack=stack.name)
+                continue
             step.say("planning")
             engine.prepare(stack, bundle.lock)
-            moved = states.moved_on(reviewed.state, engine.state(stack))
             made = engine.plan(stack, step.say)
             count = _number(made.plan)
             if count or reviewed.plan is None:

@@ -79,9 +79,9 @@ class Bundle:
     planned: Sequence[Planned]
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
-    def of(self, stack: str) -> Planned | None:
-        """Return what was planned for a stack."""
-        return next((one for one in self.planned if one.stack == stack), None)
+    def of(self, stack: str) -> Planned:
+        """Return what was planned for a stack; the stacks are part of the digest."""
+        return next(one for one in self.planned if one.stack == stack)
 
 
 def digest(files: Mapping[str, bytes], lock: str | None) -> str:

@@ -101,13 +101,15 @@ class StateBucket:
     def delete(self, digest: str) -> None:
         """Delete all bundles of a digest for good: by their versions, without a delete marker."""
         for id_ in self.find(digest):
-            place = {
-                "Bucket": self.name,
-                "Key": self._key(digest, id_),
-                "ExpectedBucketOwner": self._ops.aws.account,
-            }
-            version = self._s3.head_object(**place).get("VersionId", "null")
-            self._s3.delete_object(**place, VersionId=version)
+            key, owner = self._key(digest, id_), self._ops.aws.account
+            found = self._s3.head_object(Bucket=self.name, Key=key, ExpectedBucketOwner=owner)
+            self._s3.delete_object(
+                Bucket=self.name,
+                Key=key,
+                # That of an object from before the bucket had versions.
+                VersionId=found.get("VersionId", "null"),
+                ExpectedBucketOwner=owner,
+            )
 
     def _key(self, digest: str, id_: str) -> str:
         return f"{self._naming.saved_plans}{digest}/{id_}"

@@ -237,7 +237,7 @@ def changed(value: Json, path: Path, alter: Callable[[Json], Json]) -> Json:
     altered = copy.deepcopy(value)
     assert isinstance(altered, dict | list)
     step, *rest = path
-    altered[step] = changed(altered[step], tuple(rest), alter)  # type: ignore[call-overload,index]
+    altered[step] = changed(altered[step], tuple(rest), alter)  # type: ignore[index]
     return altered
 
 
