@@ -16,8 +16,10 @@ from typing import Any
 
 from modules.naming import Naming
 from ops.common.environment import scrubbed
-from testing.emulator import Emulator
-from tests.integration.bootstrapping import ACCOUNT, Answer
+from testing.emulator import Emulator, running_emulator
+from tests.integration.bootstrapping import ACCOUNT, Answer, copy_checkout
+
+CHANGES, DANGEROUS, HELD, DRIFT = 2, 3, 10, 11
 
 TOML = f"""\
 region = "us-east-1"
@@ -142,6 +144,18 @@ class Team:
     def forget(self) -> None:
         """Remove what was planned before, as another job would begin."""
         shutil.rmtree(self.checkout / "build", ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running_team(folder: Path) -> Iterator[Team]:
+    """Yield a team with a state bucket in an emulator of its own."""
+    (folder / "emulator").mkdir()
+    with running_emulator(folder / "emulator") as emulator:
+        team = Team(copy_checkout(folder / "checkout"), emulator, "team")
+        s3, bucket = emulator.client("s3"), team.naming.state_bucket
+        s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        yield team
 
 
 def changed(answer: Answer) -> dict[str, Any]:

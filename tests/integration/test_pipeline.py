@@ -11,12 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from testing.emulator import running_emulator
-from tests.integration.bootstrapping import copy_checkout
-from tests.integration.pipelining import Team, changed
+from tests.integration.pipelining import CHANGES, DRIFT, HELD, Team, changed, running_team
 from tests.integration.terraform import Installation
-
-HELD, DRIFT, DANGEROUS, CHANGES = 10, 11, 3, 2
 
 TTL = "/co2-analysis/team/config/cache/ttl-days"
 
@@ -26,14 +22,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def team(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     # Without Terraform and its provider, `installation` skips the tests.
-    with running_emulator(tmp_path_factory.mktemp("emulator")) as emulator:
-        checkout = copy_checkout(tmp_path_factory.mktemp("team") / "checkout")
-        team = Team(checkout, emulator, "team")
-        s3 = emulator.client("s3")
-        s3.create_bucket(Bucket=team.naming.state_bucket)
-        s3.put_bucket_versioning(
-            Bucket=team.naming.state_bucket, VersioningConfiguration={"Status": "Enabled"}
-        )
+    with running_team(tmp_path_factory.mktemp("team")) as team:
         yield team
 
 
@@ -124,19 +113,6 @@ def test_drift_is_reported_until_it_is_gone(team: Team, tmp_path: Path) -> None:
     assert 'tags.Owner: + "somebody"' in page.read_text("utf-8")
     dynamodb.untag_resource(ResourceArn=arn, TagKeys=["Owner"])
     assert "team-storage" not in json.loads(team.drift().out)["drift"]
-
-
-@pytest.mark.slow
-def test_a_new_output_defers_the_layers_that_read_it(team: Team) -> None:
-    team.configure('[encryption]\nown_key = true\ntable = "own"\n')
-    team.plan()
-
-    review = team.review()
-
-    assert review.code in {CHANGES, DANGEROUS}
-    waiting = {one["name"]: one["waits_because"] for one in json.loads(review.out)["stacks"]}
-    assert waiting["team-base"] is None
-    assert waiting["team-storage"].startswith("team-base has no output ")
 
 
 def _ttl(team: Team) -> str:
