@@ -93,7 +93,7 @@ def _document(ops: Session, report: Report) -> dict[str, object]:
             "lineage": state.lineage if state else None,
             "serial": state.serial if state else None,
         },
-        "resources": sorted(state.addresses) if state else [],
+        "resources": sorted(state.resources) if state else [],
     }
 
 

@@ -17,10 +17,10 @@ from enum import Enum
 
 from rich.console import Console
 
+from ops.bootstrap.current import Current, current
 from ops.bootstrap.existing import Account, Mistake
 from ops.bootstrap.losses import refuse_losses
 from ops.bootstrap.state_store import Lock, StateStore
-from ops.bootstrap.states import Current, State, current, parse, read_file
 from ops.bootstrap.work import Work
 from ops.common.confirmation import Consent
 from ops.common.display import Display
@@ -29,6 +29,7 @@ from ops.common.errors import BusyError, OperatorError, RefusedError
 from ops.common.session import Session
 from ops.terraform.runner import Changes, Terraform
 from ops.terraform.stacks import Stack
+from ops.terraform.states import State, parse, read_file
 
 _NO_CHANGE, _CHANGES = 0, 2
 _COUNT = re.compile(r"(\d+) to (import|add|change|destroy)")
@@ -202,7 +203,7 @@ class Bootstrap:
         which = current(local, remote, places=places)
         state = {Current.LOCAL: local, Current.REMOTE: remote}.get(which)
         survey = Account(self.ops, stack.document, bucket_exists=self.store.exists).survey(
-            state.addresses if state else frozenset()
+            frozenset(state.resources) if state else frozenset()
         )
         _refuse([*mistakes, *survey.mistakes])
         return Situation(
@@ -267,7 +268,7 @@ class Bootstrap:
             if remote is None:
                 raise OperatorError(f"{self.store.location} does not exist after the migration")
             local = parse(read_file(self.work.state), str(self.work.state)) if moved else remote
-            if local is None or local.content != remote.content:
+            if local is None or not local.has_content_of(remote):
                 raise OperatorError(
                     f"{self.store.location} is not the state that was applied",
                     remedy="run bootstrap again",

@@ -10,11 +10,11 @@ from urllib.parse import unquote
 
 from modules.catalogue import partition
 from ops.bootstrap.state_store import state_store
-from ops.bootstrap.states import parse
 from ops.bootstrap.work import Work
 from ops.common.aws_errors import error_code, if_exists
 from ops.common.session import Session
 from ops.doctor.finding import Finding
+from ops.terraform.states import parse
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -57,7 +57,7 @@ def plan_down(paths: LocalPaths) -> DownPlan:
     counts = {}
     for name, file in paths.state_files().items():
         with contextlib.suppress(OperatorError):  # an unreadable state is deleted too
-            counts[name] = read_state(file).resources
+            counts[name] = len(read_state(file).resources)
     return DownPlan(
         run=run,
         alive=bool(run and processes.is_running(run.emulator) and emulator.is_ready(run.ports)),
@@ -109,7 +109,7 @@ def _destroy(context: LocalContext, run: Run) -> list[LayerResult]:
     tools = find_tools(context.user_environment)
     stacks = context.synthesize(context.paths.output, run.ports)
     terraform = context.terraform(tools.terraform, run.ports, context.provider_source())
-    filled = [stack for stack in stacks if read_state(stack.state_file).resources]
+    filled = [stack for stack in stacks if len(read_state(stack.state_file).resources)]
     return layers.destroy(filled, terraform, context.display, watch)
 
 

@@ -87,7 +87,7 @@ def _run(
         with display.step(stack.name) as step:
             step.say("planning")
             changes = change(stack, step.say)
-            resources = read_state(stack.state_file).resources
+            resources = len(read_state(stack.state_file).resources)
             step.result = f"{resources} resources, {changes}"
         seconds = round(time.monotonic() - begin, 1)
         return LayerResult(name=stack.name, resources=resources, changes=changes, seconds=seconds)

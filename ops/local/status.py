@@ -60,7 +60,7 @@ def status(paths: LocalPaths) -> Status:
         running=all(service and service.healthy for service in (aws, stand_in)),
         emulator=aws,
         gemini_stand_in=stand_in,
-        layers=[LayerStatus(name=name, resources=s.resources) for name, s in states.items()],
+        layers=[LayerStatus(name=name, resources=len(s.resources)) for name, s in states.items()],
         function_url=function_url(states),
     )
 

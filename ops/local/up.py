@@ -201,7 +201,7 @@ def _applied(
 
 
 def _unchanged(stack: Stack) -> LayerResult:
-    resources = read_state(stack.state_file).resources
+    resources = len(read_state(stack.state_file).resources)
     return LayerResult(name=stack.name, resources=resources, changes=Changes(), seconds=0.0)
 
 

@@ -20,11 +20,11 @@ from pathlib import Path
 from ops.common.errors import OperatorError
 from ops.pipeline import states
 from ops.pipeline.deferral import Deferral
-from ops.pipeline.states import State
 from ops.review import plan as plans
 from ops.review.plan import Check, Plan
 from ops.review.reviewing import Source
 from ops.terraform.runner import LOCK_FILE
+from ops.terraform.states import State
 
 _FORMAT = 1
 _INDEX = "bundle.json"
@@ -114,7 +114,7 @@ def pack(bundle: Bundle) -> bytes:
             {
                 "name": one.stack,
                 "plan": None if one.json is None else hashlib.sha256(one.json).hexdigest(),
-                "state": one.state.document() if one.state else None,
+                "state": states.document(one.state) if one.state else None,
                 **(one.deferral.document() if one.deferral else {}),
             }
             for one in bundle.planned

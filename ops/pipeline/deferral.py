@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from ops.pipeline.states import State
 from ops.terraform.stacks import Stack
+from ops.terraform.states import State
 
 _READ = re.compile(r"\bdata\.terraform_remote_state\.([\w-]+)\.outputs\.([\w-]+)")
 
@@ -57,8 +57,8 @@ def read_outputs(stack: Stack) -> dict[str, frozenset[str]]:
     return {producer: frozenset(outputs) for producer, outputs in found.items()}
 
 
-def _outputs(state: State | None) -> frozenset[str]:
-    return state.outputs if state else frozenset()
+def _outputs(state: State | None) -> Set[str]:
+    return state.outputs.keys() if state else frozenset()
 
 
 def _reason(producer: str, state: State | None, outputs: Sequence[str]) -> str:

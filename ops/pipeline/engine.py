@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 from ops.common.errors import OperatorError
-from ops.pipeline import states
-from ops.pipeline.states import State
 from ops.pipeline.storage import StateBucket
 from ops.pipeline.work import Work
 from ops.review import plan as plans
 from ops.review.plan import Plan
 from ops.terraform.runner import Changes, Terraform
 from ops.terraform.stacks import Stack
+from ops.terraform.states import State, parse
 
 Say = Callable[[str], None]
 
@@ -69,7 +68,7 @@ class LocalEngine:
     def state(self, stack: Stack) -> State | None:
         """Read the state from the bucket."""
         key = str(stack.document["terraform"]["backend"]["s3"]["key"])
-        return states.parse(self._bucket.read(key), f"s3://{self._bucket.name}/{key}")
+        return parse(self._bucket.read(key), f"s3://{self._bucket.name}/{key}")
 
     def prepare(self, stack: Stack, lock: str | None) -> str:
         """Initialize the stack."""

@@ -13,9 +13,9 @@ from ops.common.errors import BusyError, MissingToolError, OperatorError
 from ops.pipeline.bundle import Bundle, Planned
 from ops.pipeline.deferral import Deferral, deferrals
 from ops.pipeline.engine import Engine
-from ops.pipeline.states import State
 from ops.pipeline.work import Work
 from ops.terraform.stacks import Stack
+from ops.terraform.states import State
 
 # Each plan runs two processes of the provider, with half a gigabyte of memory each.
 _MOST_AT_ONCE = 4

@@ -18,8 +18,9 @@ from ops.common.errors import BadInputError, OperatorError
 from ops.common.local_address import ENVIRONMENT
 from ops.common.paths import NAMING, LocalPaths
 from ops.common.processes import python
+from ops.terraform import states
+from ops.terraform.states import State
 
-_STATE_VERSION = 4
 _BAD_INPUT = 2
 _LAST_LINES = 15
 
@@ -37,14 +38,6 @@ class Stack:
     def state_file(self) -> Path:
         """The stack's state."""
         return (self.folder / str(self.document["terraform"]["backend"]["local"]["path"])).resolve()
-
-
-@dataclass(frozen=True, kw_only=True)
-class State:
-    """The number of managed resources in a state, and its outputs."""
-
-    resources: int = 0
-    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 def synthesize(
@@ -131,14 +124,14 @@ def read_state(path: Path) -> State:
 
     """
     try:
-        return _parsed_state(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return State()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OperatorError(
-            f"{path} is not a readable Terraform state ({type(error).__name__}: {error})",
-            remedy="delete it: python -m ops local down",
-        ) from error
+        content = states.read_file(path)
+        if content is None:
+            return State()
+        # Unlike a backend's, a file that is empty was cut off.
+        return states.parse(content or b"null", str(path)) or State()
+    except OperatorError as error:
+        error.remedy = "delete it: python -m ops local down"
+        raise
 
 
 def read_states(paths: LocalPaths) -> dict[str, State]:
@@ -151,9 +144,9 @@ def read_states(paths: LocalPaths) -> dict[str, State]:
     return {name: read_state(file) for name, file in paths.state_files().items()}
 
 
-def function_url(states: Mapping[str, State]) -> str | None:
+def function_url(found: Mapping[str, State]) -> str | None:
     """Return the URL of the deployed function, or None if it is not deployed."""
-    url = states.get(NAMING.stack(Layer.COMPUTE), State()).outputs.get("function_url")
+    url = found.get(NAMING.stack(Layer.COMPUTE), State()).outputs.get("function_url")
     return str(url) if url else None
 
 
@@ -169,16 +162,6 @@ def digest(stacks: Sequence[Stack], *, emulator: str) -> str:
         if stack.state_file.exists():
             result.update(stack.state_file.read_bytes())
     return result.hexdigest()
-
-
-def _parsed_state(document: Mapping[str, Any]) -> State:
-    if document["version"] != _STATE_VERSION:
-        raise ValueError(f"version {document['version']} is not {_STATE_VERSION}")
-    managed = [item for item in document["resources"] if item["mode"] == "managed"]
-    return State(
-        resources=sum(len(item["instances"]) for item in managed),
-        outputs={name: output["value"] for name, output in document["outputs"].items()},
-    )
 
 
 def _read_stack(output: Path, place: Path, entry: Mapping[str, Any]) -> Stack:

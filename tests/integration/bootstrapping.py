@@ -17,10 +17,10 @@ from typing import Any
 
 from modules.catalogue import Layer
 from modules.naming import Naming
-from ops.bootstrap.states import State, parse
 from ops.common.environment import scrubbed
 from ops.common.paths import LocalPaths
 from ops.common.processes import with_argument
+from ops.terraform.states import State, parse
 from testing.emulator import Credentials, Emulator
 from tests.integration.terraform import CHECKOUT
 
@@ -208,9 +208,9 @@ class Site:
         assert [name for name in names if self.name in name] == [self.bucket]
         assert list(self.objects) == [self.key], "one state, and no lock"
         state = self.state()
-        assert state.addresses == self.expected()
+        assert state.resources.keys() == self.expected()
         assert len(self.keys()) == 1
-        assert self.keys()[0] in state.content
+        assert self.keys()[0] in self.objects[self.key].decode()
         assert [path.name for path in self.folder.iterdir()] == ["lock"]
 
     def wait_for(self, errors: Path, step: str, process: subprocess.Popen[str]) -> None:

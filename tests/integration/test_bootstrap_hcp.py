@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pytfe.models import WorkspaceLockOptions
 
-from ops.bootstrap.states import parse
+from ops.terraform.states import parse
 from testing.emulator import running_emulator
 from testing.hcp.server import HcpStandIn
 from tests.integration.bootstrapping import ACCOUNT, Site, copy_checkout
@@ -61,7 +61,7 @@ def test_the_state_is_in_the_workspace_which_runs_nothing(site: Site, hcp: HcpSt
     assert workspace.execution_mode == "local"
     assert not workspace.locked
     assert state
-    assert state.addresses == site.expected()
+    assert state.resources.keys() == site.expected()
     assert [path.name for path in site.folder.iterdir()] == ["lock"]
 
 

@@ -26,7 +26,6 @@ from ops.bootstrap.existing import Mistake, Survey
 from ops.bootstrap.losses import refuse_losses
 from ops.bootstrap.run import Bootstrap, Report, Step
 from ops.bootstrap.state_store import Lock
-from ops.bootstrap.states import parse
 from ops.bootstrap.work import RecordedChildren, Work
 from ops.common.confirmation import Consent
 from ops.common.errors import BusyError, OperatorError, RefusedError
@@ -35,6 +34,7 @@ from ops.common.session import Session
 from ops.common.target import find
 from ops.terraform.runner import Changes
 from ops.terraform.stacks import Stack
+from ops.terraform.states import parse
 
 BUCKET, KEY, ROLE = "aws_s3_bucket.state", "aws_kms_key.state_key", "aws_iam_role.plan"
 VERSIONING = "aws_s3_bucket_versioning.state_versioning"
@@ -263,7 +263,7 @@ class Machine:
         """Assert that there is one of everything, and that nothing is left on this machine."""
         state = parse(self.world.remote, "there")
         assert state
-        assert state.addresses == frozenset(CREATED)
+        assert state.resources.keys() == set(CREATED)
         assert sorted(self.world.account) == sorted(CREATED)
         assert self.world.lock is None
         assert list(self.work.folder.iterdir()) == []
@@ -594,7 +594,7 @@ def test_a_state_that_was_not_moved_as_it_is_stays_here(machine: Machine) -> Non
         machine.run()
     kept = parse(machine.work.state.read_bytes(), "here")
     assert kept
-    assert kept.addresses == frozenset(CREATED)
+    assert kept.resources.keys() == set(CREATED)
 
     # It is not overwritten either: the two are not revisions of each other.
     with pytest.raises(RefusedError, match="two states of the same resources"):

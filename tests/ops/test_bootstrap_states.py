@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops.bootstrap.current import Current, current
 from ops.bootstrap.state_store import parsed_lock
-from ops.bootstrap.states import Current, State, current, parse
 from ops.common.errors import OperatorError, RefusedError
+from ops.terraform.states import State, parse
 
 PLACES = ("here", "there")
 
@@ -25,8 +26,9 @@ STATES = st.builds(
     State,
     lineage=st.sampled_from(["a", "b"]),
     serial=st.integers(0, 3),
-    addresses=st.frozensets(st.sampled_from(["aws_s3_bucket.state", "aws_iam_role.plan"])),
-    content=st.sampled_from(["1", "2"]),
+    resources=st.dictionaries(
+        st.sampled_from(["aws_s3_bucket.state", "aws_iam_role.plan"]), st.sampled_from("12")
+    ),
 )
 EITHER = st.none() | STATES
 
@@ -54,8 +56,8 @@ def test_a_resource_that_was_being_created_is_not_known() -> None:
 
     assert state
     assert complete
-    assert state.addresses == {"aws_s3_bucket.state"}
-    assert state.content == complete.content
+    assert state.resources.keys() == {"aws_s3_bucket.state"}
+    assert state.has_content_of(complete)
 
 
 @given(EITHER, EITHER)
@@ -66,18 +68,18 @@ def test_nothing_that_a_state_describes_is_lost(local: State | None, remote: Sta
         # Both describe something, and neither is a revision of the other.
         assert local
         assert remote
-        assert local.addresses
-        assert local.content != remote.content
+        assert local.resources
+        assert not local.has_content_of(remote)
         assert local.lineage != remote.lineage or local.serial == remote.serial
         return
     chosen = {Current.LOCAL: local, Current.REMOTE: remote}.get(found)
     given_up = {Current.LOCAL: remote, Current.REMOTE: local}.get(found, local)
     assert (chosen is None) == (found is Current.NOWHERE)
-    if given_up and given_up.addresses and chosen and given_up.content != chosen.content:
+    if given_up and given_up.resources and chosen and not given_up.has_content_of(chosen):
         assert (given_up.lineage, given_up.serial < chosen.serial) == (chosen.lineage, True)
     if chosen is None:
         assert remote is None
-        assert not (local and local.addresses)
+        assert not (local and local.resources)
 
 
 @given(STATES)
@@ -96,8 +98,8 @@ def test_a_copy_that_was_moved_is_not_moved_again(state: State) -> None:
     ],
 )
 def test_a_refusal_says_why(change: dict[str, Any], why: str) -> None:
-    remote = State(lineage="a", serial=1, addresses=frozenset({"aws_s3_bucket.state"}), content="1")
-    local = dataclasses.replace(remote, content="2", **change)
+    remote = State(lineage="a", serial=1, resources={"aws_s3_bucket.state": "1"})
+    local = dataclasses.replace(remote, resources={"aws_s3_bucket.state": "2"}, **change)
 
     with pytest.raises(RefusedError, match=f"here and there: .*{why}"):
         current(local, remote, places=PLACES)
@@ -108,7 +110,7 @@ def test_a_state_has_its_managed_resources() -> None:
 
     assert state
     assert (state.lineage, state.serial) == ("a", 3)
-    assert state.addresses == {"aws_s3_bucket.state"}
+    assert state.resources.keys() == {"aws_s3_bucket.state"}
 
 
 @pytest.mark.parametrize("content", [None, b""])

@@ -10,7 +10,8 @@ import pytest
 
 from modules import environments
 from ops.common.errors import OperatorError
-from ops.terraform.stacks import State, digest, read_stacks, read_state, settings_folder
+from ops.terraform.stacks import digest, read_stacks, read_state, settings_folder
+from ops.terraform.states import State
 
 
 def _write(output: Path, needs: Mapping[str, list[str]]) -> Path:
@@ -31,7 +32,8 @@ def _write(output: Path, needs: Mapping[str, list[str]]) -> Path:
 
 
 def _state(resources: list[dict[str, Any]], outputs: dict[str, Any] | None = None) -> str:
-    return json.dumps({"version": 4, "resources": resources, "outputs": outputs or {}})
+    revision = {"version": 4, "lineage": "a", "serial": 1}
+    return json.dumps({**revision, "resources": resources, "outputs": outputs or {}})
 
 
 def test_a_relative_folder_of_settings_is_the_users(
@@ -76,12 +78,19 @@ def test_an_incomplete_output(tmp_path: Path, text: str | None) -> None:
 def test_counts_managed_resources_and_reads_outputs(tmp_path: Path) -> None:
     file = tmp_path / "state"
     resources = [
-        {"mode": "managed", "instances": [{}, {}]},
-        {"mode": "managed", "instances": [{}]},
-        {"mode": "data", "instances": [{}]},
+        {
+            "mode": "managed",
+            "type": "a",
+            "name": "b",
+            "instances": [{"index_key": 0}, {"index_key": 1}],
+        },
+        {"mode": "managed", "type": "a", "name": "c", "instances": [{}]},
+        {"mode": "data", "type": "a", "name": "d", "instances": [{}]},
     ]
     file.write_text(_state(resources, {"url": {"value": "https://x/"}}), encoding="utf-8")
-    assert read_state(file) == State(resources=3, outputs={"url": "https://x/"})
+    state = read_state(file)
+    assert state.resources.keys() == {"a.b[0]", "a.b[1]", "a.c"}
+    assert state.outputs == {"url": "https://x/"}
     assert read_state(tmp_path / "missing") == State()
 
 
