@@ -18,13 +18,8 @@ from ops.common.errors import (
     MissingToolError,
     OperatorError,
 )
-from ops.pipeline.github import (
-    COMMENT_MARKER,
-    LONGEST_BODY,
-    close_issue,
-    put_comment,
-    put_issue,
-)
+from ops.pipeline.github import close_issue, put_comment, put_issue
+from ops.review.markdown import GITHUB_LIMIT, MARKER
 from testing.github.server import Account, GithubStandIn
 
 REPOSITORY = "my-company/co2-analysis"
@@ -93,7 +88,7 @@ def test_a_pull_request_keeps_one_comment_however_often_it_is_reviewed(
     second = _comment(github, "4 to change ☂")
     assert first == second
     assert first.startswith(f"https://github.com/{REPOSITORY}/")
-    assert _bodies(github) == [f"{COMMENT_MARKER}\n4 to change ☂"]
+    assert _bodies(github) == [f"{MARKER}\n4 to change ☂"]
 
 
 @with_gh
@@ -111,19 +106,19 @@ def test_an_equal_comment_is_left_alone(github: GithubStandIn) -> None:
 def test_a_comment_that_somebody_else_marked_is_neither_edited_nor_taken_for_ours(
     github: GithubStandIn,
 ) -> None:
-    theirs = f"{COMMENT_MARKER}\nnothing to do, merge me"
+    theirs = f"{MARKER}\nnothing to do, merge me"
     github.comment(1, "stranger", theirs)
     _comment(github, "1 table to destroy")
     _comment(github, "2 tables to destroy")
     assert _bodies(github, "stranger") == [theirs]
-    assert _bodies(github) == [f"{COMMENT_MARKER}\n2 tables to destroy"]
+    assert _bodies(github) == [f"{MARKER}\n2 tables to destroy"]
 
 
 @with_gh
 def test_a_marker_that_is_quoted_in_a_comment_of_ours_does_not_count(
     github: GithubStandIn,
 ) -> None:
-    github.comment(1, BOT, f"> {COMMENT_MARKER}\nanother workflow's comment")
+    github.comment(1, BOT, f"> {MARKER}\nanother workflow's comment")
     _comment(github, "3 to change")
     assert len(_bodies(github)) == 2
 
@@ -136,7 +131,7 @@ def test_users_and_apps_find_their_own_comment(github: GithubStandIn, login: str
     for text in ("one", "two"):
         _comment(github, text, token=token)
     mine = [one for one in github.issues[1].comments if one.author == login.title()]
-    assert [one.body for one in mine] == [f"{COMMENT_MARKER}\ntwo"]
+    assert [one.body for one in mine] == [f"{MARKER}\ntwo"]
 
 
 @with_gh
@@ -147,7 +142,7 @@ def test_the_comment_is_found_behind_hundreds_of_others(github: GithubStandIn) -
     for number in range(150):
         github.comment(1, "octocat", f"more discussion {number}")
     _comment(github, "two")
-    assert _bodies(github) == [f"{COMMENT_MARKER}\ntwo"]
+    assert _bodies(github) == [f"{MARKER}\ntwo"]
     pages = [seen for seen in github.requests if "page=4" in seen.path]
     assert len(pages) == 1
 
@@ -156,12 +151,12 @@ def test_the_comment_is_found_behind_hundreds_of_others(github: GithubStandIn) -
 def test_the_longest_comment_arrives_and_a_longer_one_is_refused_before_it_is_sent(
     github: GithubStandIn,
 ) -> None:
-    longest = "ü" * (LONGEST_BODY - len(COMMENT_MARKER) - 1)
+    longest = "x" * (GITHUB_LIMIT - len(MARKER) - 1)
     _comment(github, longest)
-    assert _bodies(github) == [f"{COMMENT_MARKER}\n{longest}"]
+    assert _bodies(github) == [f"{MARKER}\n{longest}"]
     del github.requests[:]
     with pytest.raises(OperatorError, match="65,537 characters") as error:
-        _comment(github, longest + "ü")
+        _comment(github, longest + "x")
     assert error.value.remedy
     assert github.requests == []
 
@@ -170,7 +165,7 @@ def test_the_longest_comment_arrives_and_a_longer_one_is_refused_before_it_is_se
 def test_what_github_itself_refuses_is_named(
     github: GithubStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.pipeline.github.LONGEST_BODY", 10**6)
+    monkeypatch.setattr("ops.pipeline.github.GITHUB_LIMIT", 10**6)
     with pytest.raises(OperatorError, match="Body is too long"):
         _comment(github, "x" * 70_000)
 
