@@ -12,12 +12,12 @@ import pytest
 import typer
 import yaml
 
-from modules.deploy_trust import STS_AUDIENCE, trust_github, trust_gitlab
+from modules.deploy_trust import GITHUB_HOST, STS_AUDIENCE, trust_github, trust_gitlab
 from modules.environments import load
 from modules.naming import Naming
 from modules.packaging import ROOT
 from ops.cli import app
-from tests.modules.test_deploy_trust import GITHUB, GITHUB_HOST, GITLAB, GITLAB_HOST, roles
+from tests.modules.test_deploy_trust import GITHUB, GITLAB, GITLAB_HOST, roles
 from tests.workflows import (
     ACCOUNT,
     BY_HAND,
