@@ -43,9 +43,16 @@ test: lint types unit integration ## Run what a contributor runs before a commit
 
 full: build/cdktn/.installed build/cyclonedx/.installed build/iam/.installed slow policy ## Run the slow checks that `make test` leaves out (under 45 minutes)
 
-lint: $(VENV)/.installed ## Check style and formatting
+# What actionlint checks, of which a finding of any level fails. No script is given to a program that
+# only some machines have.
+ACTIONLINT := --profile correctness --strict-exit --shellcheck= --pyflakes=
+
+lint: $(VENV)/.installed ## Check style, formatting and the workflows
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/zizmor --offline --quiet --no-progress .github
+	$(VENV)/bin/jactionlint $(ACTIONLINT)
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.gitlab-ci docs/pipelines/gitlab-ci.yml
 
 types: $(VENV)/.installed ## Check types
 	$(VENV)/bin/mypy

@@ -20,10 +20,7 @@ from ops.common.errors import (
     MissingToolError,
     OperatorError,
 )
-
-COMMENT_MARKER = "<!-- ops-review -->"
-# GitHub: "body is too long (maximum is 65536 characters)", for comments and issues.
-LONGEST_BODY = 65_536
+from ops.review.markdown import GITHUB_LIMIT, MARKER, size
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9-]+/(?!\.\.?$)[A-Za-z0-9._-]+")
 _STATUS = re.compile(r"\(HTTP (\d{3})\)")
@@ -59,9 +56,9 @@ def put_comment(
 
     """
     github = _Github(repository, user_environment)
-    text = _marked(COMMENT_MARKER, body)
+    text = _marked(MARKER, body)
     path = f"issues/{number}/comments"
-    found = github.own(path, COMMENT_MARKER)
+    found = github.own(path, MARKER)
     if found is None:
         return str(github.send("POST", path, {"body": text})["html_url"])
     if not _same(found["body"], text):
@@ -122,9 +119,9 @@ def _marked(marker: str, body: str) -> str:
 
     """
     text = body if body.startswith(marker) else f"{marker}\n{body}"
-    if len(text) > LONGEST_BODY:
+    if size(text) > GITHUB_LIMIT:
         raise OperatorError(
-            f"the text has {len(text):,} characters, and GitHub takes {LONGEST_BODY:,}",
+            f"the text has {size(text):,} characters, and GitHub takes {GITHUB_LIMIT:,}",
             remedy="publish it as an artifact, and put a shorter one here",
         )
     return text

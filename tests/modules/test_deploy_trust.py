@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from ministack.core.iam_evaluator import EvalContext, evaluate_trust_policy
@@ -26,7 +25,7 @@ from modules.deploy_trust import (
     trust_principals,
 )
 from modules.iam import Statement, policy
-from modules.naming import BOOTSTRAP_PATH, Naming
+from modules.naming import Naming
 from modules.packaging import ROOT
 from modules.schema.constraints import Between, Matches
 from modules.schema.fields import fields
@@ -155,30 +154,6 @@ def test_the_page_has_a_row_of_each_kind() -> None:
         (GITLAB_HOST, "plan"), (GITLAB_HOST, "plan and apply"), (GITLAB_HOST, ""),
         (HCP_HOST, "plan"), (HCP_HOST, "apply"), (HCP_HOST, ""),
     }  # fmt: skip
-
-
-def test_the_workflow_of_the_page_gets_its_roles() -> None:
-    (text,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    # "on" is a truth value of YAML 1.1.
-    workflow = yaml.safe_load(text.replace("on:", "events:", 1))
-    assert workflow["permissions"]["id-token"] == "write"
-    assert workflow["events"] == {"pull_request": None, "push": {"branches": [GITHUB.branch]}}
-    naming = Naming(environment="prod")
-    names = {"plan": naming.plan_role, "apply": naming.apply_role}
-    assert set(workflow["jobs"]) == set(names)
-    for role, job in workflow["jobs"].items():
-        (login,) = [
-            step["with"] for step in job["steps"] if "configure-aws" in step.get("uses", "")
-        ]
-        arn = f"arn:aws:iam::{ACCOUNT}:role{BOOTSTRAP_PATH}{names[role]}"
-        assert login["role-to-assume"] == arn
-        # The environment takes the place of the event in the subject.
-        event = re.sub(r".*== '(\w+)'", r"\1", job["if"])
-        ref = {"pull_request": "refs/pull/7/merge", "push": f"refs/heads/{GITHUB.branch}"}[event]
-        kind = f"environment:{job['environment']}" if "environment" in job else event
-        claims = {"aud": STS_AUDIENCE, "sub": f"{_IDS}:{kind}", "ref": ref}
-        assert (GITHUB_HOST, claims, role) in [(host, *rest) for host, _, *rest in ROWS]
-        assert roles(EVERYBODY, GITHUB_HOST, claims) == role
 
 
 # --- Whoever tries to get in -----------------------------------------------------------------
