@@ -13,7 +13,7 @@ from ops.hcp.client import Client
 from ops.hcp.differences import Plan
 from ops.hcp.model import Wanted
 from ops.hcp.reading import Directory
-from ops.hcp.runs import holder
+from ops.hcp.workspace_runs import holder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ from testing.hcp.runs import ConfigurationVersion, Log, Run, RunSettings
 from testing.hcp.store import Store
 from testing.hcp.tokens import Tokens
 
+_SAVED = frozenset({runs.PLANNED_AND_SAVED, runs.CONFIRMED})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -68,20 +70,25 @@ class Runner:
         related = run.workspace.related
         related["latest-run"] = run
         current = related.get("current-run")
-        if not run.is_speculative and (current is None or self._store.runs[current.id].is_final):
+        if not run.ignores_queue and (current is None or self._store.runs[current.id].is_final):
             related["current-run"] = run
         self.proceed(run.workspace)
 
     def proceed(self, workspace: Workspace) -> None:
-        """Start what can start in a workspace."""
+        """Start what can start in a workspace, and discard the plans that are stale."""
         for run in self._store.runs_of(workspace):
-            if run.is_speculative or workspace.lock is None:
-                if run.status == runs.PENDING:
+            if run.status in _SAVED and run.settings.save_plan and self._is_stale(run):
+                self._end(run, runs.DISCARDED)
+        for run in self._store.runs_of(workspace):
+            if run.status == runs.PENDING and (run.ignores_queue or workspace.lock is None):
+                if not run.ignores_queue:
                     self._take(run)
-                    run.move(runs.PLAN_QUEUED)
-                    self._start(self._plan, run)
-                elif run.status == runs.CONFIRMED and run.settings.save_plan:
-                    self._begin_saved(run)
+                run.move(runs.PLAN_QUEUED)
+                self._start(self._plan, run)
+            elif run.status == runs.CONFIRMED and run.settings.save_plan and workspace.lock is None:
+                self._take(run)
+                run.move(runs.APPLY_QUEUED)
+                self._start(self._apply, run)
 
     def confirm(self, run: Run) -> None:
         run.move(runs.CONFIRMED)
@@ -112,10 +119,13 @@ class Runner:
         for thread in self._threads:
             thread.join(timeout=30)
 
+    def _is_stale(self, run: Run) -> bool:
+        state = self._store.current_state(run.workspace)
+        return run.base_state != (state.id if state else None)
+
     def _take(self, run: Run) -> None:
-        if not run.is_speculative:
-            run.workspace.related["current-run"] = run
-            run.workspace.lock = Lock(kind="runs", holder=run.id, reason=f"Locked by {run.id}")
+        run.workspace.related["current-run"] = run
+        run.workspace.lock = Lock(kind="runs", holder=run.id, reason=f"Locked by {run.id}")
 
     def _start(self, work: Callable[[Run], None], run: Run) -> None:
         thread = threading.Thread(target=work, args=(run,), daemon=True, name=run.id)
@@ -155,21 +165,11 @@ class Runner:
             self._end(run, runs.PLANNED_AND_FINISHED)
         elif run.settings.save_plan:
             run.move(runs.PLANNED_AND_SAVED)
-            self._release(run)
+            self.proceed(run.workspace)
         else:
             run.move(runs.PLANNED)
             if run.settings.auto_apply:
                 self.confirm(run)
-
-    def _begin_saved(self, run: Run) -> None:
-        state = self._store.current_state(run.workspace)
-        if run.base_state != (state.id if state else None):
-            # Another run was applied since, so the plan is stale.
-            self._end(run, runs.DISCARDED)
-            return
-        self._take(run)
-        self._start(self._apply, run)
-        run.move(runs.APPLY_QUEUED)
 
     def _apply(self, run: Run) -> None:
         with self._store.lock:
@@ -186,6 +186,8 @@ class Runner:
             else:
                 run.apply.finish("finished")
                 self._end(run, runs.APPLIED)
+                if current := self._store.latest_configuration(run.workspace):
+                    run.workspace.related["current-configuration-version"] = current
                 self._trigger(run.workspace)
 
     def _end(self, run: Run, status: str) -> None:

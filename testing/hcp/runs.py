@@ -231,8 +231,9 @@ class Run(Resource):
         return next((name for name, applies in names.items() if applies), "plan_and_apply")
 
     @property
-    def is_speculative(self) -> bool:
-        return self.settings.plan_only
+    def ignores_queue(self) -> bool:
+        """Whether it plans whatever other runs do. A saved plan is queued when it is confirmed."""
+        return self.settings.plan_only or self.settings.save_plan
 
     @property
     def is_final(self) -> bool:

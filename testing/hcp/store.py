@@ -18,7 +18,7 @@ from testing.hcp.model import (
 )
 from testing.hcp.objects import Objects
 from testing.hcp.resource import first
-from testing.hcp.runs import ConfigurationVersion, Run
+from testing.hcp.runs import APPLIED, ConfigurationVersion, Run
 from testing.hcp.states import StateVersion
 
 DEFAULT_PROJECT = "Default Project"
@@ -106,11 +106,14 @@ class Store:
         return [each for each in self.configurations.values() if each.workspace is workspace]
 
     def latest_configuration(self, workspace: Workspace) -> ConfigurationVersion | None:
-        """Return the newest configuration that runs may apply."""
+        """Return the newest configuration that runs may apply; a provisional one, once applied."""
+        applied = {one.configuration.id for one in self.runs_of(workspace) if one.status == APPLIED}
         usable = [
             each
             for each in self.configurations_of(workspace)
-            if each.content is not None and not each.speculative
+            if each.content is not None
+            and not each.speculative
+            and (not each.provisional or each.id in applied)
         ]
         return usable[-1] if usable else None
 

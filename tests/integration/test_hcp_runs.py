@@ -11,6 +11,7 @@ import pytest
 from pytfe import TFEClient, TFEConfig
 from pytfe.errors import TFEError
 from pytfe.models import (
+    ConfigurationVersion,
     ConfigurationVersionCreateOptions,
     Run,
     RunCreateOptions,
@@ -56,12 +57,15 @@ def _workspace(client: TFEClient, name: str, **settings: bool) -> Workspace:
     return workspace
 
 
-def _upload(client: TFEClient, workspace: Workspace) -> None:
+def _upload(client: TFEClient, workspace: Workspace, *, provisional: bool = False) -> None:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         tar.addfile(tarfile.TarInfo("main.tf"))
     version = client.configuration_versions.create(
-        workspace.id, ConfigurationVersionCreateOptions.model_validate({"auto-queue-runs": False})
+        workspace.id,
+        ConfigurationVersionCreateOptions.model_validate(
+            {"auto-queue-runs": False, "provisional": provisional}
+        ),
     )
     assert version.upload_url
     client.configuration_versions.upload_tar_gzip(version.upload_url, archive)
@@ -205,15 +209,53 @@ def _status(hcp: HcpStandIn, path: str, token: str) -> int:
     return hcp.answer("GET", f"/api/v2/{path}", f"Bearer {token}", b"").status
 
 
-def test_a_saved_plan_is_stale_after_another_apply(client: TFEClient) -> None:
+def test_a_saved_plan_waits_for_nobody_until_it_is_confirmed(client: TFEClient) -> None:
     workspace = _workspace(client, "one")
-    saved = _run(client, workspace, **{"save-plan": True})
+    waiting = _run(client, workspace)
+    _wait(client, waiting, RunStatus.Run_Planned)
+
+    saved = _run(client, workspace, **{"save-plan": True, "auto-apply": True})
+
     _wait(client, saved, RunStatus.Run_Planned_And_Saved)
-    _wait(client, _run(client, workspace, **{"auto-apply": True}), RunStatus.Run_Applied)
-
     client.runs.apply(saved)
+    assert client.runs.read(saved).status is RunStatus.Run_Confirmed
+    client.runs.discard(waiting)
+    _wait(client, saved, RunStatus.Run_Applied)
+    assert not client.workspaces.read_by_id(workspace.id).locked
 
-    _wait(client, saved, RunStatus.Run_Discarded)
+
+def test_saved_plans_are_discarded_by_another_apply(client: TFEClient) -> None:
+    workspace = _workspace(client, "one")
+    saved = [_run(client, workspace, **{"save-plan": True}) for _ in range(2)]
+    for run in saved:
+        _wait(client, run, RunStatus.Run_Planned_And_Saved)
+
+    client.runs.apply(saved[1])
+
+    _wait(client, saved[1], RunStatus.Run_Applied)
+    _wait(client, saved[0], RunStatus.Run_Discarded)
+    with pytest.raises(TFEError):
+        client.runs.apply(saved[0])
+
+
+def test_a_provisional_configuration_is_current_once_it_is_applied(client: TFEClient) -> None:
+    workspace = _workspace(client, "one")
+    _upload(client, workspace, provisional=True)
+    (provisional, before) = client.configuration_versions.list(workspace.id)
+    named = {"save-plan": True, "configuration-version": ConfigurationVersion(id=provisional.id)}
+    saved = _run(client, workspace, **named)
+    _wait(client, saved, RunStatus.Run_Planned_And_Saved)
+
+    assert _configuration(client, _run(client, workspace, **{"plan-only": True})) == before.id
+    client.runs.apply(saved)
+    _wait(client, saved, RunStatus.Run_Applied)
+    assert _configuration(client, _run(client, workspace, **{"plan-only": True})) == provisional.id
+
+
+def _configuration(client: TFEClient, run: str) -> str:
+    found = client.runs.read(run).configuration_version
+    assert found
+    return found.id
 
 
 def test_an_apply_triggers_the_runs_of_followers(client: TFEClient, hcp: HcpStandIn) -> None:

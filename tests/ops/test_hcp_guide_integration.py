@@ -61,7 +61,7 @@ def guide(ops: Run, settings: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     text = text.replace("region =", f"{account}\nregion =", 1).replace("[state.s3]", state)
     text = text.replace("[bootstrap]", f"[bootstrap.hcp]{bootstrap}")
     (settings / "dev.toml").write_text(text, encoding="utf-8")
-    monkeypatch.setattr("ops.hcp.runs._FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("ops.hcp.workspace_runs._FIRST_PAUSE_SECONDS", 0.05)
     monkeypatch.setattr("ops.hcp.logs._PAUSE_SECONDS", 0.05)
     # The settings stay the same, so the stacks of the first command are those of all.
     synthesize = HcpContext.stacks.func  # type: ignore[attr-defined]

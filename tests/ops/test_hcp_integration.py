@@ -127,7 +127,7 @@ def cloud(
         (settings / f"{name}.toml").write_text(TOML.format(retain=retain), encoding="utf-8")
     waits: list[float] = []
     monkeypatch.setattr("ops.hcp.client.time", SimpleNamespace(sleep=waits.append))
-    monkeypatch.setattr("ops.hcp.runs._FIRST_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr("ops.hcp.workspace_runs._FIRST_PAUSE_SECONDS", 0.02)
     monkeypatch.setattr("ops.hcp.logs._PAUSE_SECONDS", 0.02)
     monkeypatch.setattr(
         HcpContext,

@@ -21,7 +21,7 @@ from modules.naming import Naming
 from modules.schema.reader import structure
 from modules.settings import Settings
 from ops.common.errors import AccessError, BadInputError
-from ops.hcp import access, logs, runs
+from ops.hcp import access, logs, workspace_runs
 from ops.hcp.differences import (
     AddRunTrigger,
     Change,
@@ -417,11 +417,11 @@ def test_the_same_stack_is_the_same_upload(tmp_path: Path) -> None:
         (tmp_path / folder / ".terraform").mkdir()
         (tmp_path / folder / ".terraform" / folder).write_text("of this machine")
 
-    packed = runs.pack(tmp_path / "one", "")
-    assert packed == runs.pack(tmp_path / "two", "")
-    assert packed != runs.pack(tmp_path / "one", "stacks/one")
+    packed = workspace_runs.pack(tmp_path / "one", "")
+    assert packed == workspace_runs.pack(tmp_path / "two", "")
+    assert packed != workspace_runs.pack(tmp_path / "one", "stacks/one")
     for directory, start in (("", ""), ("cdktf.out/stacks/one", "cdktf.out/stacks/one/")):
-        content = gzip.decompress(runs.pack(tmp_path / "one", directory))
+        content = gzip.decompress(workspace_runs.pack(tmp_path / "one", directory))
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             names = archive.getnames()
         assert names == [f"{start}assets/package.zip", f"{start}cdk.tf.json"]

@@ -56,7 +56,8 @@ def create_configuration(service: Service, request: Request, id_: str) -> Respon
             )
 
     created.upload_url = service.store.objects.to_put(take)
-    workspace.related["current-configuration-version"] = created
+    if not created.provisional:
+        workspace.related["current-configuration-version"] = created
     service.store.configurations[created.id] = created
     return one(created, status=201)
 
