@@ -210,7 +210,8 @@ class _Reviewer:
             environment=source.environment,
             layer=source.layer,
             source=source.file,
-            items=tuple(sorted(items, key=lambda item: item.rank)),
+            # What is new is said at the end: it is long, and changes nothing that exists.
+            items=tuple(sorted(items, key=lambda item: (item.rank, item.operations == ("add",)))),
             drift=tuple(real),
             drift_noise=sum(one.noise for one in drift if one not in real),
             deferred=tuple(self._deferred(one.resource, one.reason) for one in plan.deferred),
@@ -241,14 +242,16 @@ class _Reviewer:
         rights, found = self._rights(of_policies)
         if action is Action.CREATE and resource.type in _NEW_WITH_POLICY:
             found = [one for one in found if one.kind == PolicyDanger.PUBLIC.value]
-        lines: list[AttributeChange] = []
-        if action is not Action.CREATE:
+        lines = others
+        if action is Action.CREATE:
+            # What AWS chooses, and what is left out, says nothing about a new resource.
+            lines = [one for one in others if one.after is not UNKNOWN and not one.is_noise]
+        else:
             causes = {_names(path) for path in resource.replace_paths}
             found += [
                 *dangers.of_resource(resource, self._cause(resource, compared, causes)),
                 *self._lowered(resource.type, others),
             ]
-            lines = others
         shown, later, noise = self._lines(lines, resource)
         return Item(
             address=self._mask(resource.address),
