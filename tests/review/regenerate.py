@@ -1,8 +1,8 @@
 """Make the plans of the corpus again: real Terraform, the real provider, the local AWS.
 
 Run it with ``python -m tests.review.regenerate [STACK...]``. The plans are kept without what no
-review reads (`_UNREAD`), one resource a line, and those of the pull request without the resources to
-which nothing is done; nothing else is changed. What Terraform 1.11 cannot
+review reads (`_UNREAD`), one resource a line, and those of the pull request without the resources
+to which nothing is done; nothing else is changed. What Terraform 1.11 cannot
 make is in ``by_hand``.
 """
 
