@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from itertools import product
@@ -9,9 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.review_peers import FACTS
+from ops.review import markdown, sources
+from ops.review.acceptance import Acceptances
+from ops.review.reviewing import review
 from tests.review import picture
 from tests.review.small_png import smaller
 
+CORPUS = Path(__file__).resolve().parents[1] / "review"
 LARGEST = 150_000
 
 
@@ -85,3 +91,14 @@ def _chunks(png: bytes) -> list[tuple[bytes, bytes]]:
         found.append((png[at + 4 : at + 8], png[at + 8 : at + 8 + length]))
         at += 12 + length
     return found
+
+
+def test_the_comparison_with_other_tools_says_what_is_found_today() -> None:
+    text = picture.PAGE.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (\w+ \| [^|]+) \| (yes|no) \|", text, re.MULTILINE))
+    for fact in FACTS:
+        (plan,) = CORPUS.glob(f"*/{fact.plan}.json")
+        found = markdown.full(review(sources.load([plan]), Acceptances()))
+        assert rows[f"{fact.plan} | {fact.what}"] == ("yes" if fact.test(found) else "no"), fact
+    plans = {fact.plan for fact in FACTS}
+    assert all(rows[f"{plan} | reads it"] == "yes" for plan in plans)
