@@ -11,7 +11,7 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status serve synth docs inventories test full lint types unit integration slow bench cdktn policy sbom lock clean
+.PHONY: help install up down status serve synth docs picture inventories test full lint types unit integration slow bench cdktn policy sbom lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ synth: $(VENV)/.installed ## Write the Terraform JSON of dev, staging and prod t
 
 docs: $(VENV)/.installed ## Write the generated pages and the settings' JSON Schema
 	@$(RUN) -m ops reference $(ARGS)
+
+picture: $(VENV)/.installed ## Write the example comment of docs/plan-review.md, as text and as pictures (needs a Chromium)
+	@$(RUN) -m tests.review.picture
 
 inventories: $(VENV)/.installed ## Write the resource counts of tests/inventories from the synthesized JSON
 	@$(RUN) -m tests.inventories.regenerate

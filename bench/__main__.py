@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from bench import local_aws, operators, review, suite, synthesis
+from bench import local_aws, operators, review, review_peers, suite, synthesis
 from bench.processes import ROOT
 from bench.results import Result, table
 
@@ -48,6 +48,8 @@ def main() -> int:
     today = datetime.now(tz=UTC).date().isoformat()
     python = platform.python_version()
     sys.stdout.write(f"{today}, {os.cpu_count()} cores, Python {python}\n\n{table(results)}\n")
+    if "review" in (options.sections or sections):
+        sys.stdout.write(f"\n{review_peers.table()}\n")
     return 0 if all(result.kept for result in results) else 1
 
 

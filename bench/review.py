@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.processes import Usage, interleaved, median_cpu
+from bench.processes import Usage, interleaved, median_cpu, ratio
 from bench.results import Result, at_most
+from bench.review_peers import BINARIES
 from modules.catalogue import Layer
 from ops.review.markdown import GITHUB_LIMIT, size
 
@@ -31,12 +32,21 @@ def measure(runs: int) -> Iterator[Result]:
         _write(large / "dev-storage.json", _LARGE)
         megabytes = (large / "dev-storage.json").stat().st_size / 1e6
         comment = folder / "comment.md"
-        found = interleaved(runs, stacks=_command(stacks, comment), large=_command(large, comment))
+        found = interleaved(
+            runs,
+            stacks=_command(stacks, comment),
+            large=_command(large, comment),
+            tf_peek=[str(BINARIES / "tf-peek"), str(large / "dev-storage.json")],
+            readtheplan=[str(BINARIES / "readtheplan"), "analyze", str(large / "dev-storage.json")],
+        )
         length = size(comment.read_text(encoding="utf-8"))
     yield at_most(f"`ops review`, {_STACKS} stacks, CPU", median_cpu(found["stacks"]), 1, unit="s")
     what = f"`ops review`, {_LARGE:,} changes ({megabytes:.0f} MB)"
     yield at_most(f"{what}, CPU", median_cpu(found["large"]), 3, unit="s")
     yield at_most(f"{what}, peak memory", _peak(found["large"]), 150, unit="MB")
+    for peer in ("tf_peek", "readtheplan"):
+        measured = f"{ratio(found['large'], found[peer]):.2f}"
+        yield Result(what=f"the same, CPU over {peer.replace('_', '-')}", figure=measured)
     yield Result(
         what="its comment",
         figure=f"{length:,} characters",
@@ -103,7 +113,15 @@ def _change(number: int) -> dict[str, Any]:
         "after": None if after is None else {**padding, **after},
         **others,
     }
-    return {"address": f"{type_}.one[{number}]", "type": type_, "mode": "managed", "change": change}
+    return {
+        "address": f"{type_}.one[{number}]",
+        "mode": "managed",
+        "type": type_,
+        "name": "one",
+        "index": number,
+        "provider_name": "registry.terraform.io/hashicorp/aws",
+        "change": change,
+    }
 
 
 def _policy(action: str, name: str) -> dict[str, Any]:

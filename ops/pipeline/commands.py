@@ -84,7 +84,7 @@ def plan(
     """
     run.synthesize()
     with run.display.live():
-        bundle = plan_all(run.work, run.engine, run.display)
+        bundle = plan_all(run.work, run.engine, run.display, keep=not dry_run)
     review = _review_of(bundle, Acceptances())
     file = folder / run.target.name / _REVIEW
     file.parent.mkdir(parents=True, exist_ok=True)

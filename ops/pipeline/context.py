@@ -19,14 +19,12 @@ from ops.common.options import EXIT_CODES, Debug, Env, Json
 from ops.common.output import Output
 from ops.common.session import Session, output
 from ops.common.target import Target, find
-from ops.pipeline.engine import Engine, LocalEngine
+from ops.pipeline.engine import Engine, LocalEngine, Store
 from ops.pipeline.storage import StateBucket
 from ops.pipeline.work import Work
 from ops.terraform.provider import find_provider
 from ops.terraform.runner import Terraform, automation
 from ops.terraform.tools import find_tools
-
-_GRACE_SECONDS = 60.0
 
 PIPELINE_EXIT_CODES = {
     **EXIT_CODES,
@@ -44,7 +42,7 @@ class Pipeline:
     out: Output
     work: Work
     engine: Engine
-    store: StateBucket
+    store: Store
     display: Display = field(default_factory=lambda: Display(Console(stderr=True)))
 
     def synthesize(self) -> None:
@@ -95,7 +93,7 @@ def pipeline(env: Env = None, *, json: Json = False, debug: Debug = False) -> It
             try:
                 yield Pipeline(target=target, out=out, work=work, engine=engine, store=bucket)
             except StoppedError as error:
-                children.interrupt(grace_seconds=_GRACE_SECONDS)
+                engine.stop()
                 error.remedy = "run it again; it goes on from there"
                 raise
             finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ops.common.errors import OperatorError
+from ops.pipeline.bundle import Bundle
 from ops.pipeline.storage import StateBucket
 from ops.pipeline.work import Work
 from ops.review import plan as plans
@@ -15,6 +16,8 @@ from ops.review.plan import Plan
 from ops.terraform.runner import Changes, Terraform
 from ops.terraform.stacks import Stack
 from ops.terraform.states import State, parse
+
+_GRACE_SECONDS = 60.0
 
 Say = Callable[[str], None]
 
@@ -49,11 +52,30 @@ class Engine(Protocol):
     def prepare(self, stack: Stack, lock: str | None) -> str:
         """Get ready to plan a stack with the providers of a lock file; return its content."""
 
-    def plan(self, stack: Stack, say: Say) -> Made:
-        """Plan a stack."""
+    def plan(self, stack: Stack, say: Say, *, keep: bool = False) -> Made:
+        """Plan a stack; with ``keep`` for a bundle."""
 
     def apply(self, stack: Stack, made: Made, *, changes: int, say: Say) -> Changes:
         """Apply a plan of so many changes."""
+
+    def stop(self) -> None:
+        """End what is running in an orderly way."""
+
+
+class Store(Protocol):
+    """Keeps bundles between the review and the apply."""
+
+    def store(self, one: Bundle) -> str:
+        """Store a bundle and return its id."""
+
+    def find(self, digest: str) -> list[str]:
+        """Return the ids of the bundles of a digest, the newest first."""
+
+    def load(self, digest: str, id_: str) -> Bundle | None:
+        """Return a bundle, None if there is none."""
+
+    def delete(self, digest: str) -> None:
+        """Delete all bundles of a digest."""
 
 
 class LocalEngine:
@@ -74,7 +96,7 @@ class LocalEngine:
         """Initialize the stack."""
         return self._terraform.initialize_locked(stack, lock)
 
-    def plan(self, stack: Stack, say: Say) -> Made:
+    def plan(self, stack: Stack, say: Say, *, keep: bool = False) -> Made:  # noqa: ARG002
         """Plan; the saved plan is for this user alone, and removed with the folder."""
         file = self._work.plan_file(stack)
         self._terraform.plan(stack, file, say)
@@ -83,3 +105,7 @@ class LocalEngine:
     def apply(self, stack: Stack, made: Made, *, changes: int, say: Say) -> Changes:
         """Apply the saved plan."""
         return self._terraform.apply_plan(stack, Path(made.handle), changes=changes, report=say)
+
+    def stop(self) -> None:
+        """Let Terraform finish what it is at, and write the state."""
+        self._terraform.children.interrupt(grace_seconds=_GRACE_SECONDS)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 
 from ops.common.display import Display
-from ops.common.errors import BusyError, MissingToolError, OperatorError
+from ops.common.errors import BusyError, MissingToolError, OperatorError, StoppedError
 from ops.pipeline.bundle import Bundle, Planned
 from ops.pipeline.deferral import Deferral, deferrals
 from ops.pipeline.engine import Engine
@@ -21,8 +20,10 @@ from ops.terraform.states import State
 _MOST_AT_ONCE = 4
 
 
-def plan_all(work: Work, engine: Engine, display: Display) -> Bundle:
+def plan_all(work: Work, engine: Engine, display: Display, *, keep: bool = False) -> Bundle:
     """Plan every stack that can be planned now; those whose plan fails have the error instead.
+
+    With ``keep`` the plans are for a bundle.
 
     Raises:
         BusyError: Somebody else holds the lock of a state.
@@ -35,11 +36,13 @@ def plan_all(work: Work, engine: Engine, display: Display) -> Bundle:
         step.result = f"{sum(one is not None for one in states.values())} of {len(states)} exist"
     ready = [stack for stack in work.stacks if stack.name not in waits]
     lock = work.lock_file
-    if lock is None and ready:
+    if ready:
+        # Alone: Terraform's plugin cache is not safe for concurrent writes.
         with display.step("init") as step:
-            lock = engine.prepare(ready[0], None)
-            step.result = "chose the newest providers: no lock file is in the checkout"
-    planner = _Planner(engine, display, states, lock)
+            is_locked = lock is not None
+            lock = engine.prepare(ready[0], lock)
+            step.result = "" if is_locked else "chose providers: the checkout has no lock file"
+    planner = _Planner(engine, display, states, lock, keep=keep)
     planned = planner.plan(ready)
     return Bundle(
         environment=work.target.name,
@@ -62,13 +65,14 @@ class _Planner:
         display: Display,
         states: Mapping[str, State | None],
         lock: str | None,
+        *,
+        keep: bool,
     ) -> None:
         self._engine = engine
         self._display = display
         self._states = states
         self._lock = lock
-        # Terraform's plugin cache is not safe for concurrent writes.
-        self._initializing = threading.Lock()
+        self._keep = keep
 
     def plan(self, stacks: Sequence[Stack]) -> dict[str, Planned]:
         workers = min(_MOST_AT_ONCE, max(2, os.cpu_count() or 1))
@@ -76,6 +80,11 @@ class _Planner:
             futures: dict[str, Future[Planned]] = {
                 stack.name: pool.submit(self._plan, stack) for stack in stacks
             }
+            try:
+                wait(futures.values())
+            except StoppedError:
+                self._engine.stop()
+                raise
         return {name: future.result() for name, future in futures.items()}
 
     def _plan(self, stack: Stack) -> Planned:
@@ -83,10 +92,9 @@ class _Planner:
         try:
             with self._display.step(stack.name) as step:
                 step.say("initializing")
-                with self._initializing:
-                    self._engine.prepare(stack, self._lock)
+                self._engine.prepare(stack, self._lock)
                 step.say("planning")
-                made = self._engine.plan(stack, step.say)
+                made = self._engine.plan(stack, step.say, keep=self._keep)
                 count = sum(one.change.action.changes for one in made.plan.changes)
                 step.result = f"{count} to change" if count else "no changes"
         except (BusyError, MissingToolError):

@@ -21,6 +21,8 @@ _LONGEST_POINTER = 300
 _CHARACTERS_A_ROW = 1_000
 _LONGEST_LINE = 600
 _LONGEST_BLOCK = 4_000
+# The other columns of the summary take room only if there is something in them.
+_ALWAYS = {"environment", "layer", "add", "change", "replace", "destroy", "cost"}
 _TICKS = re.compile("`+")
 
 
@@ -100,7 +102,7 @@ def _blocks(review: Review, *, rows: int) -> Iterator[str]:
     yield from _details(review.stacks)
     remarks = [f"- {_inline(line)}" for line in text.remarks(review)]
     if remarks:
-        yield "\n".join(("", *remarks, ""))
+        yield "\n".join(("\n#### Notes\n", *remarks, ""))
 
 
 def _matrix(review: Review, most: int) -> str:
@@ -108,10 +110,16 @@ def _matrix(review: Review, most: int) -> str:
     rows = list(zip(review.stacks, text.matrix(review), strict=True))
     shown = sorted(rows, key=lambda row: _rank(row[0]))[:most]
     chosen = {id(row) for row in shown}
+    cells = [row[1] for row in rows if id(row) in chosen]
+    used = [
+        at
+        for at, title in enumerate(text.HEADER)
+        if title in _ALWAYS or any(row[at] for row in cells)
+    ]
     lines = [
-        f"| {' | '.join(text.HEADER)} |",
-        f"|{' --- |' * len(text.HEADER)}",
-        *(f"| {' | '.join(_cell(cell) for cell in row[1])} |" for row in rows if id(row) in chosen),
+        f"| {' | '.join(text.HEADER[at] for at in used)} |",
+        f"|{' --- |' * len(used)}",
+        *(f"| {' | '.join(_cell(row[at]) for at in used)} |" for row in cells),
     ]
     if len(rows) > len(shown):
         lines.append(f"\n... and {len(rows) - len(shown):,} more stacks")
@@ -147,7 +155,7 @@ def _stack(stack: Stack) -> Iterator[str]:
 def _items(items: Sequence[Item]) -> Iterator[str]:
     """Yield blocks with several resources each."""
     yield from _blocks_of(
-        [_coloured(text.title(item)), *(f"    {one}" for one in text.details(item))]
+        [_coloured(text.title(item)), *(_indented(one) for one in text.details(item))]
         for item in items
     )
 
@@ -155,6 +163,12 @@ def _items(items: Sequence[Item]) -> Iterator[str]:
 def _coloured(title: str) -> str:
     """Return a line with a sign that the diff language colours: + green, - red, ! orange."""
     return re.sub("^~", "!", title)
+
+
+def _indented(line: str) -> str:
+    """Return a line about a resource; the sign of a right begins it, so that it is coloured."""
+    right = re.fullmatch("  ([-+~]) (.*)", line)
+    return _coloured(f"{right[1]}     {right[2]}") if right else f"    {line}"
 
 
 def _blocks_of(parts: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -22,6 +22,10 @@ COLUMNS = (
 )
 
 
+# Worse than a lowered protection of the same rank.
+_LOSES_ALL = {"destroy", "replace"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """An attribute that changes, as texts."""
@@ -124,7 +128,13 @@ class Review:
             for item in stack.items
             for judged in item.dangers
         ]
-        found.sort(key=lambda one: (one[2].accepted is not None, one[2].danger.rank))
+        found.sort(
+            key=lambda one: (
+                one[2].accepted is not None,
+                one[2].danger.rank,
+                one[2].danger.kind not in _LOSES_ALL,
+            )
+        )
         yield from found
 
     @property

@@ -127,7 +127,9 @@ def _judged(stack: Stack, acceptances: Acceptances) -> Stack:
         )
         for item in stack.items
     ]
-    return replace(stack, items=tuple(sorted(items, key=lambda item: item.rank)))
+    # What is new is said at the end: it is long, and changes nothing that exists.
+    items.sort(key=lambda item: (item.rank, item.operations == ("add",)))
+    return replace(stack, items=tuple(items))
 
 
 # --- Secrets -----------------------------------------------------------------------------------
@@ -268,14 +270,16 @@ class _Reviewer:
         rights, found = self._rights(of_policies)
         if action is Action.CREATE and resource.type in _NEW_WITH_POLICY:
             found = [one for one in found if one.kind == PolicyDanger.PUBLIC.value]
-        lines: list[AttributeChange] = []
-        if action is not Action.CREATE:
+        lines = others
+        if action is Action.CREATE:
+            # What AWS chooses, and what is left out, says nothing about a new resource.
+            lines = [one for one in others if one.after is not UNKNOWN and not one.is_noise]
+        else:
             causes = {_names(path) for path in resource.replace_paths}
             found += [
                 *dangers.of_resource(resource, self._cause(resource, compared, causes)),
                 *self._lowered(resource.type, others),
             ]
-            lines = others
         shown, later, noise = self._lines(lines, resource)
         return Item(
             address=self._mask(resource.address),

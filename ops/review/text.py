@@ -11,7 +11,7 @@ SIGNS = {"add": "+", "change": "~", "replace": "-/+", "destroy": "-", "forget": 
 HEADER = ("environment", "layer", *COLUMNS, "cost")
 
 DRIFT = "Changed outside Terraform"
-_MOST_LINES = 40
+_MOST_LINES, _MOST_OF_NEW = 40, 12
 
 
 def matrix(review: Review) -> list[tuple[str, ...]]:
@@ -41,8 +41,9 @@ def title(item: Item) -> str:
     return printable(f"{sign} {item.address}  ({'; '.join(filter(None, notes))})")
 
 
-def details(item: Item, most: int = _MOST_LINES) -> Iterator[str]:
+def details(item: Item) -> Iterator[str]:
     """Yield the other lines about a resource, without indentation."""
+    most = _MOST_OF_NEW if item.operations == ("add",) else _MOST_LINES
     lines = list(_details(item))
     yield from map(printable, lines[:most])
     if len(lines) > most:

@@ -395,7 +395,7 @@ def test_a_real_plan_is_reviewed(corpus: Review) -> None:
     changes = stacks["changes"]
     assert dict(+changes.counts) == {
         "add": 3,
-        "change": 10,
+        "change": 11,
         "replace": 2,
         "destroy": 3,
         "import": 1,

@@ -161,6 +161,19 @@ resource "aws_iam_role_policy" "function" {
   })
 }
 
+resource "aws_iam_policy" "reader" {
+  name = "review-reader"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "ReadCache"
+      Effect   = "Allow"
+      Action   = ["dynamodb:GetItem", "dynamodb:Query"]
+      Resource = "arn:aws:dynamodb:us-east-1:000000000000:table/review-cache"
+    }]
+  })
+}
+
 resource "aws_ssm_parameter" "model" {
   name  = "/review/model"
   type  = "String"
