@@ -252,6 +252,16 @@ def test_nothing_but_the_masked_review_leaves_the_job_that_plans() -> None:
     assert list(planned.values()) == [uploads] * len(ENVIRONMENTS)
 
 
+def test_the_region_is_that_of_the_settings() -> None:
+    """`ops` refuses to work while AWS_REGION names another one, as the login's step does."""
+    for workflow in WORKFLOWS.values():
+        for job in workflow["jobs"].values():
+            steps = job.get("steps", [])
+            if any("role-to-assume" in step.get("with", {}) for step in steps):
+                (command,) = [step for step in steps if "-m ops" in step.get("run", "")]
+                assert command["env"]["AWS_REGION"] == command["env"]["AWS_DEFAULT_REGION"] == ""
+
+
 # --- GitLab ----------------------------------------------------------------------------------
 
 _MERGE_REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
