@@ -196,7 +196,7 @@ def apply(
         {
             "environment": run.target.name,
             "digest": bundle.digest,
-            "id": id_,
+            "id": None if consent.dry_run and _is_nothing(result) else id_,
             "applied": [dataclasses.asdict(one) for one in applied],
         },
         [f"{one.stack}: {one.text}" for one in applied] or ["nothing was changed"],
@@ -246,6 +246,10 @@ def drift(
     run.out.result({"environment": run.target.name, "drift": drifted}, page.splitlines())
     if drifted:
         raise typer.Exit(_DRIFT)
+
+
+def _is_nothing(review: Review) -> bool:
+    return not any(stack.has_changes or stack.is_deferred for stack in review.stacks)
 
 
 def _review_of(bundle: Bundle, acceptances: Acceptances) -> Review:
