@@ -175,7 +175,7 @@ def _reviews(draw: st.DrawFn) -> Review:
 
 
 @given(_reviews(), st.integers(markdown.SMALLEST_LIMIT, 6_000), TEXT)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_nothing_of_a_plan_is_markup(found: Review, limit: int, pointer: str) -> None:
     comment = markdown.comment(found, limit=limit, pointer=pointer)
     assert markdown.size(comment) <= limit
