@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final, TypeAlias
 
-from ops.review.plan import Change, Json
+from ops.review.plan import Change, Json, parse_text
 from ops.review.secrets import HIDDEN, is_secret_value, name_of
 
 # By which a block is known among others of its list, if all have it and no two the same.
@@ -196,7 +196,7 @@ def parsed(text: str) -> dict[str, Json] | list[Json] | None:
     """Return the document that a text is as JSON, if it is one."""
     if text.lstrip()[:1] in {"{", "["}:
         try:
-            document = json.loads(text)
+            document = parse_text(text)
         except (ValueError, RecursionError):
             return None
         if isinstance(document, dict | list):

@@ -136,13 +136,29 @@ def parse(text: bytes) -> Json:
 
     """
     try:
-        document: Json = json.loads(text)
+        document: Json = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and text.lstrip().startswith(b'{"@'):
             raise PlanError("it is the log of `terraform plan -json`", remedy=_SHOW) from error
         raise PlanError(f"it is not JSON: {error}", remedy=_SHOW) from error
     except (ValueError, RecursionError) as error:
         raise PlanError(f"it is not JSON that can be read: {error}", remedy=_SHOW) from error
+    return document
+
+
+def _refuse(constant: str) -> Json:
+    """Refuse what Python reads, and JSON does not have: NaN, which is not even equal to itself."""
+    raise ValueError(f"{constant} is no value of JSON")
+
+
+def parse_text(text: str) -> Json:
+    """Parse a JSON document within a plan.
+
+    Raises:
+        ValueError: It is not JSON.
+
+    """
+    document: Json = json.loads(text, parse_constant=_refuse)
     return document
 
 

@@ -125,3 +125,8 @@ def test_equal_values_do_not_differ(value: Any) -> None:
 @given(JSON, JSON)
 def test_any_two_values_can_be_compared(before: Any, after: Any) -> None:
     compare(Change(action=Action.UPDATE, before=before, after=after, after_sensitive=before))
+
+
+def test_what_is_no_json_is_compared_as_text() -> None:
+    one = item(change("a.b", {"body": '{"x": NaN, "y": 1}'}, {"body": '{"x": NaN, "y": 2}'}))
+    assert [line.path for line in one.lines] == ["body"]

@@ -96,9 +96,9 @@ def _chunks(png: bytes) -> list[tuple[bytes, bytes]]:
 def test_the_comparison_with_other_tools_says_what_is_found_today() -> None:
     text = picture.PAGE.read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| (\w+ \| [^|]+) \| (yes|no) \|", text, re.MULTILINE))
-    for fact in FACTS:
-        (plan,) = CORPUS.glob(f"*/{fact.plan}.json")
-        found = markdown.full(review(sources.load([plan]), Acceptances()))
-        assert rows[f"{fact.plan} | {fact.what}"] == ("yes" if fact.test(found) else "no"), fact
-    plans = {fact.plan for fact in FACTS}
-    assert all(rows[f"{plan} | reads it"] == "yes" for plan in plans)
+    for plan in {fact.plan for fact in FACTS}:
+        found = markdown.full(review(sources.load(CORPUS.glob(f"*/{plan}.json")), Acceptances()))
+        assert rows[f"{plan} | reads it"] == "yes"
+        for fact in FACTS:
+            if fact.plan == plan:
+                assert rows[f"{plan} | {fact.what}"] == ("yes" if fact.test(found) else "no"), fact

@@ -15,7 +15,11 @@ from ops.review.plan import Action, Json, Plan, PlanError
 from tests.review.building import change, document
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=12,
 )
@@ -122,3 +126,9 @@ def test_a_deep_document_is_refused() -> None:
 def test_powershell_may_have_written_it(encoding: str) -> None:
     text = json.dumps(document(change("a.ü")), ensure_ascii=False)
     assert plan.read(plan.parse(text.encode(encoding))).changes[0].address == "a.ü"
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_does_not_have_is_refused(constant: str) -> None:
+    with pytest.raises(PlanError, match=f"{constant} is no value of JSON"):
+        plan.parse(f'{{"format_version": {constant}}}'.encode())
