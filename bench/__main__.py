@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from bench import local_aws, operators, review, review_peers, suite, synthesis
+from bench import local_aws, operators, planning, review, review_peers, suite, synthesis
 from bench.processes import ROOT
 from bench.results import Result, table
 
@@ -35,7 +35,7 @@ def main() -> int:
         "function": lambda: _function(options.runs),
         "local": local_aws.measure,
         "operators": lambda: operators.measure(options.runs),
-        "review": lambda: review.measure(options.runs),
+        "review": lambda: (*review.measure(options.runs), *planning.measure(options.runs)),
         "tests": lambda: suite.measure(whole=options.whole),
     }
     unknown = set(options.sections) - sections.keys()

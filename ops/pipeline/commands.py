@@ -35,6 +35,7 @@ from ops.review.outputs import (
     read_acceptances,
     write,
 )
+from ops.review.plan import Json
 from ops.review.report import Review, Stack
 from ops.review.reviewing import judge
 from ops.review.reviewing import review as reviewed
@@ -224,7 +225,8 @@ def drift(
 ) -> None:
     """Report what was changed outside Terraform; change nothing.
 
-    The rights of the plan role suffice.
+    What Terraform does not own, such as a parameter of operators, is listed and is no drift. The
+    rights of the plan role suffice.
     """
     run.synthesize()
     with run.display.live():
@@ -234,11 +236,7 @@ def drift(
         raise OperatorError("\n".join(failed), remedy="correct it, and run it again")
     found = _review_of(bundle, Acceptances())
     page = markdown.drift(found, run.target.name)
-    drifted = {
-        stack.name: [json_report.resource(one) for one in stack.drift]
-        for stack in found.stacks
-        if stack.drift
-    }
+    drifted = _drift_of(found)
     if markdown_file:
         write(markdown_file, page)
     if issue:
@@ -246,6 +244,15 @@ def drift(
     run.out.result({"environment": run.target.name, "drift": drifted}, page.splitlines())
     if drifted:
         raise typer.Exit(_DRIFT)
+
+
+def _drift_of(review: Review) -> dict[str, list[Json]]:
+    """Return what was changed outside Terraform, by stack; what its owners changed is left out."""
+    found = {
+        stack.name: [json_report.resource(one) for one in stack.drift if not one.is_owners_work]
+        for stack in review.stacks
+    }
+    return {name: items for name, items in found.items() if items}
 
 
 def _is_nothing(review: Review) -> bool:

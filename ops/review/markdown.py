@@ -41,14 +41,18 @@ def comment(review: Review, *, limit: int, pointer: str = "") -> str:
 def drift(review: Review, environment: str) -> str:
     """Return what was changed outside Terraform."""
     page = _Page(DEFAULT_LIMIT, "`python -m ops pipeline drift`", marker="")
-    count = sum(len(stack.drift) for stack in review.stacks)
+    count = sum(not item.is_owners_work for stack in review.stacks for item in stack.drift)
     found = (
         f"{count:,} resources were" if count > 1 else "1 resource was" if count else "Nothing was"
     )
     page.add(f"### Drift of {_inline(environment)}\n\n{found} changed outside Terraform.")
     for stack in review.stacks:
-        for block in _headed(_inline(stack.name), _items(stack.drift)):
+        drifted = [item for item in stack.drift if not item.is_owners_work]
+        for block in _headed(_inline(stack.name), _items(drifted)):
             page.add(block)
+    owned = [item for stack in review.stacks for item in stack.drift if item.is_owners_work]
+    for block in _headed("Changed by their owners, which is no drift", _items(owned)):
+        page.add(block)
     return page.text()
 
 

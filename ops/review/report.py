@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from ops.review.acceptance import Acceptance
 from ops.review.dangers import Danger
 
+# Who owns an attribute that nobody else does.
+TERRAFORM = "Terraform"
+
 COLUMNS = (
     "add",
     "change",
@@ -66,6 +69,12 @@ class Item:
     elsewhere: tuple[str, ...] = ()
     noise: int = 0
     dangers: tuple[Judged, ...] = ()
+
+    @property
+    def is_owners_work(self) -> bool:
+        """Whether only others than Terraform own what was changed, so that it is no drift."""
+        owners = {line.owner for line in self.lines}
+        return bool(owners) and TERRAFORM not in owners and not self.rights
 
     @property
     def rank(self) -> int:

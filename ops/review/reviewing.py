@@ -13,7 +13,7 @@ from ops.review.attributes import UNKNOWN, AttributeChange, Document, Value
 from ops.review.dangers import Danger, Rank
 from ops.review.plan import Action, Change, Json, Plan, PlanError, ResourceChange
 from ops.review.policy_dangers import Kind as PolicyDanger
-from ops.review.report import Item, Judged, Line, Review, Stack
+from ops.review.report import TERRAFORM, Item, Judged, Line, Review, Stack
 from ops.review.secrets import Mask, is_digest_name, is_secret_value, name_of, recognized
 
 _LONGEST = 240
@@ -36,6 +36,7 @@ _OWNERS = {
     ("aws_secretsmanager_secret_version", "secret_string"): "operators",
 }
 _OPERATED = {f"aws_ssm_parameter.{one.id}" for one in PARAMETERS if one.operated}
+_OF_A_VALUE = {"value", "insecure_value", "version"}
 _FAILED = {"fail", "error"}
 # Whose policy is created with them, so that it gives rights on nothing that exists. A key's policy
 # must let its account change it, or nobody could.
@@ -531,9 +532,9 @@ def _distinct(found: Iterable[Danger]) -> list[Danger]:
 
 
 def _owner(resource: ResourceChange, change: AttributeChange) -> str:
-    if resource.address in _OPERATED and change.names[:1] == ("value",):
+    if resource.address in _OPERATED and change.names[0] in _OF_A_VALUE:
         return "operators"
-    return _OWNERS.get((resource.type, change.names[0] if change.names else ""), "Terraform")
+    return _OWNERS.get((resource.type, change.names[0] if change.names else ""), TERRAFORM)
 
 
 def _shortened(text: str, longest: int = _LONGEST) -> str:
