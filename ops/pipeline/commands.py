@@ -225,8 +225,8 @@ def drift(
 ) -> None:
     """Report what was changed outside Terraform; change nothing.
 
-    What Terraform does not own, such as a parameter of operators, is listed and is no drift. The
-    rights of the plan role suffice.
+    Drift is what an apply would undo. What Terraform does not set, such as a parameter of operators,
+    is listed, too. The rights of the plan role suffice.
     """
     run.synthesize()
     with run.display.live():
@@ -247,12 +247,12 @@ def drift(
 
 
 def _drift_of(review: Review) -> dict[str, list[Json]]:
-    """Return what was changed outside Terraform, by stack; what its owners changed is left out."""
-    found = {
-        stack.name: [json_report.resource(one) for one in stack.drift if not one.is_owners_work]
+    """Return what was changed outside Terraform and would be undone, by stack."""
+    return {
+        stack.name: [json_report.resource(one) for one in stack.undone]
         for stack in review.stacks
+        if stack.undone
     }
-    return {name: items for name, items in found.items() if items}
 
 
 def _is_nothing(review: Review) -> bool:

@@ -39,19 +39,20 @@ def comment(review: Review, *, limit: int, pointer: str = "") -> str:
 
 
 def drift(review: Review, environment: str) -> str:
-    """Return what was changed outside Terraform."""
+    """Return what was changed outside Terraform: what an apply would undo, and the rest."""
     page = _Page(DEFAULT_LIMIT, "`python -m ops pipeline drift`", marker="")
-    count = sum(not item.is_owners_work for stack in review.stacks for item in stack.drift)
-    found = (
-        f"{count:,} resources were" if count > 1 else "1 resource was" if count else "Nothing was"
+    count = sum(len(stack.undone) for stack in review.stacks)
+    found = {0: "No resource was", 1: "1 resource was"}.get(count, f"{count:,} resources were")
+    page.add(
+        f"### Drift of {_inline(environment)}\n\n{found} changed outside Terraform in what it sets."
     )
-    page.add(f"### Drift of {_inline(environment)}\n\n{found} changed outside Terraform.")
     for stack in review.stacks:
-        drifted = [item for item in stack.drift if not item.is_owners_work]
-        for block in _headed(_inline(stack.name), _items(drifted)):
+        for block in _headed(_inline(stack.name), _items(stack.undone)):
             page.add(block)
-    owned = [item for stack in review.stacks for item in stack.drift if item.is_owners_work]
-    for block in _headed("Changed by their owners, which is no drift", _items(owned)):
+    others = [item for stack in review.stacks for item in stack.drift if item not in stack.undone]
+    for block in _headed(
+        "Changed by their owners, or in what Terraform does not set", _items(others)
+    ):
         page.add(block)
     return page.text()
 

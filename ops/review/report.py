@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from ops.review.acceptance import Acceptance
 from ops.review.dangers import Danger
 
-# Who owns an attribute that nobody else does.
-TERRAFORM = "Terraform"
-
 COLUMNS = (
     "add",
     "change",
@@ -71,12 +68,6 @@ class Item:
     dangers: tuple[Judged, ...] = ()
 
     @property
-    def is_owners_work(self) -> bool:
-        """Whether only others than Terraform own what was changed, so that it is no drift."""
-        owners = {line.owner for line in self.lines}
-        return bool(owners) and TERRAFORM not in owners and not self.rights
-
-    @property
     def rank(self) -> int:
         """The rank of its worst danger; those that are accepted come after all others."""
         ranks = [int(one.danger.rank) + (10 if one.accepted else 0) for one in self.dangers]
@@ -106,6 +97,12 @@ class Stack:
     def is_deferred(self) -> bool:
         """Whether there is no plan of it yet."""
         return bool(self.waits_for or self.waits_because)
+
+    @property
+    def undone(self) -> tuple[Item, ...]:
+        """The drift that an apply would undo: that of resources which the plan changes."""
+        changed = {item.address for item in self.items}
+        return tuple(item for item in self.drift if item.address in changed)
 
     @property
     def counts(self) -> Counter[str]:

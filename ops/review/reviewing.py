@@ -13,7 +13,7 @@ from ops.review.attributes import UNKNOWN, AttributeChange, Document, Value
 from ops.review.dangers import Danger, Rank
 from ops.review.plan import Action, Change, Json, Plan, PlanError, ResourceChange
 from ops.review.policy_dangers import Kind as PolicyDanger
-from ops.review.report import TERRAFORM, Item, Judged, Line, Review, Stack
+from ops.review.report import Item, Judged, Line, Review, Stack
 from ops.review.secrets import Mask, is_digest_name, is_secret_value, name_of, recognized
 
 _LONGEST = 240
@@ -534,7 +534,7 @@ def _distinct(found: Iterable[Danger]) -> list[Danger]:
 def _owner(resource: ResourceChange, change: AttributeChange) -> str:
     if resource.address in _OPERATED and change.names[0] in _OF_A_VALUE:
         return "operators"
-    return _OWNERS.get((resource.type, change.names[0] if change.names else ""), TERRAFORM)
+    return _OWNERS.get((resource.type, change.names[0] if change.names else ""), "Terraform")
 
 
 def _shortened(text: str, longest: int = _LONGEST) -> str:

@@ -100,7 +100,7 @@ def test_drift_is_reported_until_it_is_gone(team: Team, tmp_path: Path) -> None:
     page = tmp_path / "drift.md"
     assert team.drift().code == 0
     ssm = team.emulator.client("ssm")
-    ssm.put_parameter(Name=_model(team), Value="another", Overwrite=True)
+    ssm.put_parameter(Name=_namespace(team), Value="another", Overwrite=True)
     dynamodb = team.emulator.client("dynamodb")
     arn = dynamodb.describe_table(TableName=team.naming.cache_table)["Table"]["TableArn"]
     dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": "Owner", "Value": "somebody"}])
@@ -112,7 +112,7 @@ def test_drift_is_reported_until_it_is_gone(team: Team, tmp_path: Path) -> None:
     assert (stack, item["address"]) == ("team-storage", "aws_dynamodb_table.cache")
     drifted, owned = page.read_text("utf-8").split("Changed by their owners")
     assert 'tags.Owner: + "somebody"' in drifted
-    assert "aws_ssm_parameter.gemini_model" in owned
+    assert "aws_ssm_parameter.cache_namespace" in owned
     dynamodb.untag_resource(ResourceArn=arn, TagKeys=["Owner"])
     assert team.drift().code == 0
 
@@ -121,5 +121,5 @@ def _ttl(team: Team) -> str:
     return team.emulator.client("ssm").get_parameter(Name=TTL)["Parameter"]["Value"]
 
 
-def _model(team: Team) -> str:
-    return f"{team.naming.parameters}/config/gemini/model"
+def _namespace(team: Team) -> str:
+    return f"{team.naming.parameters}/config/cache/namespace"
