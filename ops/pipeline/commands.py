@@ -225,8 +225,8 @@ def drift(
 ) -> None:
     """Report what was changed outside Terraform; change nothing.
 
-    Drift is what an apply would undo. What Terraform does not set, such as a parameter of operators,
-    is listed, too. The rights of the plan role suffice.
+    Drift is what an apply would undo. What Terraform does not set, such as a parameter of
+    operators, is listed, too. The rights of the plan role suffice.
     """
     run.synthesize()
     with run.display.live():

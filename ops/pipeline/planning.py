@@ -75,7 +75,8 @@ class _Planner:
         self._keep = keep
 
     def plan(self, stacks: Sequence[Stack]) -> dict[str, Planned]:
-        workers = min(_MOST_AT_ONCE, max(2, os.cpu_count() or 1))
+        # One more than cores: they also wait for AWS.
+        workers = min(_MOST_AT_ONCE, (os.cpu_count() or 1) + 1)
         with ThreadPoolExecutor(max_workers=workers) as pool:
             futures: dict[str, Future[Planned]] = {
                 stack.name: pool.submit(self._plan, stack) for stack in stacks
