@@ -134,6 +134,11 @@ class Team:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def ttl(self) -> str:
+        """Return the days that an answer is served, as the function would read them."""
+        name = f"{self.naming.parameters}/config/cache/ttl-days"
+        return self.emulator.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+
     def stored(self) -> list[str]:
         """Return the keys of the stored bundles, in all versions."""
         found = self.emulator.client("s3").list_object_versions(

@@ -6,15 +6,15 @@ The tests are the chapters of one story, in their order.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from testing.github.server import GithubStandIn
 from tests.integration.pipelining import CHANGES, DRIFT, HELD, Team, changed, running_team
 from tests.integration.terraform import Installation
-
-TTL = "/co2-analysis/team/config/cache/ttl-days"
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +48,7 @@ def test_what_was_not_reviewed_is_not_applied(team: Team) -> None:
 
     assert held.code == HELD
     assert "no plans are stored of what this checkout would apply to team" in held.err
-    assert _ttl(team) == "90"
+    assert team.ttl() == "90"
 
 
 def test_a_changed_setting_is_reviewed_and_applied(team: Team) -> None:
@@ -62,43 +62,32 @@ def test_a_changed_setting_is_reviewed_and_applied(team: Team) -> None:
     shown = team.apply("--dry-run")
     assert shown.code == 0
     assert shown.json()["applied"] == []
-    assert _ttl(team) == "90"
+    assert team.ttl() == "90"
     assert team.apply().code == 0
-    assert _ttl(team) == "30"
+    assert team.ttl() == "30"
     assert team.stored() == []
 
 
-def test_a_plan_of_a_dry_run_is_not_stored(team: Team) -> None:
-    team.configure("[cache]\nttl_days = 31\n")
+@pytest.mark.skipif(shutil.which("gh") is None, reason="GH IS NOT INSTALLED: no comment is tested")
+def test_the_pull_request_and_the_drift_have_one_text_each(team: Team) -> None:
+    team.configure("[cache]\nttl_days = 30\n")
+    named = ("--repository", "my-company/co2-analysis")
+    with GithubStandIn(named[1]) as github:
+        number = github.open("octocat", "Keep answers for a month.", pull_request=True)
+        team.variables = github.environment({})
+        for _ in range(2):
+            assert team.review("--comment", str(number), *named).code == CHANGES
+        clean = team.drift("--issue", *named)
+        team.variables = {}
 
-    assert json.loads(team.plan("--dry-run").out)["id"] is None
-
-    assert team.stored() == []
-    assert team.apply().code == HELD
-
-
-def test_a_state_that_moved_on_is_refused_with_what_changed(team: Team) -> None:
-    team.configure("[cache]\nttl_days = 45\n")
-    team.plan()
-    team.configure("[cache]\nttl_days = 60\n")
-    team.plan()
-    assert team.apply().code == 0
-    team.configure("[cache]\nttl_days = 45\n")
-
-    held = team.apply()
-
-    assert held.code == HELD
-    address = "aws_ssm_parameter.cache_ttl_days"
-    assert f"{address}: insecure_value: it was changed since the review" in held.err
-    assert "its state moved on from serial" in held.err
-    assert held.err.rpartition("(changed: ")[2].count(address) == 1
-    assert _ttl(team) == "60"
+    assert clean.code == 0
+    (comment,) = github.issues[number].comments
+    assert "aws_ssm_parameter.cache_ttl_days" in (comment.body or "")
+    assert github.issues.keys() == {number}
 
 
 def test_drift_is_reported_until_it_is_gone(team: Team, tmp_path: Path) -> None:
-    team.configure("[cache]\nttl_days = 60\n")
     page = tmp_path / "drift.md"
-    assert team.drift().code == 0
     ssm = team.emulator.client("ssm")
     ssm.put_parameter(Name=_namespace(team), Value="another", Overwrite=True)
     dynamodb = team.emulator.client("dynamodb")
@@ -115,10 +104,6 @@ def test_drift_is_reported_until_it_is_gone(team: Team, tmp_path: Path) -> None:
     assert "aws_ssm_parameter.cache_namespace" in owned
     dynamodb.untag_resource(ResourceArn=arn, TagKeys=["Owner"])
     assert team.drift().code == 0
-
-
-def _ttl(team: Team) -> str:
-    return team.emulator.client("ssm").get_parameter(Name=TTL)["Parameter"]["Value"]
 
 
 def _namespace(team: Team) -> str:

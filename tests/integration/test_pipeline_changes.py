@@ -63,6 +63,34 @@ def _accept(team: Team) -> None:
     (team.checkout / "accepted-dangers.toml").write_text("\n".join(rows), encoding="utf-8")
 
 
+def test_a_plan_of_a_dry_run_is_not_stored(team: Team) -> None:
+    before = team.stored()
+    team.configure("[cache]\nttl_days = 31\n")
+
+    assert json.loads(team.plan("--dry-run").out)["id"] is None
+
+    assert team.stored() == before
+    assert team.apply().code == HELD
+
+
+def test_a_state_that_moved_on_is_refused_with_what_changed(team: Team) -> None:
+    team.configure("[cache]\nttl_days = 45\n")
+    team.plan()
+    team.configure("[cache]\nttl_days = 60\n")
+    team.plan()
+    assert team.apply().code == 0
+    team.configure("[cache]\nttl_days = 45\n")
+
+    held = team.apply()
+
+    assert held.code == HELD
+    address = "aws_ssm_parameter.cache_ttl_days"
+    assert f"{address}: insecure_value: it was changed since the review" in held.err
+    assert "its state moved on from serial" in held.err
+    assert held.err.rpartition("(changed: ")[2].count(address) == 1
+    assert team.ttl() == "60"
+
+
 def test_a_widened_role_is_named_and_held(team: Team) -> None:
     with team.edited(*WIDENED):
         team.plan()
