@@ -23,7 +23,6 @@ from markdown_it.token import Token
 from ops.review import markdown, sources
 from ops.review.acceptance import Acceptances
 from ops.review.reviewing import review
-from tests.review.small_png import smaller
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PULL_REQUEST = Path(__file__).parent / "pull_request"
@@ -142,7 +141,6 @@ def _draw(browser: str, theme: str, picture: Path) -> None:
         if height is None:
             raise RuntimeError(f"{browser} did not render the page")
         run(f"--window-size={_WIDTH},{height[1]}", f"--screenshot={picture}")
-        picture.write_bytes(smaller(picture.read_bytes()))
 
 
 def main() -> int:
