@@ -9,6 +9,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from ops.common.options import EXIT_CODES, epilog
 from ops.common.session import session
@@ -22,6 +23,7 @@ def command(
     *examples: str,
     context: Callable[..., AbstractContextManager[Any]] = session,
     exit_codes: Mapping[int | str, str] = EXIT_CODES,
+    cls: type[TyperCommand] | None = None,
 ) -> Callable[[Function], Function]:
     """Register a function as a command.
 
@@ -49,7 +51,7 @@ def command(
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in parameters}
         run.__doc__ = function.__doc__
-        app.command(name, epilog=epilog(*examples, exit_codes=exit_codes))(run)
+        app.command(name, cls=cls, epilog=epilog(*examples, exit_codes=exit_codes))(run)
         return function
 
     return register

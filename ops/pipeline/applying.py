@@ -39,16 +39,14 @@ class Applied:
     @property
     def text(self) -> str:
         """Return it in a few words."""
-        already = f"; {self.before} reviewed changes were made before" if self.before else ""
+        already = f"; {self.before} of the reviewed changes were made before" if self.before else ""
         return f"{self.changes}{already}"
 
 
 def apply_all(
-    stacks: Sequence[Stack], bundle: Bundle, engine: Engine, display: Display, *, again: str
+    stacks: Sequence[Stack], bundle: Bundle, engine: Engine, display: Display
 ) -> Iterator[Applied]:
     """Apply the stacks in their order, and yield what became of each.
-
-    ``again`` is the command that plans for another review.
 
     Raises:
         HeldError: A layer would do what was not reviewed; the layers before it are applied.
@@ -75,35 +73,35 @@ def apply_all(
             made = engine.plan(stack, step.say)
             count = _number(made.plan)
             if count or reviewed.plan is None:
-                _require_reviewed(reviewed, made, moved, again=again)
+                _require_reviewed(reviewed, made, moved)
             changes = Changes()
             if count:
                 changes = engine.apply(stack, made, changes=count, say=step.say)
             result = Applied(
                 stack=stack.name,
                 changes=changes,
-                before=_number(reviewed.plan) - count if reviewed.plan else 0,
+                before=_resources(reviewed.plan) - _resources(made.plan) if reviewed.plan else 0,
             )
             step.result = result.text
         yield result
 
 
+def _resources(plan: Plan) -> int:
+    return sum(map(acts, plan.changes))
+
+
 def _number(plan: Plan) -> int:
-    """Return how many changes an apply makes."""
-    outputs = sum(change.action.changes for _, change in plan.outputs)
-    return sum(map(acts, plan.changes)) + outputs
+    """Return how many changes an apply makes, those of outputs included."""
+    return _resources(plan) + sum(change.action.changes for _, change in plan.outputs)
 
 
-def _require_reviewed(reviewed: Planned, made: Made, moved: str, *, again: str) -> None:
+def _require_reviewed(reviewed: Planned, made: Made, moved: str) -> None:
     plan = reviewed.plan
     if plan is None:
         if not _number(made.plan):
             return
-        reason = reviewed.deferral.reason if reviewed.deferral else "it was not planned"
-        raise HeldError(
-            f"{reviewed.stack} was not reviewed: {reason}",
-            remedy=f"plan and review the rest: {again}",
-        )
+        waited = ", ".join(reviewed.deferral.until) if reviewed.deferral else "nothing"
+        raise HeldError(f"{reviewed.stack} was not reviewed: it had to wait for {waited}")
     found = list(differences(plan, made.plan))
     if not found:
         return
@@ -114,10 +112,7 @@ def _require_reviewed(reviewed: Planned, made: Made, moved: str, *, again: str) 
     if moved:
         lines.append(f"  {printable(moved)}")
     what = "\n".join(lines)
-    raise HeldError(
-        f"{reviewed.stack} would not be changed as it was reviewed\n{what}",
-        remedy=f"plan and review it anew: {again}",
-    )
+    raise HeldError(f"{reviewed.stack} would not be changed as it was reviewed\n{what}")
 
 
 def _line(one: Difference, mask: Mask) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json as json_
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,6 @@ from ops.common.errors import BadInputError, OperatorError
 from ops.common.local_address import CHECKOUT
 from ops.common.options import command_group
 from ops.common.output import Output, table
-from ops.common.session import output
 from ops.pipeline import github
 from ops.pipeline.applying import Applied, apply_all
 from ops.pipeline.bundle import Bundle
@@ -33,6 +32,7 @@ from ops.review.outputs import (
     Outputs,
     ReviewCommand,
     read_acceptances,
+    review_output,
     write,
 )
 from ops.review.plan import Json
@@ -52,9 +52,6 @@ Repository = Annotated[
     typer.Option(
         envvar="GITHUB_REPOSITORY", metavar="OWNER/NAME", help="The repository in GitHub."
     ),
-]
-Report = Annotated[
-    Path | None, typer.Option("--markdown", metavar="FILE", help="Write the report as Markdown.")
 ]
 
 
@@ -109,8 +106,9 @@ def plan(
     "pipeline review",
     "pipeline review --markdown comment.md --full report.md",
     "pipeline review --comment 12 --repository our-company/co2-analysis",
-    context=output,
+    context=review_output,
     exit_codes=EXIT_CODES,
+    cls=ReviewCommand,
 )
 def review(
     out: Output,
@@ -127,17 +125,22 @@ def review(
         ),
     ] = None,
     repository: Repository = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ENV", help="It must have been planned, too. Repeatable."),
+    ] = None,
+    commit: Annotated[str, typer.Option(metavar="TEXT", help="What was planned.")] = "",
 ) -> None:
     """Review the plans of all environments in one report.
 
     Dangers are accepted by the file accepted-dangers.toml in the checkout, or by another one. The
     comment is found again by a hidden marker, and edited; it needs the program gh, and its token.
     """
-    found = judge(_read(folder), _accepted(acceptances))
-    if comment is not None:
-        url = github.put_comment(
-            _named(repository), comment, outputs.comment(found), user_environment=os.environ
-        )
+    into = None if comment is None else _named(repository)
+    stacks = _read(folder, frozenset(expect or ()))
+    found = dataclasses.replace(judge(stacks, _accepted(acceptances)), commit=commit)
+    if comment is not None and into is not None:
+        url = github.put_comment(into, comment, outputs.comment(found), user_environment=os.environ)
         out.note(f"commented: {url}")
     outputs.write(found, out)
 
@@ -162,7 +165,9 @@ def apply(
         typer.Option(metavar="ID", help="The stored plans to compare with; by default the newest."),
     ] = None,
     acceptances: AcceptanceFile = None,
-    markdown_file: Report = None,
+    full: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the whole review as Markdown.")
+    ] = None,
 ) -> None:
     """Apply what was reviewed of this checkout, and nothing else.
 
@@ -176,8 +181,8 @@ def apply(
     run.synthesize()
     id_, bundle = _stored(run, plan)
     result = _review_of(bundle, _accepted(acceptances))
-    if markdown_file:
-        write(markdown_file, markdown.comment(result, limit=markdown.DEFAULT_LIMIT))
+    if full:
+        write(full, markdown.full(result))
     run.out.lines([*_summary(result), "", f"stored: {id_}"])
     if result.open_dangers:
         lines = (f"  {text.danger(*one)[0]}" for one in result.dangers() if not one[2].accepted)
@@ -186,22 +191,29 @@ def apply(
             remedy="accept them in accepted-dangers.toml, in a pull request",
         )
     applied: list[Applied] = []
-    if not consent.dry_run:
-        require_confirmation(run.target, consent, what=f"apply these plans to {run.target.name}")
-        with run.display.live():
-            applied += apply_all(
-                run.work.stacks, bundle, run.engine, run.display, again=run.again()
+    document = {
+        "environment": run.target.name,
+        "digest": bundle.digest,
+        "id": None if consent.dry_run and _is_nothing(result) else id_,
+    }
+    try:
+        if not consent.dry_run:
+            what = f"apply these plans to {run.target.name}"
+            require_confirmation(run.target, consent, what=what)
+            with run.display.live():
+                # What is applied before an error stays in the list.
+                applied.extend(apply_all(run.work.stacks, bundle, run.engine, run.display))
+            run.store.delete(bundle.digest)
+    except HeldError as error:
+        error.remedy = f"plan it anew for a review: {run.again()}"
+        document["held"] = str(error)
+        raise
+    finally:
+        if applied or consent.dry_run or "held" in document:
+            run.out.result(
+                {**document, "applied": [dataclasses.asdict(one) for one in applied]},
+                [f"{one.stack}: {one.text}" for one in applied] or ["nothing was changed"],
             )
-        run.store.delete(bundle.digest)
-    run.out.result(
-        {
-            "environment": run.target.name,
-            "digest": bundle.digest,
-            "id": None if consent.dry_run and _is_nothing(result) else id_,
-            "applied": [dataclasses.asdict(one) for one in applied],
-        },
-        [f"{one.stack}: {one.text}" for one in applied] or ["nothing was changed"],
-    )
 
 
 @command(
@@ -216,7 +228,10 @@ def apply(
 def drift(
     run: Pipeline,
     *,
-    markdown_file: Report = None,
+    markdown_file: Annotated[
+        Path | None,
+        typer.Option("--markdown", metavar="FILE", help="Write the report as Markdown."),
+    ] = None,
     issue: Annotated[
         bool,
         typer.Option("--issue", help="Keep one issue open in GitHub while there is drift."),
@@ -228,6 +243,7 @@ def drift(
     Drift is what an apply would undo. What Terraform does not set, such as a parameter of
     operators, is listed, too. The rights of the plan role suffice.
     """
+    into = _named(repository) if issue else None
     run.synthesize()
     with run.display.live():
         bundle = plan_all(run.work, run.engine, run.display)
@@ -239,8 +255,8 @@ def drift(
     drifted = _drift_of(found)
     if markdown_file:
         write(markdown_file, page)
-    if issue:
-        _keep_issue(run, _named(repository), page if drifted else None)
+    if into:
+        _keep_issue(run, into, page if drifted else None)
     run.out.result({"environment": run.target.name, "drift": drifted}, page.splitlines())
     if drifted:
         raise typer.Exit(_DRIFT)
@@ -274,15 +290,15 @@ def _accepted(file: Path | None) -> Acceptances:
     return acceptance.sort_out(entries, datetime.now(tz=UTC).date())
 
 
-def _read(folder: Path) -> list[Stack]:
-    """Return the stacks of all reviews in a folder.
+def _read(folder: Path, expected: Set[str]) -> list[Stack]:
+    """Return the stacks of all reviews in a folder; what is expected and missing has failed.
 
     Raises:
         OperatorError: There is none, one cannot be read, or two are about the same stack.
 
     """
     files = sorted(folder.glob(f"*/{_REVIEW}"))
-    if not files:
+    if not files and not expected:
         raise OperatorError(
             f"{folder} has no ENV/{_REVIEW}",
             remedy="plan first: python -m ops pipeline plan --env ENV",
@@ -301,7 +317,21 @@ def _read(folder: Path) -> list[Stack]:
         raise OperatorError(
             f"there are several reviews of {', '.join(twice)}", remedy=f"clear {folder}"
         )
-    return found
+    missing = expected - {stack.environment for stack in found}
+    return [*found, *map(_missing, sorted(missing))]
+
+
+def _missing(environment: str) -> Stack:
+    """Return what stands for an environment that was not planned."""
+    problem = ("plan", "error", ("it was not planned: look at the log of its job",))
+    return Stack(
+        name=environment,
+        environment=environment,
+        layer="",
+        source="",
+        errored=True,
+        failed_checks=(problem,),
+    )
 
 
 def _stored(run: Pipeline, wanted: str | None) -> tuple[str, Bundle]:
@@ -354,6 +384,3 @@ def _keep_issue(run: Pipeline, repository: str, page: str | None) -> None:
     title = f"{run.target.name} was changed outside Terraform"
     url = github.put_issue(repository, title, page, key=key, user_environment=os.environ)
     run.out.note(f"reported: {url}")
-
-
-app.registered_commands[1].cls = ReviewCommand

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ops.common.errors import OperatorError
+from ops.common.errors import BusyError, OperatorError
 from ops.pipeline.bundle import Bundle
 from ops.pipeline.storage import StateBucket
 from ops.pipeline.work import Work
@@ -89,8 +90,8 @@ class LocalEngine:
 
     def state(self, stack: Stack) -> State | None:
         """Read the state from the bucket."""
-        key = str(stack.document["terraform"]["backend"]["s3"]["key"])
-        return parse(self._bucket.read(key), f"s3://{self._bucket.name}/{key}")
+        place = f"s3://{self._bucket.name}/{_key(stack)}"
+        return parse(self._bucket.read(_key(stack)), place)
 
     def prepare(self, stack: Stack, lock: str | None) -> str:
         """Initialize the stack."""
@@ -99,13 +100,32 @@ class LocalEngine:
     def plan(self, stack: Stack, say: Say, *, keep: bool = False) -> Made:  # noqa: ARG002
         """Plan; the saved plan is for this user alone, and removed with the folder."""
         file = self._work.plan_file(stack)
-        self._terraform.plan(stack, file, say)
+        with self._lock_named(stack):
+            self._terraform.plan(stack, file, say)
         return Made(json=self._terraform.show(stack, file), handle=str(file))
 
     def apply(self, stack: Stack, made: Made, *, changes: int, say: Say) -> Changes:
         """Apply the saved plan."""
-        return self._terraform.apply_plan(stack, Path(made.handle), changes=changes, report=say)
+        plan = Path(made.handle)
+        with self._lock_named(stack):
+            return self._terraform.apply_plan(stack, plan, changes=changes, report=say)
 
     def stop(self) -> None:
         """Let Terraform finish what it is at, and write the state."""
         self._terraform.children.interrupt(grace_seconds=_GRACE_SECONDS)
+
+    @contextmanager
+    def _lock_named(self, stack: Stack) -> Iterator[None]:
+        """Name the object that is the lock: a killed apply leaves it."""
+        try:
+            yield
+        except BusyError as error:
+            lock = f"s3://{self._bucket.name}/{_key(stack)}.tflock"
+            error.remedy = (
+                f"wait until whoever holds it has ended; if it was killed: aws s3 rm {lock}"
+            )
+            raise
+
+
+def _key(stack: Stack) -> str:
+    return str(stack.document["terraform"]["backend"]["s3"]["key"])

@@ -12,7 +12,6 @@ from ops.common.command import command
 from ops.common.errors import OperatorError
 from ops.common.options import command_group
 from ops.common.output import Output
-from ops.common.session import output
 from ops.review import acceptance, sources
 from ops.review.acceptance import Acceptance
 from ops.review.outputs import (
@@ -21,6 +20,7 @@ from ops.review.outputs import (
     Outputs,
     ReviewCommand,
     read_acceptances,
+    review_output,
 )
 from ops.review.report import Review
 from ops.review.reviewing import review as reviewed
@@ -34,8 +34,9 @@ app = command_group()
     "review build/plans",
     "review dev-storage.tfplan --accept dev-storage/aws_s3_bucket.geojson:destroy",
     "review build/plans --markdown comment.md --full report.md --sarif review.sarif",
-    context=output,
+    context=review_output,
     exit_codes=EXIT_CODES,
+    cls=ReviewCommand,
 )
 def review(
     out: Output,
@@ -81,6 +82,3 @@ def _require_one_stack(option: Acceptance, result: Review) -> None:
             f"--accept {option} is a danger in {', '.join(sorted(stacks))}",
             remedy=f"name the stack: --accept '{min(stacks)}/{option}'",
         )
-
-
-app.registered_commands[0].cls = ReviewCommand

@@ -59,7 +59,7 @@ def drift(review: Review, environment: str) -> str:
 
 def full(review: Review) -> str:
     """Return the whole review."""
-    return "\n".join((MARKER, *_blocks(review, rows=len(review.stacks))))
+    return "\n".join((MARKER, *_blocks(review, rows=len(review.stacks), whole=True)))
 
 
 class _Page:
@@ -94,9 +94,10 @@ def size(some: str) -> int:
     return len(some.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _blocks(review: Review, *, rows: int) -> Iterator[str]:
+def _blocks(review: Review, *, rows: int, whole: bool = False) -> Iterator[str]:
     """Yield the parts in order of importance; the summary has at most ``rows`` rows."""
-    yield f"### Plan review\n\n**{review.verdict}**\n"
+    of = f" of {_inline(review.commit)}" if review.commit else ""
+    yield f"### Plan review{of}\n\n**{review.verdict}**\n"
     yield _matrix(review, rows)
     found = list(review.dangers())
     if found:
@@ -104,7 +105,7 @@ def _blocks(review: Review, *, rows: int) -> Iterator[str]:
     for stack, item, judged in found:
         title, lines = text.danger(stack, item, judged)
         yield "\n".join((f"- {_inline(title)}", *(f"  - {_inline(line)}" for line in lines)))
-    yield from _details(review.stacks)
+    yield from _details(review.stacks, whole=whole)
     remarks = [f"- {_inline(line)}" for line in text.remarks(review)]
     if remarks:
         yield "\n".join(("\n#### Notes\n", *remarks, ""))
@@ -131,11 +132,12 @@ def _matrix(review: Review, most: int) -> str:
     return "\n".join((*lines, ""))
 
 
-def _details(stacks: Sequence[Stack]) -> Iterator[str]:
+def _details(stacks: Sequence[Stack], *, whole: bool) -> Iterator[str]:
     for stack in sorted(stacks, key=_rank):
-        yield from _headed(_inline(stack.name), _stack(stack))
+        yield from _headed(_inline(stack.name), _stack(stack, whole=whole))
     for stack in stacks:
-        yield from _headed(f"{text.DRIFT}: {_inline(stack.name)}", _items(stack.drift))
+        title = f"{text.DRIFT}: {_inline(stack.name)}"
+        yield from _headed(title, _items(stack.drift, whole=whole))
 
 
 def _headed(title: str, blocks: Iterator[str]) -> Iterator[str]:
@@ -150,19 +152,21 @@ def _rank(stack: Stack) -> tuple[bool, int]:
     return not stack.errored, min((item.rank for item in stack.items), default=1000)
 
 
-def _stack(stack: Stack) -> Iterator[str]:
+def _stack(stack: Stack, *, whole: bool) -> Iterator[str]:
     for note in text.notes(stack):
         yield f"- {_inline(note)}\n"
-    yield from _items(stack.items)
-    yield from _blocks_of([_coloured(line)] for line in text.outputs(stack))
+    yield from _items(stack.items, whole=whole)
+    outputs = text.outputs(stack, whole=whole)
+    yield from _blocks_of(([_coloured(line)] for line in outputs), whole=whole)
 
 
-def _items(items: Sequence[Item]) -> Iterator[str]:
+def _items(items: Sequence[Item], *, whole: bool = False) -> Iterator[str]:
     """Yield blocks with several resources each."""
-    yield from _blocks_of(
-        [_coloured(text.title(item)), *(_indented(one) for one in text.details(item))]
+    parts = (
+        [_coloured(text.title(item)), *map(_indented, text.details(item, whole=whole))]
         for item in items
     )
+    yield from _blocks_of(parts, whole=whole)
 
 
 def _coloured(title: str) -> str:
@@ -176,11 +180,11 @@ def _indented(line: str) -> str:
     return _coloured(f"{right[1]}     {right[2]}") if right else f"    {line}"
 
 
-def _blocks_of(parts: Iterable[Sequence[str]]) -> Iterator[str]:
+def _blocks_of(parts: Iterable[Sequence[str]], *, whole: bool) -> Iterator[str]:
     """Yield blocks with several parts each."""
     block: list[str] = []
     for part in parts:
-        lines = [_cut(line) for line in part]
+        lines = list(part) if whole else [_cut(line) for line in part]
         if block and sum(map(len, block)) + sum(map(len, lines)) > _LONGEST_BLOCK:
             yield _fenced(block)
             block = []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import json as json_
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,9 @@ from typer._click.exceptions import UsageError
 from typer.core import TyperCommand
 
 from ops.common.errors import OperatorError
+from ops.common.options import Debug, Json
 from ops.common.output import Output
+from ops.common.session import output
 from ops.review import acceptance, json_report, markdown, sarif, terminal
 from ops.review.acceptance import Acceptance
 from ops.review.report import Review
@@ -43,6 +46,17 @@ class ReviewCommand(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:
+            error.exit_code = 1
+            raise
+
+
+@contextmanager
+def review_output(*, json: Json = False, debug: Debug = False) -> Iterator[Output]:
+    """Yield the output of a command that ends with 1 whatever fails: 2 and 3 are reviews."""
+    with output(json=json, debug=debug) as out:
+        try:
+            yield out
+        except OperatorError as error:
             error.exit_code = 1
             raise
 
@@ -91,7 +105,7 @@ class Outputs:
         if self.full:
             write(self.full, markdown.full(review))
         if self.sarif_file:
-            write(self.sarif_file, json.dumps(sarif.document(review), indent=2))
+            write(self.sarif_file, json_.dumps(sarif.document(review), indent=2))
         if out.as_json:
             out.result(json_report.document(review), ())
         else:

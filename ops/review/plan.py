@@ -179,10 +179,9 @@ def read(document: Json) -> Plan:
             f"the plan has format {version[:20]!r}, and this command reads {_MAJOR}.x",
             remedy="use a version of this command that knows the format",
         )
-    if "values" in document and not _PLAN_KEYS & document.keys():
-        raise PlanError(
-            "it is a state, not a plan", remedy="name the saved plan: `terraform show -json PLAN`"
-        )
+    if not _PLAN_KEYS & document.keys():
+        what = "a state, not a plan" if "values" in document else "no plan: it has no part of one"
+        raise PlanError(f"it is {what}", remedy="name the saved plan: `terraform show -json PLAN`")
     return _plan(_Fields(document, "the plan"), version)
 
 

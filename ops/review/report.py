@@ -120,9 +120,10 @@ class Stack:
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """All stacks, the most dangerous first; expired and unneeded acceptances."""
+    """All stacks; of which commit, if that is known; expired and unneeded acceptances."""
 
     stacks: tuple[Stack, ...]
+    commit: str = ""
     expired: tuple[Acceptance, ...] = ()
     unneeded: tuple[Acceptance, ...] = ()
 

@@ -15,8 +15,8 @@ from ops.review.plan import Action, Change, Json, Plan, PlanError, ResourceChang
 from ops.review.policy_dangers import Kind as PolicyDanger
 from ops.review.report import Item, Judged, Line, Review, Stack
 from ops.review.secrets import Mask, is_digest_name, is_secret_value, name_of, recognized
+from ops.review.text import LONGEST, cut, shortened
 
-_LONGEST = 240
 _MOST_CAUSES = 3
 _LAYERS = {layer.key: number for number, layer in enumerate(Layer)}
 _OPERATIONS = {
@@ -385,7 +385,7 @@ class _Reviewer:
         if paths:
             more = f" and {len(paths) - _MOST_CAUSES} more" if len(paths) > _MOST_CAUSES else ""
             forcing = f"{', '.join(paths[:_MOST_CAUSES])}{more}"
-            return _shortened(self._mask(f"{forcing} cannot be changed in place"))
+            return cut(self._mask(f"{forcing} cannot be changed in place"))
         if resource.deposed:
             return _DEPOSED
         reason = resource.reason or ""
@@ -460,11 +460,11 @@ class _Reviewer:
             )
 
     def _describe(self, change: AttributeChange) -> str:
-        before, after = self._text(change.before), self._text(change.after)
+        before, after = shortened(self._text(change.before), self._text(change.after))
         return f"{self._mask(change.path)}: {before} -> {after}"
 
     def _text(self, value: Value) -> str:
-        return _shortened(attributes.shown(value, self._mask))
+        return attributes.shown(value, self._mask)
 
 
 REASONS = {
@@ -523,7 +523,7 @@ def _distinct(found: Iterable[Danger]) -> list[Danger]:
         Danger(
             kind=kind,
             rank=min(one.rank for one in same),
-            cause=_shortened("; ".join(dict.fromkeys(one.cause for one in same)), 2 * _LONGEST),
+            cause=cut("; ".join(dict.fromkeys(one.cause for one in same)), 2 * LONGEST),
             loses="; ".join(dict.fromkeys(one.loses for one in same)),
         )
         for kind, same in kinds.items()
@@ -535,7 +535,3 @@ def _owner(resource: ResourceChange, change: AttributeChange) -> str:
     if resource.address in _OPERATED and change.names[0] in _OF_A_VALUE:
         return "operators"
     return _OWNERS.get((resource.type, change.names[0] if change.names else ""), "Terraform")
-
-
-def _shortened(text: str, longest: int = _LONGEST) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."

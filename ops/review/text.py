@@ -10,6 +10,9 @@ from ops.review.report import COLUMNS, Item, Judged, Line, Review, Stack
 SIGNS = {"add": "+", "change": "~", "replace": "-/+", "destroy": "-", "forget": "x"}
 HEADER = ("environment", "layer", *COLUMNS, "cost")
 
+# Characters of a value, and of what it has in common with another one before they differ.
+LONGEST = 240
+_CONTEXT = 40
 DRIFT = "Changed outside Terraform"
 _MOST_LINES, _MOST_OF_NEW = 40, 12
 
@@ -41,18 +44,20 @@ def title(item: Item) -> str:
     return printable(f"{sign} {item.address}  ({'; '.join(filter(None, notes))})")
 
 
-def details(item: Item) -> Iterator[str]:
-    """Yield the other lines about a resource, without indentation."""
+def details(item: Item, *, whole: bool = False) -> Iterator[str]:
+    """Yield the other lines about a resource, without indentation; all of them if ``whole``."""
     most = _MOST_OF_NEW if item.operations == ("add",) else _MOST_LINES
-    lines = list(_details(item))
+    lines = list(_details(item, whole=whole))
+    if whole:
+        most = len(lines)
     yield from map(printable, lines[:most])
     if len(lines) > most:
         yield f"... and {len(lines) - most:,} more lines"
 
 
-def _details(item: Item) -> Iterator[str]:
+def _details(item: Item, *, whole: bool) -> Iterator[str]:
     for line in item.lines:
-        yield attribute(line)
+        yield attribute(line, whole=whole)
     for path, rights in item.rights:
         yield f"{path}:"
         yield from (f"  {line}" for line in rights)
@@ -67,14 +72,33 @@ def _details(item: Item) -> Iterator[str]:
         yield "(nothing but form or noise)"
 
 
-def attribute(line: Line) -> str:
-    """Return an attribute's change in one line."""
+def attribute(line: Line, *, whole: bool = False) -> str:
+    """Return an attribute's change in one line; long values are cut if it is not the ``whole``."""
     owner = f"  [owner: {line.owner}]" if line.owner else ""
+    before, after = (line.before, line.after) if whole else shortened(line.before, line.after)
     if line.before == "(absent)":
-        return f"{line.path}: + {line.after}{owner}"
+        return f"{line.path}: + {after}{owner}"
     if line.after == "(absent)":
-        return f"{line.path}: - {line.before}{owner}"
-    return f"{line.path}: {line.before} -> {line.after}{owner}"
+        return f"{line.path}: - {before}{owner}"
+    return f"{line.path}: {before} -> {after}{owner}"
+
+
+def shortened(before: str, after: str) -> tuple[str, str]:
+    """Return two texts that differ, cut to where they begin to."""
+    if max(len(before), len(after)) <= LONGEST:
+        return before, after
+    pairs = enumerate(zip(before, after, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(before), len(after)))
+    start = max(0, same - _CONTEXT)
+    left = "..." if start else ""
+    one, other = (cut(f"{left}{text[start:]}") for text in (before, after))
+    return one, other
+
+
+def cut(text: str, longest: int = 0) -> str:
+    """Return a text of at most ``longest`` characters, by default so many as a value may have."""
+    longest = longest or LONGEST
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def danger(stack: Stack, item: Item, judged: Judged) -> tuple[str, list[str]]:
@@ -103,10 +127,10 @@ def notes(stack: Stack) -> Iterator[str]:
         yield printable(f"deferred: {what}: {(item.reason or '').replace('_', ' ')}")
 
 
-def outputs(stack: Stack) -> Iterator[str]:
+def outputs(stack: Stack, *, whole: bool = False) -> Iterator[str]:
     """Yield the outputs that change."""
     for operation, line in stack.outputs:
-        yield printable(f"{SIGNS[operation]} output {attribute(line)}")
+        yield printable(f"{SIGNS[operation]} output {attribute(line, whole=whole)}")
 
 
 def remarks(review: Review) -> Iterator[str]:

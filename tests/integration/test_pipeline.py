@@ -33,7 +33,9 @@ def test_a_first_deployment_holds_where_nothing_could_be_planned(team: Team) -> 
     held = team.apply("--plan", planned["id"])
 
     assert held.code == HELD
-    assert "team-compute was not reviewed: team-storage is not applied yet" in held.err
+    before_it_held = json.loads(held.out)["applied"]
+    assert [one["stack"] for one in before_it_held] == ["team-base", "team-storage"]
+    assert "team-compute was not reviewed: it had to wait for team-storage" in held.err
     assert team.plan().code == 0
     done = team.apply().json()["applied"]
     assert [one["stack"] for one in done] == ["team-base", "team-storage", "team-compute"]

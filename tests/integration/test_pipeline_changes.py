@@ -143,7 +143,7 @@ def test_a_new_output_defers_the_layers_that_read_it(team: Team) -> None:
     assert waiting["team-base"] is None
     assert waiting["team-storage"].startswith("team-base has no output ")
     assert held.code == HELD
-    assert "team-storage was not reviewed: team-base has no output " in held.err
+    assert "team-storage was not reviewed: it had to wait for team-base" in held.err
     assert done.code == 0, done.err
     table = team.emulator.client("dynamodb").describe_table(TableName=team.naming.cache_table)
     assert table["Table"]["SSEDescription"]["SSEType"] == "KMS"

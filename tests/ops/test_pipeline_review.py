@@ -99,6 +99,29 @@ def test_a_folder_that_cannot_be_reviewed_is_named(
     assert "remedy: " in answer.err
 
 
+def test_an_environment_that_was_not_planned_has_failed(ops: Run, tmp_path: Path) -> None:
+    _planned(tmp_path / "all", "dev", "nothing")
+    comment = tmp_path / "comment.md"
+    expected = ("--expect", "dev", "--expect", "prod", "--commit", "0123abc")
+
+    answer = ops("pipeline", "review", str(tmp_path / "all"), *expected, "--markdown", str(comment))
+
+    assert answer.code == 1
+    page = comment.read_text("utf-8")
+    assert "### Plan review of `0123abc`" in page
+    assert "#### `prod`" in page
+    assert "it was not planned" in page
+
+
+def test_whatever_fails_is_not_taken_for_changes(ops: Run, tmp_path: Path) -> None:
+    _planned(tmp_path / "all", "dev", "nothing")
+
+    answer = ops("pipeline", "review", str(tmp_path / "all"), "--comment", "5")
+
+    assert answer.code == 1
+    assert "no repository was named" in answer.err
+
+
 @pytest.mark.parametrize("arguments", [["--comment", "0"], ["--limit", "1"], ["--no-such-option"]])
 def test_an_invalid_option_is_not_taken_for_changes(ops: Run, arguments: list[str]) -> None:
     assert ops("pipeline", "review", *arguments).code == 1

@@ -556,6 +556,19 @@ def _plan(folder: Path, name: str, *changes: dict[str, Any]) -> Path:
     return file
 
 
+def test_where_long_values_differ_is_shown_and_the_whole_is_in_the_report() -> None:
+    before, after = "a" * 500 + "b" * 500, "a" * 500 + "evil" + "b" * 500
+    made = reviewed(change("aws_thing.one", {"code": before}, {"code": after}))
+
+    page, whole = markdown.comment(made, limit=65_000), markdown.full(made)
+
+    assert "evil" in page
+    assert before not in page
+    assert before in whole
+    assert after in whole
+    assert after in json.dumps(json_report.document(made))
+
+
 def test_the_command_reviews_a_folder(ops: Run, tmp_path: Path) -> None:
     _plan(tmp_path, "plans/dev-base.json")
     _plan(tmp_path, "plans/dev-storage/plan.json", DESTROYED)

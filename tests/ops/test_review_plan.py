@@ -85,8 +85,18 @@ def test_unknown_keys_are_ignored() -> None:
     assert read({**document(one), "newer": [1]}).changes[0].address == "a.b"
 
 
-def test_a_plan_may_have_nothing_but_a_version() -> None:
-    assert read({"format_version": "1.0"}) == Plan(format_version="1.0")
+def test_a_plan_may_plan_nothing() -> None:
+    document: Json = {"format_version": "1.0", "planned_values": {"root_module": {}}}
+
+    assert read(document) == Plan(format_version="1.0")
+
+
+@pytest.mark.parametrize("more", [{}, {"provider_schemas": {}}])
+def test_a_document_without_a_part_of_a_plan_is_not_taken_for_nothing_to_do(more: Json) -> None:
+    assert isinstance(more, dict)
+
+    with pytest.raises(PlanError, match="it is no plan"):
+        read({"format_version": "1.0", **more})
 
 
 @pytest.mark.parametrize(
