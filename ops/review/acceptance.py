@@ -51,8 +51,10 @@ def read(text: str, *, where: str) -> list[Acceptance]:
 
     """
     try:
-        # As in `policy`: one list, and nothing else.
-        (rows,) = tomllib.loads(text).values() if text.strip() else ((),)
+        document = tomllib.loads(text)
+        rows = document.pop("accepted", ())
+        if document:
+            raise ValueError(f"{min(document)} is unknown")  # noqa: TRY301
         read_rows = [structure(Acceptance, {**row}) for row in rows]
     except (ValueError, TypeError) as error:
         raise OperatorError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -110,10 +111,15 @@ class Outputs:
             out.result(json_report.document(review), ())
         else:
             # The texts are printable already; the colours are not.
-            lines = terminal.lines(review, colour=sys.stdout.isatty())
+            lines = terminal.lines(review, colour=_is_coloured())
             sys.stdout.write("".join(f"{line}\n" for line in lines))
         if review.exit_code:
             raise typer.Exit(review.exit_code)
+
+
+def _is_coloured() -> bool:
+    # https://no-color.org
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def read_acceptances(file: Path | None) -> list[Acceptance]:

@@ -114,7 +114,7 @@ class Stack:
 
     @property
     def noise(self) -> int:
-        """How many changes from nothing to nothing are not shown."""
+        """How many changes from one empty value to another are not shown."""
         return self.drift_noise + sum(item.noise for item in (*self.items, *self.drift))
 
 

@@ -64,12 +64,12 @@ def _details(item: Item, *, whole: bool) -> Iterator[str]:
     if item.later:
         yield f"known after apply: {', '.join(item.later)}"
     if item.elsewhere:
-        yield f"owned by other resources or nobody: {', '.join(item.elsewhere)}"
+        yield f"managed by other resources, or by none: {', '.join(item.elsewhere)}"
     if item.noise:
         what = "1 attribute" if item.noise == 1 else f"{item.noise:,} attributes"
-        yield f"({what} from nothing to nothing)"
+        yield f"({what} from one empty value to another)"
     if item.operations == ("change",) and not (item.lines or item.rights or item.later):
-        yield "(nothing but form or noise)"
+        yield "(only formatting or empty values)"
 
 
 def attribute(line: Line, *, whole: bool = False) -> str:
@@ -147,4 +147,4 @@ def remarks(review: Review) -> Iterator[str]:
     noise = sum(stack.noise for stack in review.stacks)
     if noise:
         what = "1 change" if noise == 1 else f"{noise:,} changes"
-        yield f"Not shown: {what} from nothing to nothing (null, [], {{}}, 0, false)."
+        yield f"Not shown: {what} from one empty value to another (null, [], {{}}, 0, false)."
