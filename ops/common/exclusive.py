@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 from ops.common.errors import BusyError
@@ -22,7 +23,8 @@ def exclusive(lock: Path, uses: str) -> Iterator[None]:
 
     """
     # State, logs and the snapshot of the emulator are for this user alone.
-    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in reversed(list(takewhile(lambda one: not one.exists(), lock.parents))):
+        folder.mkdir(mode=0o700, exist_ok=True)
     with lock.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,36 +17,46 @@ from ops.pipeline import states
 from ops.pipeline.bundle import Bundle, Planned
 from ops.pipeline.engine import Engine, HeldError, Made
 from ops.pipeline.prediction import Difference, acts, differences
-from ops.review import attributes
+from ops.review import attributes, text
+from ops.review.acceptance import Acceptances
 from ops.review.plan import Plan
-from ops.review.reviewing import mask_of
+from ops.review.report import Review
+from ops.review.reviewing import Source, mask_of, review
 from ops.review.secrets import Mask
 from ops.terraform.runner import Changes
 from ops.terraform.stacks import Stack
 
 _MOST_SHOWN = 20
-_LONGEST = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What became of a stack: the changes that were made, and those that were made before."""
+    """What became of a stack: the changes that were made, and how many are no longer planned."""
 
     stack: str
     changes: Changes = field(default_factory=Changes)
-    before: int = 0
+    gone: int = 0
 
     @property
     def text(self) -> str:
         """Return it in a few words."""
-        already = f"; {self.before} of the reviewed changes were made before" if self.before else ""
-        return f"{self.changes}{already}"
+        gone = f"; {self.gone} of the reviewed changes are no longer planned" if self.gone else ""
+        return f"{self.changes}{gone}"
 
 
 def apply_all(
-    stacks: Sequence[Stack], bundle: Bundle, engine: Engine, display: Display
+    stacks: Sequence[Stack],
+    bundle: Bundle,
+    engine: Engine,
+    display: Display,
+    *,
+    lock: str,
+    acceptances: Acceptances,
 ) -> Iterator[Applied]:
     """Apply the stacks in their order, and yield what became of each.
+
+    ``lock`` is the lock file for all of them. A danger must be accepted in what is applied, too: at
+    the review it may have been a value that was not known yet.
 
     Raises:
         HeldError: A layer would do what was not reviewed; the layers before it are applied.
@@ -69,18 +79,21 @@ def apply_all(
                 yield Applied(stack=stack.name)
                 continue
             step.say("planning")
-            engine.prepare(stack, bundle.lock)
+            engine.prepare(stack, lock)
             made = engine.plan(stack, step.say)
             count = _number(made.plan)
             if count or reviewed.plan is None:
                 _require_reviewed(reviewed, made, moved)
+                _require_accepted(stack.name, made, acceptances)
             changes = Changes()
             if count:
                 changes = engine.apply(stack, made, changes=count, say=step.say)
             result = Applied(
                 stack=stack.name,
                 changes=changes,
-                before=_resources(reviewed.plan) - _resources(made.plan) if reviewed.plan else 0,
+                gone=max(0, _resources(reviewed.plan) - _resources(made.plan))
+                if reviewed.plan
+                else 0,
             )
             step.result = result.text
         yield result
@@ -95,6 +108,26 @@ def _number(plan: Plan) -> int:
     return _resources(plan) + sum(change.action.changes for _, change in plan.outputs)
 
 
+def _require_accepted(stack: str, made: Made, acceptances: Acceptances) -> None:
+    found = review([Source(name=stack, file="", plan=made.plan)], acceptances)
+    require_accepted(found)
+
+
+def require_accepted(found: Review) -> None:
+    """Require that every danger of a review is accepted.
+
+    Raises:
+        HeldError: One is not.
+
+    """
+    lines = [f"  {text.danger(*one)[0]}" for one in found.dangers() if not one[2].accepted]
+    if lines:
+        raise HeldError(
+            "dangers that nobody has accepted:\n" + "\n".join(lines),
+            remedy="accept them in accepted-dangers.toml, in a pull request",
+        )
+
+
 def _require_reviewed(reviewed: Planned, made: Made, moved: str) -> None:
     plan = reviewed.plan
     if plan is None:
@@ -103,7 +136,7 @@ def _require_reviewed(reviewed: Planned, made: Made, moved: str) -> None:
         waited = ", ".join(reviewed.deferral.until) if reviewed.deferral else "nothing"
         raise HeldError(f"{reviewed.stack} was not reviewed: it had to wait for {waited}")
     found = list(differences(plan, made.plan))
-    if not found:
+    if not found and not moved.startswith(states.REPLACED):
         return
     mask = mask_of((plan, made.plan))
     lines = [f"  {printable(_line(one, mask))}" for one in islice(found, _MOST_SHOWN)]
@@ -119,9 +152,5 @@ def _line(one: Difference, mask: Mask) -> str:
     where = f"{mask(one.address)}: {one.attribute}" if one.attribute else mask(one.address)
     if one.reviewed is None and one.now is None:
         return f"{where}: {one.text}"
-    was, now = (_short(attributes.shown(value, mask)) for value in (one.reviewed, one.now))
+    was, now = text.shortened(*(attributes.shown(value, mask) for value in (one.reviewed, one.now)))
     return f"{where}: {one.text} (reviewed: {was}, now: {now})"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

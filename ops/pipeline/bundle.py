@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import tarfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +29,12 @@ from ops.terraform.states import State
 
 _FORMAT = 1
 _INDEX = "bundle.json"
-_LARGEST = 500_000_000
+_LARGEST = 200_000_000
+_MOST_FILES = 10_000
+_UNREADABLE = (
+    *(OSError, EOFError, tarfile.TarError, zlib.error, RecursionError),
+    *(ValueError, KeyError, TypeError, AttributeError, OverflowError),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +153,7 @@ def unpack(content: bytes, where: str) -> Bundle:
     """
     try:
         return _unpack(content)
-    except (OSError, EOFError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
+    except _UNREADABLE as error:
         raise OperatorError(
             f"{where} is no bundle that can be read ({type(error).__name__}: {error})",
             remedy="plan again: python -m ops pipeline plan",
@@ -160,7 +166,7 @@ def _unpack(content: bytes) -> Bundle:
     if index["format"] != _FORMAT:
         raise ValueError(f"its format is {index['format']}, and this command reads {_FORMAT}")
     lock = files.pop(LOCK_FILE).decode()
-    planned = []
+    planned: list[Planned] = []
     for one in index["stacks"]:
         document = files.pop(f"plans/{one['name']}.json", None)
         found = None if document is None else hashlib.sha256(document).hexdigest()
@@ -190,13 +196,15 @@ def _unpack(content: bytes) -> Bundle:
 
 def _extract(content: bytes) -> dict[str, bytes]:
     """Return the files of an archive; nothing is written to disk."""
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+        body = packed.read(_LARGEST + 1)
+    if len(body) > _LARGEST:
+        raise ValueError(f"it has more than {_LARGEST:,} bytes")
     found = {}
-    left = _LARGEST
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-        for entry in archive:
-            left -= entry.size
-            file = archive.extractfile(entry)
-            if file is None or left < 0:
-                raise ValueError("it has more than files, or is too large")
+    with tarfile.open(fileobj=io.BytesIO(body), mode="r:") as archive:
+        for number, entry in enumerate(archive):
+            file = archive.extractfile(entry) if entry.isreg() else None
+            if file is None or number >= _MOST_FILES:
+                raise ValueError("it has more than files, or too many")
             found[entry.name] = file.read()
     return found

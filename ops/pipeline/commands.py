@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json as json_
 import os
+import re
 from collections.abc import Iterator, Set
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from ops.common.local_address import CHECKOUT
 from ops.common.options import command_group
 from ops.common.output import Output, table
 from ops.pipeline import github
-from ops.pipeline.applying import Applied, apply_all
+from ops.pipeline.applying import Applied, apply_all, require_accepted
 from ops.pipeline.bundle import Bundle
 from ops.pipeline.context import PIPELINE_EXIT_CODES, Pipeline, pipeline
 from ops.pipeline.engine import HeldError
@@ -42,6 +43,7 @@ from ops.review.reviewing import review as reviewed
 
 _DRIFT = 11
 _REVIEW = "review.json"
+_VERSION = re.compile(r'^ *version *= *"([^"]+)"', re.MULTILINE)
 _FOLDER = Path("build") / "pipeline"
 _ACCEPTED = CHECKOUT / "accepted-dangers.toml"
 
@@ -180,16 +182,12 @@ def apply(
         require_answerable(run.target, consent)
     run.synthesize()
     id_, bundle = _stored(run, plan)
-    result = _review_of(bundle, _accepted(acceptances))
+    accepted = _accepted(acceptances)
+    result = _review_of(bundle, accepted)
     if full:
         write(full, markdown.full(result))
     run.out.lines([*_summary(result), "", f"stored: {id_}"])
-    if result.open_dangers:
-        lines = (f"  {text.danger(*one)[0]}" for one in result.dangers() if not one[2].accepted)
-        raise HeldError(
-            "dangers that nobody has accepted:\n" + "\n".join(lines),
-            remedy="accept them in accepted-dangers.toml, in a pull request",
-        )
+    require_accepted(result)
     applied: list[Applied] = []
     document = {
         "environment": run.target.name,
@@ -202,10 +200,19 @@ def apply(
             require_confirmation(run.target, consent, what=what)
             with run.display.live():
                 # What is applied before an error stays in the list.
-                applied.extend(apply_all(run.work.stacks, bundle, run.engine, run.display))
+                applied.extend(
+                    apply_all(
+                        run.work.stacks,
+                        bundle,
+                        run.engine,
+                        run.display,
+                        lock=_lock(run, bundle),
+                        acceptances=accepted,
+                    )
+                )
             run.store.delete(bundle.digest)
     except HeldError as error:
-        error.remedy = f"plan it anew for a review: {run.again()}"
+        error.remedy = error.remedy or f"plan it anew for a review: {run.again()}"
         document["held"] = str(error)
         raise
     finally:
@@ -353,6 +360,12 @@ def _stored(run: Pipeline, wanted: str | None) -> tuple[str, Bundle]:
     bundle = run.store.load(digest, id_)
     if bundle is None:
         raise HeldError(f"the plans {id_} are gone", remedy=f"plan and review again: {again}")
+    names = {one.stack for one in bundle.planned}
+    if bundle.files != run.work.files or names != {stack.name for stack in run.work.stacks}:
+        raise OperatorError(
+            f"the plans {id_} are stored under a digest that is not theirs",
+            remedy=f"look who wrote them; then plan and review again: {again}",
+        )
     found = run.engine.terraform_version
     if bundle.terraform_version != found:
         raise HeldError(
@@ -360,6 +373,26 @@ def _stored(run: Pipeline, wanted: str | None) -> tuple[str, Bundle]:
             remedy=f"use that version; or plan and review with this one: {again}",
         )
     return id_, bundle
+
+
+def _lock(run: Pipeline, bundle: Bundle) -> str:
+    """Return the lock file of the checkout, or else of what is chosen now: not what was stored.
+
+    Raises:
+        HeldError: Other providers were reviewed.
+
+    """
+    first = run.work.stacks[0]
+    with run.display.step("init"):
+        lock = run.engine.prepare(first, run.work.lock_file)
+    chosen, reviewed = (sorted(_VERSION.findall(one)) for one in (lock, bundle.lock))
+    if lock and bundle.lock and chosen != reviewed:
+        raise HeldError(
+            f"reviewed were plans of provider {', '.join(reviewed)}, and now {', '.join(chosen)} "
+            "is chosen",
+            remedy=f"commit a lock file (docs/pipelines.md), then plan and review: {run.again()}",
+        )
+    return lock
 
 
 def _named(repository: str | None) -> str:

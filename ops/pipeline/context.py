@@ -94,7 +94,9 @@ def pipeline(env: Env = None, *, json: Json = False, debug: Debug = False) -> It
                 yield Pipeline(target=target, out=out, work=work, engine=engine, store=bucket)
             except StoppedError as error:
                 engine.stop()
-                error.remedy = "run it again; it goes on from there"
+                error.remedy = "run it again"
+                if children.killed:
+                    error.remedy += "; if a state is locked then, its error says how to unlock it"
                 raise
             finally:
                 work.tidy()

@@ -100,8 +100,7 @@ class LocalEngine:
     def plan(self, stack: Stack, say: Say, *, keep: bool = False) -> Made:  # noqa: ARG002
         """Plan; the saved plan is for this user alone, and removed with the folder."""
         file = self._work.plan_file(stack)
-        with self._lock_named(stack):
-            self._terraform.plan(stack, file, say)
+        self._terraform.plan(stack, file, say)
         return Made(json=self._terraform.show(stack, file), handle=str(file))
 
     def apply(self, stack: Stack, made: Made, *, changes: int, say: Say) -> Changes:

@@ -10,9 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias, cast
 
-from ops.review.attributes import UNKNOWN, Document, Secret, Value, marked
+from ops.review.attributes import UNKNOWN, Document, Secret, Value, canonical, marked
 from ops.review.plan import Action, Change, Plan, ResourceChange
+from ops.review.reviewing import REASONS
+
+# Mode, type, address, and the key of a deposed object.
+_Key: TypeAlias = tuple[str, str, str, str | None]
+
+# What is done at last to the object that was replaced.
+_LEFT_OVER = {
+    Action.CREATE_THEN_DELETE: Action.DELETE,
+    Action.CREATE_THEN_FORGET: Action.FORGET,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,24 +66,24 @@ def acts(one: ResourceChange) -> bool:
     return one.change.action.changes or one.moves or one.imports is not None
 
 
-def _key(one: ResourceChange) -> tuple[str, str | None]:
-    return one.address, one.deposed
+def _key(one: ResourceChange) -> _Key:
+    return one.mode, one.type, one.address, one.deposed
 
 
 def _replacement(
-    one: ResourceChange, expected: Mapping[tuple[str, str | None], ResourceChange]
+    one: ResourceChange, expected: Mapping[_Key, ResourceChange]
 ) -> ResourceChange | None:
-    """Return the reviewed replacement of an object that was replaced and is still to be deleted."""
-    replaced = expected.get((one.address, None)) if one.deposed else None
-    return replaced if replaced and replaced.change.action is Action.CREATE_THEN_DELETE else None
+    """Return the reviewed replacement of an object that was replaced and is left over."""
+    replaced = expected.get((one.mode, one.type, one.address, None)) if one.deposed else None
+    return replaced if replaced and replaced.change.action in _LEFT_OVER else None
 
 
-def _is_rest(reviewed: Action, new: Action) -> bool:
+def _is_rest(reviewed: ResourceChange, new: ResourceChange) -> bool:
     """Return whether it is the second half of a replacement that was interrupted."""
-    return (reviewed, new) in {
-        (Action.DELETE_THEN_CREATE, Action.CREATE),
-        (Action.CREATE_THEN_DELETE, Action.DELETE),
-    }
+    was, now = reviewed.change.action, new.change.action
+    if new.deposed:
+        return _LEFT_OVER.get(was) is now
+    return (was, now) == (Action.DELETE_THEN_CREATE, Action.CREATE)
 
 
 def _action(one: ResourceChange) -> str:
@@ -85,10 +96,10 @@ def _action(one: ResourceChange) -> str:
 
 
 def _of_resource(reviewed: ResourceChange, new: ResourceChange) -> Iterator[Difference]:
-    was, now = reviewed.change.action, new.change.action
-    if now is not was and not _is_rest(was, now):
+    if new.change.action is not reviewed.change.action and not _is_rest(reviewed, new):
+        why = REASONS.get(new.reason or "", "")
         text = f"{_action(reviewed)} was reviewed, and now it is {_action(new)}"
-        yield Difference(address=new.address, text=text)
+        yield Difference(address=new.address, text=f"{text}: {why}" if why else text)
         return
     for what, one, other in (
         ("moved from", reviewed.previous_address, new.previous_address),
@@ -106,36 +117,79 @@ def _of_output(name: str, reviewed: Change | None, new: Change) -> Iterator[Diff
         return
     was, now = marked(reviewed)[1], marked(new)[1]
     if not _fits(was, now):
-        yield Difference(address=address, text="it gets another value", reviewed=was, now=now)
+        yield _difference(address, "it gets another value", "", (was, now), (was, now))
 
 
 def _of_values(address: str, reviewed: Change, new: Change) -> Iterator[Difference]:
     old_before, old_after = map(_object, marked(reviewed))
     new_before, new_after = map(_object, marked(new))
-    if new.action in {Action.DELETE, Action.FORGET}:
-        # What is lost is the object that was reviewed, whatever its other attributes are now.
-        was, now = old_before.get("id"), new_before.get("id")
-        if was != now:
-            text = "it is another object"
-            yield Difference(address=address, text=text, attribute="id", reviewed=was, now=now)
+    is_lost = new.action in {Action.DELETE, Action.FORGET}
+    has_id = "id" in old_before and "id" in new_before
+    # Without an id, all of an object tells which one is lost.
+    for name in ("id",) if has_id else old_before if is_lost else ():
+        was, now = old_before.get(name), new_before.get(name)
+        if not _same(was, now):
+            yield _difference(address, "it is another object", name, (was, now), (was, now))
+            return
+    if is_lost:
         return
+    is_rest = reviewed.action is not new.action
     for name in dict.fromkeys((*new_after, *new_before, *old_after, *old_before)):
-        was, expected = old_before.get(name), old_after.get(name)
-        before, after = new_before.get(name), new_after.get(name)
-        changes = _plain(before) != _plain(after)
-        if _plain(was) == _plain(expected):
-            text = "its change was not reviewed" if changes else ""
-        elif not _fits(expected, after):
+        values = _Values(
+            was=old_before.get(name),
+            expected=old_after.get(name),
+            before=new_before.get(name),
+            after=new_after.get(name),
+        )
+        yield from values.differences(address, name, is_rest=is_rest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Values:
+    """An attribute before and after, as it was reviewed and as it is now."""
+
+    was: Value
+    expected: Value
+    before: Value
+    after: Value
+
+    def differences(self, address: str, name: str, *, is_rest: bool) -> Iterator[Difference]:
+        """Yield how it differs; of the rest of a change only what it comes to is compared."""
+        shown = self.expected, self.after
+        if not is_rest and _same(self.was, self.expected):
+            text = "" if _same(self.before, self.after) else "its change was not reviewed"
+        elif not _fits(self.expected, self.after):
             text = "it gets another value"
         else:
-            is_whole = changes and reviewed.action is new.action
-            moved_on = is_whole and _plain(was) != _plain(before)
-            text = "it was changed since the review" if moved_on else ""
-            expected, after = was, before
+            text = "" if is_rest or not self._has_moved_on() else "it was changed since the review"
+            shown = self.was, self.before
         if text:
-            yield Difference(
-                address=address, text=text, attribute=name, reviewed=expected, now=after
-            )
+            every = (self.was, self.expected, self.before, self.after)
+            yield _difference(address, text, name, shown, every)
+
+    def _has_moved_on(self) -> bool:
+        changes = self.expected is not UNKNOWN and not _same(self.before, self.after)
+        return changes and not _same(self.was, self.before)
+
+
+def _difference(
+    address: str,
+    text: str,
+    attribute: str,
+    shown: tuple[Value, Value],
+    every: tuple[Value, ...],
+) -> Difference:
+    """Return a difference; the values are hidden if one of all is secret: it may be the same."""
+    reviewed, now = (Secret(None), Secret(None)) if any(map(_has_secret, every)) else shown
+    return Difference(address=address, text=text, attribute=attribute, reviewed=reviewed, now=now)
+
+
+def _has_secret(value: Value) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_secret, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_secret, value))
+    return isinstance(value, Secret)
 
 
 def _object(value: Value) -> dict[str, Value]:
@@ -150,18 +204,26 @@ def _fits(expected: Value, actual: Value) -> bool:
         return all(_fits(expected.get(key), actual.get(key)) for key in expected | actual)
     if isinstance(expected, list) and isinstance(actual, list):
         return len(expected) == len(actual) and (
-            all(map(_fits, expected, actual))
-            or (_has_unknown(expected) and _pairs(expected, actual))
+            all(map(_fits, expected, actual)) or _fits_set(expected, actual)
         )
-    return bool(_plain(expected) == _plain(actual))
+    return _same(expected, actual)
 
 
-def _pairs(expected: list[Value], actual: list[Value]) -> bool:
-    """Return whether each finds a partner. The place in a set may depend on unknown values."""
+def _fits_set(expected: list[Value], actual: list[Value]) -> bool:
+    """Return whether it is the same set, in which only elements with unknown parts have moved.
+
+    Their place depends on their values; the others keep their order, also in a list.
+    """
     left = list(actual)
-    # Those with unknown parts last: they fit more than one.
-    for one in sorted(expected, key=_has_unknown):
-        partner = next((number for number, other in enumerate(left) if _fits(one, other)), None)
+    start = 0
+    for one in (one for one in expected if not _has_unknown(one)):
+        at = next((at for at in range(start, len(left)) if _same(one, left[at])), None)
+        if at is None:
+            return False
+        del left[at]
+        start = at
+    for one in filter(_has_unknown, expected):
+        partner = next((at for at, other in enumerate(left) if _fits(one, other)), None)
         if partner is None:
             return False
         del left[partner]
@@ -176,10 +238,15 @@ def _has_unknown(value: Value) -> bool:
     return value is UNKNOWN
 
 
-def _plain(value: Value) -> object:
+def _same(one: Value, other: Value) -> bool:
+    """Return whether two values are equal; true is not 1, and a mark of a secret says nothing."""
+    return canonical(_plain(one)) == canonical(_plain(other))
+
+
+def _plain(value: Value) -> Value:
     """Return a value without the marks of secrets and policies, which may differ by themselves."""
     if isinstance(value, Secret | Document):
-        return value.value
+        return cast("Value", value.value)
     if isinstance(value, dict):
         return {key: _plain(one) for key, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, list) else value

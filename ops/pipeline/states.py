@@ -7,6 +7,9 @@ from typing import Any
 
 from ops.terraform.states import State
 
+# How the text about a state begins that is no later revision.
+REPLACED = "it is another state"
+
 
 def document(state: State) -> dict[str, object]:
     """Return what is kept of a state: not the values of its outputs."""
@@ -33,7 +36,7 @@ def moved_on(reviewed: State | None, now: State | None) -> str:
             return ""
         return "a state exists now" if reviewed is None else "the state is gone"
     if reviewed.lineage != now.lineage:
-        return f"it is another state, of lineage {now.lineage} instead of {reviewed.lineage}"
+        return f"{REPLACED}, of lineage {now.lineage} instead of {reviewed.lineage}"
     if reviewed.serial == now.serial:
         return ""
     changed = sorted(

@@ -7,10 +7,12 @@ those that nobody applied.
 from __future__ import annotations
 
 import hashlib
+import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ops.common.aws_errors import error_code, if_exists
-from ops.common.errors import OperatorError
+from ops.common.errors import MissingError, OperatorError
 from ops.common.session import Session
 from ops.pipeline import bundle
 from ops.pipeline.bundle import Bundle
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _EXISTS = "PreconditionFailed"
+_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{32}")
 
 
 class StateBucket:
@@ -44,12 +47,20 @@ class StateBucket:
             MissingError: The bucket does not exist.
 
         """
-        found = if_exists(
-            lambda: self._s3.get_object(
+        try:
+            found = self._s3.get_object(
                 Bucket=self.name, Key=key, ExpectedBucketOwner=self._ops.aws.account
             )
-        )
-        return found["Body"].read() if found else None
+        except Exception as error:
+            if error_code(error) == "NoSuchKey":
+                return None
+            if error_code(error) == "NoSuchBucket":
+                raise MissingError(
+                    f"the state bucket {self.name} does not exist",
+                    remedy=f"python -m ops bootstrap --env {self._naming.environment}",
+                ) from error
+            raise
+        return found["Body"].read()
 
     def store(self, one: Bundle) -> str:
         """Store a bundle and return its id."""
@@ -78,7 +89,8 @@ class StateBucket:
             ExpectedBucketOwner=self._ops.aws.account,
         )
         keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
-        return sorted((key.rpartition("/")[2] for key in keys), reverse=True)
+        ids = (key.removeprefix(self._key(digest, "")) for key in keys)
+        return sorted((id_ for id_ in ids if _ID.fullmatch(id_)), reverse=True)
 
     def load(self, digest: str, id_: str) -> Bundle | None:
         """Return a bundle, None if there is none.
@@ -91,8 +103,8 @@ class StateBucket:
         if content is None:
             return None
         where = f"s3://{self.name}/{self._key(digest, id_)}"
-        found = bundle.unpack(content, where)
-        if not id_.endswith(_digest(content)) or found.digest != digest:
+        found = bundle.unpack(content, where) if id_.endswith(_digest(content)) else None
+        if found is None or found.digest != digest:
             raise OperatorError(
                 f"{where} is not what its name says", remedy="plan again, and look who wrote it"
             )
@@ -102,7 +114,11 @@ class StateBucket:
         """Delete all bundles of a digest for good: by their versions, without a delete marker."""
         for id_ in self.find(digest):
             key, owner = self._key(digest, id_), self._ops.aws.account
-            found = self._s3.head_object(Bucket=self.name, Key=key, ExpectedBucketOwner=owner)
+            found = if_exists(
+                partial(self._s3.head_object, Bucket=self.name, Key=key, ExpectedBucketOwner=owner)
+            )
+            if found is None:  # it has just expired
+                continue
             self._s3.delete_object(
                 Bucket=self.name,
                 Key=key,

@@ -243,7 +243,7 @@ def _same(one: Value, other: Value) -> bool:
     if isinstance(one, str):
         return one == other
     # In Python True is 1.
-    return type(one) is type(other) and one == other and _canonical(one) == _canonical(other)
+    return type(one) is type(other) and one == other and canonical(one) == canonical(other)
 
 
 def _compare_lists(
@@ -268,10 +268,10 @@ def _compare_lists(
 
 
 def _without(values: Sequence[Value], others: Sequence[Value]) -> list[Value]:
-    left = Counter(map(_canonical, others))
+    left = Counter(map(canonical, others))
     rest = []
     for value in values:
-        if left[key := _canonical(value)]:
+        if left[key := canonical(value)]:
             left[key] -= 1
         else:
             rest.append(value)
@@ -316,17 +316,17 @@ def _pairs(
     before: Sequence[Block], after: Sequence[Block], identity: str | None
 ) -> Iterator[tuple[Block | None, Block | None]]:
     if identity:
-        others = {_canonical(block[identity]): block for block in after}
+        others = {canonical(block[identity]): block for block in after}
         for block in before:
-            yield block, others.pop(_canonical(block[identity]), None)
+            yield block, others.pop(canonical(block[identity]), None)
         yield from ((None, block) for block in others.values())
         return
     equal: dict[str, list[Block]] = defaultdict(list)
     for block in after:
-        equal[_canonical(dict(block))].append(block)
+        equal[canonical(dict(block))].append(block)
     left = []
     for block in before:
-        same = equal[_canonical(dict(block))]
+        same = equal[canonical(dict(block))]
         if same:
             yield block, same.pop()
         else:
@@ -368,7 +368,8 @@ def _similarity(one: Mapping[str, Value], other: Mapping[str, Value]) -> int:
     )
 
 
-def _canonical(value: Value) -> str:
+def canonical(value: Value) -> str:
+    """Return a text that two values have in common if they are equal; true is not 1."""
     if isinstance(value, Secret):
         return f"secret {json.dumps(value.value, sort_keys=True)}"
     if isinstance(value, Document):
@@ -377,9 +378,9 @@ def _canonical(value: Value) -> str:
         return f"mark {value}"
     if isinstance(value, dict):
         inner = sorted(value.items())
-        return "{" + ",".join(f"{json.dumps(key)}:{_canonical(one)}" for key, one in inner) + "}"
+        return "{" + ",".join(f"{json.dumps(key)}:{canonical(one)}" for key, one in inner) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_canonical, value)) + "]"
+        return "[" + ",".join(map(canonical, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 

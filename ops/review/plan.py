@@ -251,6 +251,12 @@ def _unexpected(what: str, expected: str) -> PlanError:
 
 
 def _plan(plan: _Fields, version: str) -> Plan:
+    for name in ("action_invocations", "deferred_action_invocations"):
+        if plan.raw(name):
+            raise PlanError(
+                f"the plan has {name.replace('_', ' ')}, which this command does not know",
+                remedy="use a version of this command that does; do not apply it unseen",
+            )
     return Plan(
         format_version=version,
         terraform_version=plan.optional_text("terraform_version") or "",

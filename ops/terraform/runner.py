@@ -138,14 +138,14 @@ class Terraform:
         """Plan, and save the plan, which this user alone may read.
 
         Raises:
-            BusyError: Somebody else holds the lock of the state.
             OperatorError: Terraform failed.
 
         """
         file.unlink(missing_ok=True)
         file.touch(mode=0o600)
         progress = _Progress(report)
-        self._run(stack, "plan", f"-out={file}", _LOCK_TIMEOUT, take=progress.take)
+        # It writes no state, and Terraform refuses to apply a plan of a state that has moved on.
+        self._run(stack, "plan", f"-out={file}", "-lock=false", take=progress.take)
 
     def show(self, stack: Stack, plan: Path) -> bytes:
         """Return the JSON of a saved plan. It has secrets, so it is not logged.

@@ -150,6 +150,97 @@ def test_the_rest_of_an_interrupted_replacement_was_reviewed(
     assert found(plan(UPDATE), plan(rest)) != []
 
 
+def test_of_the_rest_of_a_replacement_only_what_it_comes_to_is_compared() -> None:
+    reviewed = change(
+        Action.DELETE_THEN_CREATE, {"id": "a", "key": "k", "size": 1}, {"key": "k", "size": 2}
+    )
+
+    assert found(plan(reviewed), plan(change(Action.CREATE, None, {"key": "k", "size": 2}))) == []
+    assert found(plan(reviewed), plan(change(Action.CREATE, None, {"key": "k", "size": 3}))) == [
+        ("size", "it gets another value")
+    ]
+
+
+def test_the_successor_of_a_destroyed_object_must_exist() -> None:
+    """Only a left-over object may be deleted without a new one: that it is deposed says so."""
+    reviewed = change(Action.CREATE_THEN_DELETE, {"id": "a"}, {"size": 2}, unknown={"id": True})
+
+    assert found(plan(reviewed), plan(change(Action.DELETE, {"id": "a"}))) == [
+        ("", "to replace it was reviewed, and now it is to delete it")
+    ]
+
+
+def test_a_lost_object_without_an_id_is_compared_as_a_whole() -> None:
+    reviewed = change(Action.DELETE, {"arn": "x"})
+
+    assert found(plan(reviewed), plan(reviewed)) == []
+    assert found(plan(reviewed), plan(change(Action.DELETE, {"arn": "y"}))) == [
+        ("arn", "it is another object")
+    ]
+
+
+def test_the_changed_object_is_the_reviewed_one() -> None:
+    reviewed = change(Action.UPDATE, {"id": "1", "size": 1}, {"id": "1", "size": 2})
+    other = change(Action.UPDATE, {"id": "2", "size": 1}, {"id": "2", "size": 2})
+
+    assert found(plan(reviewed), plan(other)) == [("id", "it is another object")]
+
+
+@pytest.mark.parametrize("reviewed", [replace(CREATE, type="a"), replace(CREATE, mode="data")])
+def test_a_change_of_another_kind_at_the_same_address_was_not_reviewed(
+    reviewed: ResourceChange,
+) -> None:
+    assert found(plan(reviewed), plan(CREATE)) == [("", "to create it was not reviewed")]
+
+
+def test_what_is_known_only_after_the_apply_may_have_moved_on() -> None:
+    def last_modified(before: str) -> Plan:
+        marks: Json = {"modified": True}
+        made = change(
+            Action.UPDATE, {"code": "a", "modified": before}, {"code": "b"}, unknown=marks
+        )
+        return plan(made)
+
+    assert found(last_modified("monday"), last_modified("tuesday")) == []
+
+
+@pytest.mark.parametrize("is_after", [True, False])
+def test_a_value_that_is_secret_somewhere_is_never_shown(*, is_after: bool) -> None:
+    def note(before: str) -> Plan:
+        made = Change(
+            action=Action.UPDATE,
+            before={"note": before},
+            after={"note": "new"},
+            before_sensitive={"note": not is_after},
+            after_sensitive={"note": is_after},
+        )
+        return plan(replace(UPDATE, change=made))
+
+    (one,) = differences(note("old"), note("other"))
+
+    assert one.text == "it was changed since the review"
+    assert [str(one.reviewed), str(one.now)] == ["(sensitive value)"] * 2
+
+
+@pytest.mark.parametrize(("reviewed", "now"), [(True, 1), (1, True), (0, False), (1, "1")])
+def test_values_of_different_types_differ(reviewed: Json, now: Json) -> None:
+    one = plan(change(Action.CREATE, None, {"flag": reviewed}))
+    other = plan(change(Action.CREATE, None, {"flag": now}))
+
+    assert found(one, other) == [("flag", "it gets another value")]
+
+
+def test_an_unknown_part_does_not_free_the_order_of_the_others() -> None:
+    behaviours: Json = [{"path": "/a"}, {"path": "/b"}, {"path": "/c"}]
+    marks: Json = {"behaviours": [False, False, {"function": True}]}
+    reviewed = change(Action.CREATE, None, {"behaviours": behaviours}, unknown=marks)
+    moved: Json = [{"path": "/c", "function": "f"}, {"path": "/b"}, {"path": "/a"}]
+
+    assert found(plan(reviewed), plan(change(Action.CREATE, None, {"behaviours": moved}))) == [
+        ("behaviours", "it gets another value")
+    ]
+
+
 def test_moves_and_imports_are_compared() -> None:
     moved = replace(change(Action.NO_OP, {"size": 1}, {"size": 1}), previous_address="aws_thing.a")
     imported = replace(change(Action.NO_OP, {"size": 1}, {"size": 1}, address=NEW), imports="id-1")

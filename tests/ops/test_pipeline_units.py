@@ -168,12 +168,14 @@ def rewritten(content: bytes, name: str, data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"no archive", "not a gzip file"),
+        (b"no archive", "BadGzipFile"),
         (pack(bundle())[:200], "EOFError"),
         (gzip.compress(b"", mtime=0), "KeyError|ReadError"),
         (rewritten(pack(bundle()), "plans/dev-base.json", b"{}"), "plan of dev-base is not"),
         (rewritten(pack(bundle()), "bundle.json", b'{"format": 2}'), "its format is 2"),
         (rewritten(pack(bundle()), "bundle.json", b"[]"), "TypeError"),
+        (rewritten(pack(bundle()), "bundle.json", b"[" * 100_000), "RecursionError"),
+        (gzip.compress(bytes(200_000_001), 1, mtime=0), "more than 200,000,000 bytes"),
     ],
 )
 def test_a_bundle_that_was_changed_is_refused(content: bytes, reason: str) -> None:

@@ -91,6 +91,13 @@ def test_a_plan_may_plan_nothing() -> None:
     assert read(document) == Plan(format_version="1.0")
 
 
+@pytest.mark.parametrize("name", ["action_invocations", "deferred_action_invocations"])
+def test_actions_of_providers_are_refused_not_left_out(name: str) -> None:
+    with pytest.raises(PlanError, match="action invocations"):
+        read({"format_version": "1.2", "resource_changes": [], name: [{"address": "action.a"}]})
+    assert read({"format_version": "1.2", "resource_changes": [], name: []})
+
+
 @pytest.mark.parametrize("more", [{}, {"provider_schemas": {}}])
 def test_a_document_without_a_part_of_a_plan_is_not_taken_for_nothing_to_do(more: Json) -> None:
     assert isinstance(more, dict)
