@@ -34,6 +34,7 @@ from ops.review.outputs import (
     ReviewCommand,
     read_acceptances,
     review_output,
+    show,
     write,
 )
 from ops.review.plan import Json
@@ -186,7 +187,9 @@ def apply(
     result = _review_of(bundle, accepted)
     if full:
         write(full, markdown.full(result))
-    run.out.lines([*_summary(result), "", f"stored: {id_}"])
+    if not run.out.as_json:
+        show(result)
+    run.out.lines(["", f"stored: {id_}"])
     require_accepted(result)
     applied: list[Applied] = []
     document = {

@@ -110,16 +110,17 @@ class Outputs:
         if out.as_json:
             out.result(json_report.document(review), ())
         else:
-            # The texts are printable already; the colours are not.
-            lines = terminal.lines(review, colour=_is_coloured())
-            sys.stdout.write("".join(f"{line}\n" for line in lines))
+            show(review)
         if review.exit_code:
             raise typer.Exit(review.exit_code)
 
 
-def _is_coloured() -> bool:
+def show(review: Review) -> None:
+    """Print a review for people."""
     # https://no-color.org
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    # The texts are printable already; the colours are not.
+    sys.stdout.write("".join(f"{line}\n" for line in terminal.lines(review, colour=colour)))
 
 
 def read_acceptances(file: Path | None) -> list[Acceptance]:
