@@ -136,6 +136,33 @@ def test_jobs_get_the_permissions_that_they_need_and_a_time_limit() -> None:
             assert "uses" in job or job["timeout-minutes"] <= 90, (name, id_)
 
 
+def test_no_job_outlasts_the_credentials_of_its_role() -> None:
+    """They last an hour from the job's login, which comes after its set-up."""
+    limits = {
+        (job.workflow, job.name): job.minutes
+        for event in EVENTS
+        for job in jobs(event, CONFIGURED)
+        if job.role
+    }
+    assert len(limits) == len({"plan", "show", "apply", "drift"})
+    default = yaml.safe_load(GITLAB_FILE.read_text("utf-8"))["default"]["timeout"]
+    gitlab = {
+        name: int(job.get("timeout", default).removesuffix(" minutes"))
+        for name, job in _gitlab().items()
+        if "AWS_ROLE_ARN" in job["variables"]
+    }
+    assert len(gitlab) == len(limits) * len(ENVIRONMENTS)
+    assert max(*limits.values(), *gitlab.values()) < 60
+
+
+def test_a_signal_reaches_the_command_that_may_be_at_work_on_a_state() -> None:
+    """GitHub signals the step's process alone, and kills its children ten seconds later."""
+    for name, id_ in (("plan.yml", "plan"), ("apply-environment.yml", "apply")):
+        steps = WORKFLOWS[name]["jobs"][id_]["steps"]
+        (command,) = [step["run"] for step in steps if "-m ops" in step.get("run", "")]
+        assert command.startswith("exec .venv/bin/python -m ops "), name
+
+
 def test_no_workflow_runs_with_rights_because_a_stranger_wants_it() -> None:
     """A fork's code must never run with the rights of this repository."""
     events = {event for workflow in WORKFLOWS.values() for event in workflow["on"]}
@@ -244,12 +271,39 @@ def test_prod_waits_for_the_other_environments() -> None:
     assert _called()["prod"]["needs"] == ["dev", "staging"]
 
 
+@pytest.mark.parametrize("result", ["failure", "cancelled"])
+@pytest.mark.parametrize(("ended", "begun"), [("dev", set()), ("staging", {"dev"})])
+def test_what_failed_or_gave_way_to_a_later_run_stops_the_next_environments(
+    ended: str, begun: set[str], result: str
+) -> None:
+    found = jobs(PUSH, CONFIGURED, {ended: result})
+    applied = {str(job.environment) for job in found if job.name == "apply"}
+    assert applied - {ended} == begun
+
+
+def test_the_reviews_of_all_environments_are_expected_even_if_every_plan_failed() -> None:
+    found = jobs(PULL_REQUEST, CONFIGURED, {"plan": "failure"})
+    assert ("plan.yml", "review") in _names(found)
+    steps = WORKFLOWS["plan.yml"]["jobs"]["review"]["steps"]
+    (download,) = [step for step in steps if "download-artifact" in step.get("uses", "")]
+    assert download["continue-on-error"] is True
+    (command,) = [step for step in steps if "-m ops" in step.get("run", "")]
+    assert command["env"]["ENVIRONMENTS"] == "${{ vars.PIPELINE_ENVIRONMENTS }}"
+    # Not the merge that GitHub checks out.
+    assert command["env"]["COMMIT"] == "${{ github.event.pull_request.head.sha }}"
+
+
 def test_nothing_but_the_masked_review_leaves_the_job_that_plans() -> None:
-    steps = WORKFLOWS["plan.yml"]["jobs"]["plan"]["steps"]
-    uploads = [step["with"]["path"] for step in steps if "upload-artifact" in step.get("uses", "")]
-    assert uploads == ["build/pipeline/*/review.json"]
+    def uploads(workflow: str, id_: str) -> list[str]:
+        steps = WORKFLOWS[workflow]["jobs"][id_]["steps"]
+        found = (step for step in steps if "upload-artifact" in step.get("uses", ""))
+        return [step["with"]["path"] for step in found]
+
+    reviews = uploads("plan.yml", "plan")
+    assert reviews == ["build/pipeline/*/review.json"]
+    assert uploads("apply-environment.yml", "show") == ["review.md"]
     planned = {job: _gitlab()[job]["artifacts"]["paths"] for job in _gitlab() if "plan " in job}
-    assert list(planned.values()) == [uploads] * len(ENVIRONMENTS)
+    assert list(planned.values()) == [reviews] * len(ENVIRONMENTS)
 
 
 def test_the_region_is_that_of_the_settings() -> None:
@@ -281,20 +335,21 @@ def test_gitlab_jobs_get_their_roles_and_apply_only_the_protected_branch(environ
         account = f"$AWS_ACCOUNT_{environment.upper()}"
         assert _role(variables["AWS_ROLE_ARN"].replace(account, ACCOUNT)) == (environment, role)
         assert job["id_tokens"] == {"AWS_ID_TOKEN": {"aud": STS_AUDIENCE}}
-        (rule,) = job["rules"]
-        assert f'$PIPELINE_ENVIRONMENTS =~ /"{environment}"/' in rule["if"]
-        source = {"plan": _MERGE_REQUEST, "drift": _SCHEDULE}.get(kind, _BRANCH)
-        assert rule["if"].startswith(source)
-        protected = kind != "plan"
-        branch = "main" if protected else "topic"
-        claims = {
-            "aud": STS_AUDIENCE,
-            "sub": f"project_path:my-company/platform/co2-analysis:ref_type:branch:ref:{branch}",
-            "project_id": "456789",
-            "ref_protected": str(protected).lower(),
-        }
-        # The protected branch may have both.
-        assert role in roles(trust, GITLAB_HOST, claims).split(" and ")
+        sources = {"plan": [_MERGE_REQUEST, _BRANCH], "drift": [_SCHEDULE]}.get(kind, [_BRANCH])
+        for rule, source in zip(job["rules"], sources, strict=True):
+            assert f'$PIPELINE_ENVIRONMENTS =~ /"{environment}"/' in rule["if"]
+            assert rule["if"].startswith(source)
+            protected = source != _MERGE_REQUEST
+            branch = "main" if protected else "topic"
+            claims = {
+                "aud": STS_AUDIENCE,
+                "sub": "project_path:my-company/platform/co2-analysis"
+                f":ref_type:branch:ref:{branch}",
+                "project_id": "456789",
+                "ref_protected": str(protected).lower(),
+            }
+            # The protected branch may have both.
+            assert role in roles(trust, GITLAB_HOST, claims).split(" and ")
         assert job.get("resource_group") == ("$ENVIRONMENT" if kind == "apply" else None)
         assert job.get("environment") == ("$ENVIRONMENT" if kind == "apply" else None)
 
@@ -302,6 +357,13 @@ def test_gitlab_jobs_get_their_roles_and_apply_only_the_protected_branch(environ
 def test_gitlab_asks_somebody_before_staging_and_prod() -> None:
     manual = {name for name, job in _gitlab().items() if job["rules"][0].get("when") == "manual"}
     assert manual == {"apply staging", "apply prod"}
+
+
+def test_gitlab_plans_the_default_branch_by_hand_and_does_not_wait_for_it() -> None:
+    for environment in ENVIRONMENTS:
+        _, rule = _gitlab()[f"plan {environment}"]["rules"]
+        assert '$CI_PIPELINE_SOURCE != "schedule"' in rule["if"]
+        assert (rule["when"], rule["allow_failure"]) == ("manual", True)
 
 
 # --- The commands ----------------------------------------------------------------------------
@@ -323,12 +385,14 @@ def _commands() -> Iterator[tuple[str, str]]:
 
 
 def _sample(variable: re.Match[str]) -> str:
-    return {"NUMBER": "7", "ENVIRONMENT": "prod"}.get(variable[1], variable[1])
+    samples = {"NUMBER": "7", "ENVIRONMENT": "prod", "expect": "--expect dev --expect prod"}
+    return samples.get(variable[1], variable[1])
 
 
 def _arguments() -> Iterator[tuple[str, list[str]]]:
     for where, text in _commands():
-        for call in re.findall(r"python -m ops ((?:[^|>&;#'\n]|'[^']*')*)", text):
+        joined = text.replace("\\\n", " ")
+        for call in re.findall(r"python -m ops ((?:[^|>&;#'\n]|'[^']*')*)", joined):
             yield where, shlex.split(re.sub(r"\$\{?(\w+)\}?", _sample, call))
 
 
@@ -353,4 +417,4 @@ def test_github_gitlab_and_the_page_call_each_command() -> None:
         kind = {"yml": "GitHub", "md": "page"}.get(where.rpartition(".")[2], "GitLab")
         called.setdefault(kind, set()).add(arguments[1])
     assert called["GitHub"] == called["GitLab"] == {"plan", "review", "apply", "drift"}
-    assert called["page"] >= {"plan", "apply"}
+    assert called["page"] >= {"plan", "review", "apply"}

@@ -62,6 +62,7 @@ class Job:
     environment: str | None
     role: str | None
     permissions: Mapping[str, str]
+    minutes: int
     commands: tuple[str, ...]
 
     @property
@@ -124,6 +125,7 @@ class _Run:
     event: Event
     variables: Mapping[str, str]
     inputs: Mapping[str, str] = field(default_factory=dict)
+    ends: Mapping[str, str] = field(default_factory=dict)
 
     def jobs(self) -> Iterator[Job]:
         results: dict[str, dict[str, Any]] = {}
@@ -135,11 +137,14 @@ class _Run:
             wanted = bool(_value(condition, scope))
             if not _STATUS.search(condition):
                 wanted = wanted and all(one["result"] == "success" for one in needs.values())
+            result = self.ends.get(id_, "success") if wanted else "skipped"
+            succeeds = result == "success"
             results[id_] = {
-                "result": "success" if wanted else "skipped",
-                "outputs": dict.fromkeys(job.get("outputs", ()), "ID") if wanted else {},
+                "result": result,
+                "outputs": dict.fromkeys(job.get("outputs", ()), "ID") if succeeds else {},
             }
-            if wanted:
+            # What gave way to a later run has not begun.
+            if wanted and result != "cancelled":
                 yield from self._started(id_, job, scope)
 
     def _started(self, id_: str, job: Mapping[str, Any], scope: Mapping[str, Any]) -> Iterator[Job]:
@@ -170,6 +175,7 @@ class _Run:
                 environment=_text(environment, inside) if environment else None,
                 role=roles[0] if roles else None,
                 permissions=job["permissions"],
+                minutes=job["timeout-minutes"],
                 commands=tuple(step["run"] for step in job["steps"] if "run" in step),
             )
 
@@ -181,8 +187,8 @@ class _Run:
             "needs": _Context(needs),
             "fromJSON": lambda text: _wrapped(json.loads(text)),
             "contains": lambda those, one: one in those,
+            # Of the run: jobs that gave way to a later one do not count.
             "cancelled": lambda: False,
-            "failure": lambda: False,
         }
 
 
@@ -199,8 +205,14 @@ def _text(template: str, scope: Mapping[str, Any]) -> str:
     return _EXPRESSION.sub(lambda found: str(_value(found[1], scope)), template)
 
 
-def jobs(event: Event, variables: Mapping[str, str]) -> list[Job]:
-    """Return the jobs that an event starts, in a repository with these variables."""
+def jobs(
+    event: Event, variables: Mapping[str, str], ends: Mapping[str, str] | None = None
+) -> list[Job]:
+    """Return the jobs that an event starts, in a repository with these variables.
+
+    ``ends`` are the results of jobs that do not succeed: "failure", or "cancelled" if a job gives
+    way to that of a later run before it begins.
+    """
     found: list[Job] = []
     for name, workflow in WORKFLOWS.items():
         events = workflow["on"]
@@ -209,5 +221,5 @@ def jobs(event: Event, variables: Mapping[str, str]) -> list[Job]:
         branches = (events[event.name] or {}) if isinstance(events, dict) else {}
         if event.name == "push":
             assert branches == {"branches": ["main"]}
-        found += _Run(name=name, event=event, variables=variables).jobs()
+        found += _Run(name=name, event=event, variables=variables, ends=ends or {}).jobs()
     return found
