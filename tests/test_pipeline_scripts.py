@@ -16,7 +16,7 @@ from tests.workflows import WORKFLOWS
 pytestmark = pytest.mark.integration
 
 GITLAB = yaml.safe_load((ROOT / "docs" / "pipelines" / "gitlab-ci.yml").read_text("utf-8"))
-SCRIPTS = {
+SCRIPTS: dict[str, str] = {
     **{
         f"{name}: {id_} {number}": step["run"]
         for name, workflow in WORKFLOWS.items()
