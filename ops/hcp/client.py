@@ -12,6 +12,7 @@ from pytfe.errors import NotFound, RateLimited, ServerError, TFEError
 from pytfe.models import NotificationConfiguration
 from pytfe.resources.notification_configuration import NotificationConfigurations
 
+from ops.common.errors import OperatorError
 from ops.hcp import errors
 from ops.hcp.access import Access
 
@@ -53,6 +54,11 @@ class Client:
         self.notifications = _Notifications(transport)
         # For addresses that are secrets themselves, and must not get the token.
         self.open = httpx.Client(timeout=_TIMEOUT_SECONDS)
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Let requests of other threads fail instead of being sent."""
+        self._stopped = True
 
     def read(self, what: str, request: Callable[[], Answer]) -> Answer:
         """Return the answer of a request that may be repeated: it reads, or it sets a value.
@@ -88,9 +94,28 @@ class Client:
         """
         return self._send(what, request, repeatable=False)
 
+    def download(self, what: str, find: Callable[[], str | None]) -> bytes | None:
+        """Return the object at the address that ``find`` returns, None without an address.
+
+        The address is a secret and lives for a minute: it is asked for again at each attempt, and
+        the token, which HashiCorp's client would add, is not sent there.
+
+        Raises:
+            OperatorError: It failed.
+
+        """
+
+        def get() -> bytes | None:
+            address = find()
+            return None if address is None else _content(self.open, address)
+
+        return self.read(what, get)
+
     def _send(self, what: str, request: Callable[[], Answer], *, repeatable: bool) -> Answer:
         with errors.translated(what, self.access, self.secrets):
             for attempt in range(_RETRIES):
+                if self._stopped:
+                    raise OperatorError("stopped")
                 try:
                     return request()
                 except TFEError as error:
@@ -114,13 +139,25 @@ class _Notifications(NotificationConfigurations):
         return super()._parse_notification_configuration({**data, "attributes": attributes})
 
 
+def _content(client: httpx.Client, address: str) -> bytes:
+    try:
+        answer = client.get(address)
+    except httpx.HTTPError as error:
+        # Its text could have the address.
+        raise ServerError(type(error).__name__) from None
+    if answer.is_error:
+        raise ServerError("it is not available", status=answer.status_code)
+    return answer.content
+
+
 def _checked(request: Callable[..., httpx.Response]) -> Callable[..., httpx.Response]:
     """Return a request that raises ValueError if its answer has not the form of the API."""
 
     def checked(method: str, path: str, **options: Any) -> httpx.Response:
         answer = request(method, path, **options)
-        # Downloads have other addresses.
-        if method == "GET" and path.startswith("/api/"):
+        # Downloads have other addresses, and who reads a redirect himself gets no document.
+        is_document = path.startswith("/api/") and options.get("allow_redirects", True)
+        if method == "GET" and is_document:
             document = answer.json()
             expected = list if "page[number]" in (options.get("params") or {}) else (dict, list)
             if not isinstance(document, dict) or not isinstance(document.get("data"), expected):

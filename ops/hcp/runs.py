@@ -6,24 +6,21 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from pytfe.models import Run, RunSource
+from pytfe.models import Run
 from pytfe.models.plan import Plan
 
 from ops.common.confirmation import Consent, is_confirmed, require_confirmation
-from ops.common.errors import BadInputError, BusyError, OperatorError, RefusedError
+from ops.common.errors import BadInputError, OperatorError, RefusedError
 from ops.hcp.context import HcpContext
 from ops.hcp.reading import has_state
 from ops.hcp.wanted import read_workspaces
 from ops.hcp.workspace_runs import (
-    FINISHED,
     WorkspaceRuns,
     find_workspace,
     find_workspace_if_any,
-    holder,
     is_confirmable,
-    is_discardable,
-    is_settled,
     own_workspace,
+    require_remote,
     status_of,
 )
 from ops.terraform.stacks import Stack
@@ -189,52 +186,15 @@ class _Driver:
 
     def _require_runs(self) -> None:
         workspace, name = self._runs.workspace, self._runs.workspace.name
-        if workspace.execution_mode and workspace.execution_mode.value == "local":
-            raise BadInputError(
-                f"{name} has local execution, so HCP Terraform runs nothing in it",
-                remedy='set execution_mode = "remote" and run `ops hcp sync`, or use terraform',
-            )
+        require_remote(workspace)
         if workspace.vcs_repo and self._request.apply:
             raise BadInputError(
                 f"{name} is connected to {workspace.vcs_repo.identifier}, which is all it applies",
                 remedy="push the stacks there; `ops hcp run` can plan them before",
             )
         # A speculative plan waits for nobody.
-        if workspace.locked and self._request.apply and not self._discard_unattended():
-            raise BusyError(
-                f"{name} is locked by {holder(workspace)}",
-                remedy="wait for it, or ask them to unlock the workspace in HCP Terraform",
-            )
-
-    def _discard_unattended(self) -> bool:
-        """Discard the runs of run triggers, and those of this command that was killed.
-
-        An apply that has begun is waited for. Return False if something else has the lock.
-        """
-        lock = self._runs.workspace.locked_by
-        if lock is None or lock.run is None:
-            return False
-        # The newest first: those that are pending would take the place of the one before.
-        unfinished = [
-            one
-            for one in self._runs.newest()
-            if status_of(one) not in FINISHED and not one.plan_only
-        ]
-        if not all(self._is_triggered(one) or one.message == self._message for one in unfinished):
-            return False
-        for one in unfinished:
-            run = self._runs.wait(one, until=lambda run: is_settled(run) or is_discardable(run))
-            if is_discardable(run):
-                self._runs.discard(run)
-                starter = "a run trigger" if self._is_triggered(run) else "this command"
-                self._hcp.out.note(
-                    f"{self._stack.name}: discarded {run.id}, which {starter} started before"
-                )
-        return True
-
-    @staticmethod
-    def _is_triggered(run: Run) -> bool:
-        return run.source is RunSource.Run_Source_Run_Trigger
+        if self._request.apply:
+            self._runs.make_way(lambda run: run.message == self._message)
 
     def _approved(self, run: Run) -> Run:
         """Return the run after its approval: here, or in HCP Terraform."""

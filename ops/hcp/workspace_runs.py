@@ -19,13 +19,20 @@ from pytfe.models import (
     ConfigurationVersionCreateOptions,
     Run,
     RunCreateOptions,
+    RunSource,
     Workspace,
     WorkspaceIncludeOpt,
     WorkspaceReadOptions,
 )
 from pytfe.models.plan import Plan
 
-from ops.common.errors import MissingError, OperatorError, StoppedError
+from ops.common.errors import (
+    BadInputError,
+    BusyError,
+    MissingError,
+    OperatorError,
+    StoppedError,
+)
 from ops.hcp import logs
 from ops.hcp.context import HcpContext
 from ops.terraform.stacks import Stack
@@ -94,6 +101,20 @@ def holder(workspace: Workspace) -> str:
         name = one.get("attributes", {}).get("username") or one.get("id")
         who = f"the {str(one.get('type', '')).removesuffix('s')} {name}"
     return f"{who} ({workspace.locked_reason})" if workspace.locked_reason else who
+
+
+def require_remote(workspace: Workspace) -> None:
+    """Raise unless HCP Terraform runs what is in a workspace.
+
+    Raises:
+        BadInputError: It has local execution.
+
+    """
+    if workspace.execution_mode and workspace.execution_mode.value == "local":
+        raise BadInputError(
+            f"{workspace.name} has local execution, so HCP Terraform runs nothing in it",
+            remedy='set execution_mode = "remote" and run `ops hcp sync`, or use terraform',
+        )
 
 
 class WorkspaceRuns:
@@ -245,6 +266,37 @@ class WorkspaceRuns:
         goes_on = "ended" if status_of(run) in FINISHED else "goes on; cancel it there"
         return f"its run {goes_on}: {self.url(run)}"
 
+    def make_way(self, is_own: Callable[[Run], bool]) -> None:
+        """Discard the runs of run triggers, and own ones of a command that was killed.
+
+        An apply that has begun is waited for.
+
+        Raises:
+            BusyError: Something else has the lock.
+
+        """
+        workspace = self.workspace
+        if not workspace.locked:
+            return
+        # The newest first: those that are pending would take the place of the one before.
+        unfinished = [
+            one for one in self.newest() if status_of(one) not in FINISHED and not one.plan_only
+        ]
+        is_known = all(_is_triggered(one) or is_own(one) for one in unfinished)
+        if workspace.locked_by is None or workspace.locked_by.run is None or not is_known:
+            raise BusyError(
+                f"{workspace.name} is locked by {holder(workspace)}",
+                remedy="wait for it, or ask them to unlock the workspace in HCP Terraform",
+            )
+        for one in unfinished:
+            run = self.wait(one, until=lambda run: is_settled(run) or is_discardable(run))
+            if is_discardable(run):
+                self.discard(run)
+                starter = "a run trigger" if _is_triggered(run) else "this command"
+                self._out.note(
+                    f"{self._stack.name}: discarded {run.id}, which {starter} started before"
+                )
+
     def newest(self) -> list[Run]:
         """Return the newest runs of the workspace."""
         return self._client.read(
@@ -336,6 +388,10 @@ def is_discardable(run: Run) -> bool:
 def is_settled(run: Run) -> bool:
     """Return whether the run does nothing until somebody acts."""
     return status_of(run) in FINISHED or is_confirmable(run)
+
+
+def _is_triggered(run: Run) -> bool:
+    return run.source is RunSource.Run_Source_Run_Trigger
 
 
 def _pauses() -> Iterator[None]:

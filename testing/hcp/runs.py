@@ -7,7 +7,7 @@ from typing import Any
 
 from testing.hcp.api import ApiError, JsonObject
 from testing.hcp.model import Workspace
-from testing.hcp.resource import Resource, now, reference
+from testing.hcp.resource import Resource, now, reference, references
 
 _STX, _ETX = b"\x02", b"\x03"
 
@@ -183,6 +183,19 @@ class RunEvent(Resource):
 
 
 @dataclass(kw_only=True, eq=False)
+class Comment(Resource):
+    """What somebody said about a run."""
+
+    TYPE = "comments"
+    PREFIX = "wsc"
+
+    body: str
+
+    def attributes(self) -> JsonObject:
+        return {"body": self.body}
+
+
+@dataclass(kw_only=True, eq=False)
 class Run(Resource):
     """A run. ``subjects`` are those of its web identity tokens, by phase."""
 
@@ -201,7 +214,7 @@ class Run(Resource):
     plan: Plan = field(default_factory=Plan)
     apply: Apply = field(default_factory=Apply)
     events: list[RunEvent] = field(default_factory=list)
-    comments: list[str] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
     canceling: bool = False
     base_state: str | None = None
     subjects: dict[str, str] = field(default_factory=dict)
@@ -295,7 +308,7 @@ class Run(Resource):
     def relationships(self) -> JsonObject:
         return {
             "apply": self.apply.reference(),
-            "comments": {"data": []},
+            "comments": references(self.comments),
             "configuration-version": self.configuration.reference(),
             "created-by": reference("users", self.created_by),
             "plan": self.plan.reference(),

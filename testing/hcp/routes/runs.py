@@ -17,7 +17,7 @@ from testing.hcp.api import (
 )
 from testing.hcp.model import Workspace
 from testing.hcp.resource import changed, find
-from testing.hcp.runs import Apply, ConfigurationVersion, Plan, Run, RunSettings
+from testing.hcp.runs import Apply, Comment, ConfigurationVersion, Plan, Run, RunSettings
 from testing.hcp.service import Service
 
 ROUTES = Routes()
@@ -173,6 +173,18 @@ def list_events(service: Service, request: Request, id_: str) -> Response:
     return everything(find(service.store.runs, id_).events)
 
 
+@ROUTES.add("GET", "/api/v2/runs/{id}/comments")
+def list_comments(service: Service, request: Request, id_: str) -> Response:
+    return page(request, find(service.store.runs, id_).comments)
+
+
+@ROUTES.add("POST", "/api/v2/runs/{id}/comments")
+def create_comment(service: Service, request: Request, id_: str) -> Response:
+    created = Comment(body=str(request.attributes()["body"]))
+    find(service.store.runs, id_).comments.append(created)
+    return one(created, status=201)
+
+
 @ROUTES.add("GET", "/api/v2/runs/{id}/task-stages")
 def list_task_stages(service: Service, request: Request, id_: str) -> Response:
     find(service.store.runs, id_)
@@ -231,7 +243,7 @@ def _configuration(
 
 def _comment(request: Request, run: Run) -> None:
     if comment := request.document().get("comment"):
-        run.comments.append(str(comment))
+        run.comments.append(Comment(body=str(comment)))
 
 
 def _plan(service: Service, id_: str) -> Plan:
