@@ -94,22 +94,19 @@ class Client:
         """
         return self._send(what, request, repeatable=False)
 
-    def download(self, what: str, find: Callable[[], str | None]) -> bytes | None:
-        """Return the object at the address that ``find`` returns, None without an address.
+    def content(self, address: str) -> bytes:
+        """Return what is at an address that is a secret itself; to be called within `read`.
 
-        The address is a secret and lives for a minute: it is asked for again at each attempt, and
-        the token, which HashiCorp's client would add, is not sent there.
-
-        Raises:
-            OperatorError: It failed.
-
+        HashiCorp's client would send the token there.
         """
-
-        def get() -> bytes | None:
-            address = find()
-            return None if address is None else _content(self.open, address)
-
-        return self.read(what, get)
+        try:
+            answer = self.open.get(address)
+        except httpx.HTTPError as error:
+            # Its text could have the address.
+            raise ServerError(type(error).__name__) from None
+        if answer.is_error:
+            raise ServerError("it is not available", status=answer.status_code)
+        return answer.content
 
     def _send(self, what: str, request: Callable[[], Answer], *, repeatable: bool) -> Answer:
         with errors.translated(what, self.access, self.secrets):
@@ -137,17 +134,6 @@ class _Notifications(NotificationConfigurations):
     def _parse_notification_configuration(self, data: dict[str, Any]) -> NotificationConfiguration:
         attributes = {**data.get("attributes", {}), "delivery-responses": []}
         return super()._parse_notification_configuration({**data, "attributes": attributes})
-
-
-def _content(client: httpx.Client, address: str) -> bytes:
-    try:
-        answer = client.get(address)
-    except httpx.HTTPError as error:
-        # Its text could have the address.
-        raise ServerError(type(error).__name__) from None
-    if answer.is_error:
-        raise ServerError("it is not available", status=answer.status_code)
-    return answer.content
 
 
 def _checked(request: Callable[..., httpx.Response]) -> Callable[..., httpx.Response]:

@@ -67,31 +67,15 @@ def pipeline(env: Env = None, *, json: Json = False, debug: Debug = False) -> It
     with output(json=json, debug=debug) as out:
         target = find(env)
         _require_shared_state(target)
-        tools = find_tools(os.environ)
         work, children = Work(target), Children()
-        session = Session(target=target, aws=Aws(target), out=out)
-        # Compared with the settings before anything is planned.
-        _ = session.aws.account
-        bucket = StateBucket(session)
-        source = find_provider(work.paths, os.environ)
-        terraform = Terraform(
-            program=tools.terraform,
-            environment={
-                **for_terraform(os.environ),
-                **source.configure(work.paths, os.environ),
-                **automation(os.environ),
-            },
-            paths=work.paths,
-            children=children,
-            remedy="then run it again",
-        )
-        engine = LocalEngine(bucket, work, terraform, tools.terraform_version)
+        parts = _with_s3 if target.settings.state.s3 else _with_hcp
         with (
+            parts(out, work, children) as (engine, store),
             children.handling_signals(),
             exclusive(work.busy, f"plans or applies {target.name}"),
         ):
             try:
-                yield Pipeline(target=target, out=out, work=work, engine=engine, store=bucket)
+                yield Pipeline(target=target, out=out, work=work, engine=engine, store=store)
             except StoppedError as error:
                 engine.stop()
                 error.remedy = "run it again"
@@ -100,6 +84,52 @@ def pipeline(env: Env = None, *, json: Json = False, debug: Debug = False) -> It
                 raise
             finally:
                 work.tidy()
+
+
+@contextmanager
+def _with_s3(out: Output, work: Work, children: Children) -> Iterator[tuple[Engine, Store]]:
+    """Yield Terraform on this machine, and the state bucket."""
+    tools = find_tools(os.environ)
+    session = Session(target=work.target, aws=Aws(work.target), out=out)
+    # Compared with the settings before anything is planned.
+    _ = session.aws.account
+    bucket = StateBucket(session)
+    source = find_provider(work.paths, os.environ)
+    terraform = Terraform(
+        program=tools.terraform,
+        environment={
+            **for_terraform(os.environ),
+            **source.configure(work.paths, os.environ),
+            **automation(os.environ),
+        },
+        paths=work.paths,
+        children=children,
+        remedy="then run it again",
+    )
+    yield LocalEngine(bucket, work, terraform, tools.terraform_version), bucket
+
+
+@contextmanager
+def _with_hcp(
+    out: Output,
+    work: Work,
+    children: Children,  # noqa: ARG001 - Terraform runs elsewhere
+) -> Iterator[tuple[Engine, Store]]:
+    """Yield the runs of the workspaces; this machine needs no credentials of AWS."""
+    # Imported late: HashiCorp's client takes most of a second.
+    from ops.hcp import access  # noqa: PLC0415
+    from ops.hcp.context import HcpContext  # noqa: PLC0415
+    from ops.pipeline.hcp_engine import HcpEngine  # noqa: PLC0415
+    from ops.pipeline.hcp_store import HcpStore  # noqa: PLC0415
+
+    settings = work.target.settings.state.hcp
+    assert settings  # noqa: S101 - no other state is shared
+    hcp = HcpContext(work.target, settings, access.find(settings.hostname), out, work.paths.home)
+    engine = HcpEngine(hcp, work)
+    try:
+        yield engine, HcpStore(hcp, work, engine)
+    finally:
+        engine.close()
 
 
 def _require_shared_state(target: Target) -> None:

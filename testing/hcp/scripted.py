@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Literal
 
+from testing.hcp.api import JsonObject
 from testing.hcp.runner import Job
 from testing.hcp.runs import Phase, Run
 
@@ -17,9 +18,13 @@ PhaseName = Literal["plan", "apply"]
 
 @dataclass(kw_only=True)
 class Script:
-    """How the runs of a workspace go: what they change, what fails, and how long a phase takes."""
+    """How the runs of a workspace go: what they change, what fails, and how long a phase takes.
+
+    ``changes`` is the number of resources; each of them has ``value``.
+    """
 
     changes: int = 1
+    value: str = "as scripted"
     fails: PhaseName | None = None
     seconds: float = 0.0
     outputs: dict[str, str] = field(default_factory=dict)
@@ -47,7 +52,14 @@ class ScriptedEngine:
         run.plan.has_changes = difference != 0
         run.plan.additions = max(0, difference)
         run.plan.destructions = max(0, -difference)
-        run.plan.json = run.plan.redacted = json.dumps({"resource_changes": []}).encode()
+        document = {
+            "resource_changes": [
+                *(_resource(number, "create", script.value) for number in range(difference)),
+                *(_resource(number, "delete", script.value) for number in range(-difference)),
+            ]
+        }
+        run.plan.json = json.dumps({"format_version": "1.2", **document}).encode()
+        run.plan.redacted = json.dumps({"plan_format_version": "1.2", **document}).encode()
         run.plan.log.write(
             f"Plan: {run.plan.additions} to add, 0 to change, {run.plan.destructions} to destroy.\n"
         )
@@ -64,7 +76,7 @@ class ScriptedEngine:
         run.apply.destructions = run.plan.destructions
         run.apply.log.write("Apply complete!\n")
         with job.store.lock:
-            _write_state(job, resources, script.outputs)
+            _write_state(job, resources, script)
         return True
 
     def stop(self, run: Run, *, force: bool) -> None:  # noqa: ARG002
@@ -84,7 +96,21 @@ class ScriptedEngine:
         return not fails
 
 
-def _write_state(job: Job, resources: int, outputs: dict[str, str]) -> None:
+def _resource(number: int, action: Literal["create", "delete"], value: str) -> JsonObject:
+    values = {"id": str(number), "input": value}
+    return {
+        "address": f"terraform_data.thing[{number}]",
+        "mode": "managed",
+        "type": "terraform_data",
+        "change": {
+            "actions": [action],
+            "before": values if action == "delete" else None,
+            "after": values if action == "create" else None,
+        },
+    }
+
+
+def _write_state(job: Job, resources: int, script: Script) -> None:
     run = job.run
     before = job.store.current_state(run.workspace)
     content = json.dumps(
@@ -94,9 +120,21 @@ def _write_state(job: Job, resources: int, outputs: dict[str, str]) -> None:
             "serial": before.serial + 1 if before else 1,
             "lineage": before.lineage if before else str(uuid.uuid4()),
             "outputs": {
-                name: {"value": value, "type": "string"} for name, value in outputs.items()
+                name: {"value": value, "type": "string"} for name, value in script.outputs.items()
             },
-            "resources": [{"mode": "managed", "instances": [{}] * resources}] if resources else [],
+            "resources": [
+                {
+                    "mode": "managed",
+                    "type": "terraform_data",
+                    "name": "thing",
+                    "instances": [
+                        {"index_key": number, "attributes": {"input": script.value}}
+                        for number in range(resources)
+                    ],
+                }
+            ]
+            if resources
+            else [],
         }
     ).encode()
     state = job.store.add_state(
