@@ -218,9 +218,11 @@ class Run(Resource):
     canceling: bool = False
     base_state: str | None = None
     subjects: dict[str, str] = field(default_factory=dict)
+    terraform_version: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.terraform_version = self.workspace.settings.terraform_version
         self.record("created")
 
     def move(self, status: str) -> None:
@@ -299,7 +301,7 @@ class Run(Resource):
             "status": self.status,
             "status-timestamps": self.timestamps,
             "target-addrs": self.settings.target_addrs,
-            "terraform-version": self.workspace.settings.terraform_version,
+            "terraform-version": self.terraform_version,
             "trigger-reason": self.trigger_reason,
             "variables": self.variables,
         }

@@ -19,7 +19,7 @@ from ops.pipeline.work import Work
 from ops.terraform.stacks import Stack
 from testing.hcp.api import Response
 from testing.hcp.model import Lock, Workspace, WorkspaceSettings
-from testing.hcp.runs import Run
+from testing.hcp.runs import ConfigurationVersion, Run, RunSettings
 from testing.hcp.scripted import Script, ScriptedEngine
 from testing.hcp.server import HcpStandIn
 from tests.ops.conftest import Answer
@@ -91,7 +91,27 @@ class Box:
     def planned(self) -> None:
         assert self.plan().code == 0
 
+    def by_hand(self, layer: str, *, auto_apply: bool = True, source: str = "tfe-ui") -> Run:
+        """Start a run of what is configured now, as if the pipeline was not there."""
+        workspace = self.workspace(layer)
+        run = Run(
+            workspace=workspace,
+            configuration=ConfigurationVersion(workspace=workspace, content=b""),
+            settings=RunSettings(auto_apply=auto_apply),
+            created_by="user-jane",
+            source=source,
+        )
+        with self.hcp.store.lock:
+            self.hcp.service.runner.queue(run)
+        _until(lambda: run.status in {"applied", "planned"})
+        return run
+
     def applied(self) -> None:
+        for layer in LAYERS:
+            self.by_hand(layer)
+        self.engine.started.clear()
+
+    def reviewed_and_applied(self) -> None:
         """Apply all layers; whoever waits for another one takes a further review."""
         for code in (HELD, HELD, 0):
             self.planned()
@@ -144,7 +164,7 @@ def test_each_layer_is_applied_once_it_was_reviewed(box: Box) -> None:
 
 
 def test_the_run_of_a_review_is_compared_with_and_never_applied(box: Box) -> None:
-    box.applied()
+    box.reviewed_and_applied()
 
     reviewed = box.runs("compute", "plan")
     assert {one.status for one in reviewed} == {"discarded"}
@@ -172,7 +192,7 @@ def test_a_dry_run_and_drift_leave_speculative_runs_only(box: Box) -> None:
     assert box.plan("--dry-run").code == 0
     assert box.run("drift").code == 0
 
-    assert [one.settings.plan_only for one in box.runs("base")] == [True, True]
+    assert [one.settings.plan_only for one in box.hcp.store.runs.values()] == [True, True]
     assert box.apply().code == HELD
 
 
@@ -227,18 +247,9 @@ def test_a_state_that_moved_on_is_named_with_what_changed(box: Box) -> None:
     box.applied()
     box.script("base", changes=3, value="reviewed")
     box.planned()
-    box.hcp.service.runner.close()
-    saved = box.runs("base")[-1]
     box.script("base", changes=2, value="by hand")
-    other = Run(
-        workspace=saved.workspace,
-        configuration=saved.configuration,
-        settings=replace(saved.settings, message="by hand", save_plan=False, auto_apply=True),
-        created_by="user-jane",
-    )
-    box.hcp.service.runner.queue(other)
-    _until(lambda: other.status == "applied")
-    assert saved.status == "discarded"
+    box.by_hand("base")
+    assert box.runs("base")[-1].status == "discarded"
     box.script("base", changes=5, value="reviewed")
 
     held = box.apply()
@@ -310,15 +321,7 @@ def test_runs_of_run_triggers_do_not_stand_in_the_way(box: Box) -> None:
     box.applied()
     box.script("base", changes=2)
     box.planned()
-    saved = box.runs("base")[-1]
-    triggered = Run(
-        workspace=saved.workspace,
-        configuration=saved.configuration,
-        settings=replace(saved.settings, message="Triggered", save_plan=False),
-        created_by="user-jane",
-        source="tfe-run-trigger",
-    )
-    box.hcp.service.runner.queue(triggered)
+    triggered = box.by_hand("base", auto_apply=False, source="tfe-run-trigger")
 
     assert box.apply().code == 0
 
@@ -379,7 +382,7 @@ def test_plans_and_states_are_downloaded_without_the_token(box: Box) -> None:
         return answer(method, target, authorization, body)
 
     box.hcp.answer = watch  # type: ignore[method-assign]
-    box.applied()
+    box.reviewed_and_applied()
 
     assert len(seen) > 20
     assert set(seen) == {None}
@@ -398,7 +401,6 @@ def test_a_signal_ends_the_runs(box: Box, *, rights: bool) -> None:
     box.script("base", changes=2)
     for layer in ("storage", "compute"):
         box.script(layer, seconds=30)
-    box.engine.started.clear()
     if not rights:
         box.hcp.faults.add("POST .*/actions/(cancel|discard)", status=404, times=99)
 
