@@ -36,7 +36,7 @@ from ops.terraform.runner import LOCK_FILE, Changes
 from ops.terraform.stacks import Stack
 from ops.terraform.states import State, parse
 
-TIME = "%Y%m%dT%H%M%SZ"
+TIME = "%Y%m%dT%H%M%S%fZ"
 
 _SAVED = "planned_and_saved"
 _MOST_LINES = 15
@@ -147,7 +147,8 @@ class HcpEngine:
         run, plan = runs.follow_plan(run)
         self._require_success(runs, run, "plan", out)
         self._require_same_version(stack, run)
-        if not saves:
+        if status_of(run) != _SAVED:
+            # There is nothing to discard.
             del self._begun[version.id]
         self._made[run.id] = hcp, run
         return Made(json=downloads.plan(hcp.client, plan.id, stack.name), handle=run.id)

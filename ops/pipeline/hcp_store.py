@@ -14,13 +14,14 @@ from itertools import islice
 
 from pytfe.models import CommentCreateOptions, Run, RunListOptions
 
-from ops.common.errors import OperatorError
+from ops.common.errors import MissingError, OperatorError
 from ops.hcp import downloads
 from ops.hcp.context import HcpContext
 from ops.hcp.workspace_runs import APPLYING, is_discardable, status_of
 from ops.pipeline import hcp_message
 from ops.pipeline.bundle import Bundle, Planned
 from ops.pipeline.deferral import Deferral, deferrals
+from ops.pipeline.engine import HeldError
 from ops.pipeline.hcp_engine import TIME, HcpEngine
 from ops.pipeline.hcp_message import Message
 from ops.pipeline.work import Work
@@ -106,11 +107,15 @@ class HcpStore:
 
     def _planned(self, stack: Stack, message: Message, run: Run) -> Planned:
         assert run.plan  # noqa: S101 - each run has one
-        return Planned(
-            stack=stack.name,
-            json=downloads.plan(self._client, run.plan.id, stack.name),
-            state=self._engine.revision(stack, message.state),
-        )
+        try:
+            state = self._engine.revision(stack, message.state)
+        except MissingError as error:
+            raise HeldError(
+                f"{stack.name} was planned against a state that HCP Terraform keeps no longer",
+                remedy="plan and review it again",
+            ) from error
+        document = downloads.plan(self._client, run.plan.id, stack.name)
+        return Planned(stack=stack.name, json=document, state=state)
 
     def _bundles(self, digest: str) -> dict[str, dict[str, _Found]]:
         """Return the runs of the complete bundles of a digest, by id and stack."""

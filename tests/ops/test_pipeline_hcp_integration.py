@@ -421,6 +421,42 @@ def test_a_signal_ends_the_runs(box: Box, *, rights: bool) -> None:
     assert box.apply().code == HELD
 
 
+def test_an_apply_that_has_begun_is_left_to_hcp_and_waited_for(box: Box) -> None:
+    box.applied()
+    box.script("base", changes=2, seconds=1)
+    box.planned()
+
+    def stop() -> None:
+        _until(lambda: ("co2-analysis-box-base", "apply") in box.engine.started)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with _beside(stop):
+        stopped = box.apply()
+    assert box.runs("base", "apply")[-1].status == "applying"
+
+    base, *_ = box.apply().json()["applied"]
+
+    assert stopped.code == 143
+    assert "its run goes on; cancel it there: https://" in stopped.err
+    assert base["before"] == 1
+    assert [one.status for one in box.runs("base", "apply")] == ["applied", "planned_and_finished"]
+
+
+def test_a_state_that_is_not_kept_holds(box: Box) -> None:
+    box.applied()
+    box.script("base", changes=2)
+    box.planned()
+    before = box.hcp.store.current_state(box.workspace("base"))
+    box.by_hand("base")
+    assert before
+    del box.hcp.store.states[before.id]
+
+    held = box.apply()
+
+    assert held.code == HELD
+    assert "box-base was planned against a state that HCP Terraform keeps no longer" in held.err
+
+
 def _until(is_so: Callable[[], bool]) -> None:
     give_up = time.monotonic() + 20
     while not is_so():
