@@ -195,10 +195,11 @@ class HcpEngine:
 
     def stop(self) -> None:
         """Discard or cancel what is planned, and leave an apply to HCP Terraform."""
-        for one in list(self._begun.values()):
-            one.client.stop()
+        self._stopped = True
+        # Whoever has the lock is starting a run; another one may have waited for it.
+        self._stop_clients()
         with self._lock:
-            self._stopped = True
+            self._stop_clients()
         self._abandon(self._hcp.out.note)
 
     def close(self) -> None:
@@ -213,6 +214,10 @@ class HcpEngine:
         """Plan for an apply from now on; ``versions`` are those of the reviewed runs, by stack."""
         self.id = id_
         self._reviewed = versions
+
+    def _stop_clients(self) -> None:
+        for one in list(self._begun.values()):
+            one.client.stop()
 
     def _abandon(self, note: Say) -> None:
         for one in list(self._begun.values()):

@@ -141,8 +141,8 @@ def test_a_changed_setting_is_reviewed_and_applied(company: Company) -> None:
     assert team.apply().code == 0
     assert _ttl(team) == "30"
     assert company.runs("base", "plan")[-1] == "discarded"
-    # The others had nothing to do, as was reviewed.
-    assert company.runs("storage", "apply")[-1] == "applied"
+    # It reads the state that has changed, so it was planned anew, and had nothing to do.
+    assert company.runs("storage", "apply")[-1] == "planned_and_finished"
     assert team.apply().code == HELD
 
 

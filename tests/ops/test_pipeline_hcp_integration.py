@@ -421,6 +421,27 @@ def test_a_signal_ends_the_runs(box: Box, *, rights: bool) -> None:
     assert box.apply().code == HELD
 
 
+def test_a_signal_while_runs_are_started_leaves_none_behind(box: Box) -> None:
+    box.applied()
+    for layer in LAYERS:
+        box.script(layer, seconds=30)
+    # The others wait until the first is started; nobody may cancel what they start then.
+    starts = box.hcp.faults.add("POST .*/runs$", seconds=1, times=99)
+    box.hcp.faults.add("POST .*/actions/(cancel|discard)", status=404, times=99)
+
+    def stop() -> None:
+        _until(lambda: starts.seen > 0)
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    begun = time.monotonic()
+    with _beside(stop):
+        answer = box.plan()
+
+    assert answer.code == 143, answer.err
+    assert time.monotonic() - begun < 20
+
+
 def test_an_apply_that_has_begun_is_left_to_hcp_and_waited_for(box: Box) -> None:
     box.applied()
     box.script("base", changes=2, seconds=1)
