@@ -40,6 +40,8 @@ TIME = "%Y%m%dT%H%M%S%fZ"
 
 _SAVED = "planned_and_saved"
 _MOST_LINES = 15
+# What Terraform says of a workspace that does not share its state with the one of the run.
+_NOT_SHARED = "error loading the remote state"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,8 +245,7 @@ class HcpEngine:
             state=self._current.get(stack.name),
         ).text
 
-    @staticmethod
-    def _require_success(runs: WorkspaceRuns, run: Run, what: str, out: _Quiet) -> None:
+    def _require_success(self, runs: WorkspaceRuns, run: Run, what: str, out: _Quiet) -> None:
         try:
             runs.require_success(run, what)
         except AbandonedError as error:
@@ -252,8 +253,12 @@ class HcpEngine:
                 str(error), remedy="run it again; if somebody discarded it, ask them why"
             ) from error
         except OperatorError as error:
+            reason = out.reason()
+            if _NOT_SHARED in reason:
+                sync = f"python -m ops hcp sync --env {self._work.target.name}"
+                reason += f"\n{sync} lets it read that state"
             raise OperatorError(
-                f"{error}\n{out.reason()}", remedy="correct it, and run it again"
+                f"{error}\n{reason}", remedy="correct it, and run it again"
             ) from error
 
     def _require_same_version(self, stack: Stack, run: Run) -> None:

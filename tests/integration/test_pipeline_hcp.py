@@ -46,6 +46,13 @@ class Company:
             if (one.settings.message or "").startswith(f"ops pipeline {verb} ")
         ]
 
+    def sync(self) -> None:
+        """Set up the workspaces as the settings say."""
+        settings = {"CO2_SETTINGS": str(self.team.checkout / "environments")}
+        arguments = ["hcp", "sync", "--env", self.team.name, "--yes"]
+        done = CliRunner().invoke(app, arguments, env={**self.team.variables, **settings})
+        assert done.exit_code == 0, done.output
+
 
 @pytest.fixture(scope="module")
 def company(
@@ -80,20 +87,16 @@ def company(
                 with_key.running(stack.folder, endpoint=team.emulator.ports.endpoint)
             )
             attached[f"co2-analysis-{stack.name}"] = {**terraform.environment, **key}
-        access = {"CO2_HCP_ADDRESS": hcp.address, "TF_TOKEN_app_terraform_io": hcp.token}
         team.variables = {
-            **access,
+            "CO2_HCP_ADDRESS": hcp.address,
+            "TF_TOKEN_app_terraform_io": hcp.token,
             "AWS_ACCESS_KEY_ID": "",
             "AWS_SECRET_ACCESS_KEY": "",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         }
-        synced = CliRunner().invoke(
-            app,
-            ["hcp", "sync", "--env", "team", "--yes"],
-            env={**access, "CO2_SETTINGS": str(folder)},
-        )
-        assert synced.exit_code == 0, synced.output
-        yield Company(team=team, hcp=hcp)
+        company = Company(team=team, hcp=hcp)
+        company.sync()
+        yield company
 
 
 @pytest.fixture
@@ -184,16 +187,21 @@ def test_drift_is_reported_until_it_is_gone(company: Company, tmp_path: Path) ->
     assert company.runs("storage", "plan") == saved
 
 
-def test_a_new_output_defers_the_layers_that_read_it(team: Team) -> None:
+def test_a_new_output_defers_the_layers_that_read_it(company: Company) -> None:
+    team = company.team
     team.configure(f"[cache]\nttl_days = 60\n{OWN_KEY}")
     team.plan()
     review = team.review()
     waiting = {one["name"]: one["waits_because"] for one in json.loads(review.out)["stacks"]}
 
     held = team.apply()
+    not_shared = team.run("plan", "--env", team.name)
+    company.sync()
     team.plan()
     done = team.apply()
 
+    assert not_shared.code == 1
+    assert "python -m ops hcp sync --env team lets it read that state" in not_shared.err
     assert waiting["team-base"] is None
     assert waiting["team-storage"].startswith("team-base has no output ")
     assert held.code == HELD

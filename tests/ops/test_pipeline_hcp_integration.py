@@ -314,7 +314,7 @@ def test_a_locked_workspace_is_planned_and_not_applied(box: Box) -> None:
 
     assert answer.code == 4
     assert "user-jane (Maintenance)" in answer.err
-    assert [one for one in box.engine.started if one[1] == "apply"] == []
+    assert box.runs("base", "apply") == []
 
 
 def test_runs_of_run_triggers_do_not_stand_in_the_way(box: Box) -> None:
