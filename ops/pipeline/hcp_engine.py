@@ -151,7 +151,7 @@ class HcpEngine:
         self._require_same_version(stack, run)
         if status_of(run) != _SAVED:
             # There is nothing to discard.
-            del self._begun[version.id]
+            self._begun.pop(version.id, None)
         self._made[run.id] = hcp, run
         return Made(json=downloads.plan(hcp.client, plan.id, stack.name), handle=run.id)
 

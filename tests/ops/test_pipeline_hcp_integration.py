@@ -295,6 +295,22 @@ def test_a_run_that_is_cancelled_while_it_is_followed_holds(box: Box) -> None:
     assert "the run was canceled: box-base: https://" in held.err
 
 
+def test_a_plan_that_is_discarded_before_it_is_confirmed_holds(box: Box) -> None:
+    box.planned()
+    confirmation = box.hcp.faults.add("POST .*/actions/apply$", seconds=1)
+
+    def discard() -> None:
+        _until(lambda: confirmation.seen > 0)
+        with box.hcp.store.lock:
+            box.hcp.service.runner.discard(box.runs("base", "apply")[0])
+
+    with _beside(discard):
+        held = box.apply()
+
+    assert held.code == HELD
+    assert "the run was discarded: box-base: https://" in held.err
+
+
 def test_another_version_of_terraform_holds(box: Box) -> None:
     box.planned()
     workspace = box.workspace("base")
