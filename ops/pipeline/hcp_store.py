@@ -20,7 +20,7 @@ from ops.hcp.context import HcpContext
 from ops.hcp.workspace_runs import APPLYING, is_discardable, status_of
 from ops.pipeline import hcp_message
 from ops.pipeline.bundle import Bundle, Planned
-from ops.pipeline.deferral import Deferral, deferrals
+from ops.pipeline.deferral import Deferral, deferrals, read_outputs
 from ops.pipeline.engine import HeldError
 from ops.pipeline.hcp_engine import TIME, HcpEngine
 from ops.pipeline.hcp_message import Message
@@ -75,7 +75,7 @@ class HcpStore:
             planned=[
                 self._planned(one, *runs[one.name])
                 if one.name in runs
-                else Planned(stack=one.name, deferral=waits.get(one.name, _DEFERRED))
+                else Planned(stack=one.name, deferral=waits.get(one.name) or _waited(one))
                 for one in stacks
             ],
             files=self._work.files,
@@ -154,7 +154,10 @@ class HcpStore:
         return any(one.body == _DONE for one in comments)
 
 
-_DEFERRED = Deferral(until=(), reason="it could not be planned when the others were")
+def _waited(stack: Stack) -> Deferral:
+    """Return for what a stack probably had to wait; now it has everything."""
+    reason = "it could not be planned when the others were"
+    return Deferral(until=tuple(sorted(read_outputs(stack))), reason=reason)
 
 
 def _is_there(message: Message, run: Run, current: str | None) -> bool:

@@ -23,7 +23,6 @@ from tests.integration.hcp import ORGANIZATION
 from tests.integration.pipelining import CHANGES, DRIFT, HELD, Team, changed, running_team
 from tests.integration.terraform import Installation, synthesize
 
-TTL = "/co2-analysis/team/config/cache/ttl-days"
 STATE = f'[state.hcp]\norganization = "{ORGANIZATION}"\nterraform_version = "1.11.4"\n'
 OWN_KEY = '[encryption]\nown_key = true\ntable = "own"\n'
 
@@ -111,7 +110,7 @@ def test_a_first_deployment_holds_where_nothing_could_be_planned(company: Compan
     held = team.apply("--plan", planned["id"])
 
     assert held.code == HELD
-    assert "team-compute was not reviewed: team-storage is not applied yet" in held.err
+    assert "team-compute was not reviewed: it had to wait for team-storage" in held.err
     assert team.plan().code == 0
     done = team.apply().json()["applied"]
     assert [one["stack"] for one in done] == ["team-base", "team-storage", "team-compute"]
@@ -127,7 +126,7 @@ def test_what_was_not_reviewed_is_not_applied(team: Team) -> None:
 
     assert held.code == HELD
     assert "no plans are stored of what this checkout would apply to team" in held.err
-    assert _ttl(team) == "90"
+    assert team.ttl() == "90"
 
 
 def test_a_changed_setting_is_reviewed_and_applied(company: Company) -> None:
@@ -140,9 +139,9 @@ def test_a_changed_setting_is_reviewed_and_applied(company: Company) -> None:
     assert review.code == CHANGES
     assert changed(review).keys() == {"team-base/aws_ssm_parameter.cache_ttl_days"}
     assert team.apply("--dry-run").code == 0
-    assert _ttl(team) == "90"
+    assert team.ttl() == "90"
     assert team.apply().code == 0
-    assert _ttl(team) == "30"
+    assert team.ttl() == "30"
     assert company.runs("base", "plan")[-1] == "discarded"
     # It reads the state that has changed, so it was planned anew, and had nothing to do.
     assert company.runs("storage", "apply")[-1] == "planned_and_finished"
@@ -164,7 +163,7 @@ def test_a_state_that_moved_on_is_refused_with_what_changed(team: Team) -> None:
     assert f"{address}: insecure_value: it was changed since the review" in held.err
     assert "its state moved on from serial" in held.err
     assert held.err.rpartition("(changed: ")[2].count(address) == 1
-    assert _ttl(team) == "60"
+    assert team.ttl() == "60"
 
 
 def test_drift_is_reported_until_it_is_gone(company: Company, tmp_path: Path) -> None:
@@ -205,11 +204,7 @@ def test_a_new_output_defers_the_layers_that_read_it(company: Company) -> None:
     assert waiting["team-base"] is None
     assert waiting["team-storage"].startswith("team-base has no output ")
     assert held.code == HELD
-    assert "team-storage was not reviewed: " in held.err
+    assert "team-storage was not reviewed: it had to wait for team-base" in held.err
     assert done.code == 0, done.err
     table = team.emulator.client("dynamodb").describe_table(TableName=team.naming.cache_table)
     assert table["Table"]["SSEDescription"]["SSEType"] == "KMS"
-
-
-def _ttl(team: Team) -> str:
-    return team.emulator.client("ssm").get_parameter(Name=TTL)["Parameter"]["Value"]

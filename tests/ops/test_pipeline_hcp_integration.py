@@ -158,7 +158,7 @@ def test_each_layer_is_applied_once_it_was_reviewed(box: Box) -> None:
     held = box.apply()
 
     assert held.code == HELD
-    assert "box-storage was not reviewed: box-base" in held.err
+    assert "box-storage was not reviewed: it had to wait for box-base" in held.err
     assert [one.status for one in box.runs("base", "apply")] == ["applied"]
     assert box.runs("compute") == []
 
@@ -211,7 +211,7 @@ def test_an_interrupted_apply_goes_on(box: Box) -> None:
 
     # HCP Terraform has discarded the reviewed plan of the first: its state is another one.
     assert box.runs("base", "plan")[-1].status == "discarded"
-    assert base["before"] == 1
+    assert base["gone"] == 1
     assert storage["changes"]["added"] == 1
 
 
@@ -475,7 +475,7 @@ def test_an_apply_that_has_begun_is_left_to_hcp_and_waited_for(box: Box) -> None
 
     assert stopped.code == 143
     assert "its run goes on; cancel it there: https://" in stopped.err
-    assert base["before"] == 1
+    assert base["gone"] == 1
     assert [one.status for one in box.runs("base", "apply")] == ["applied", "planned_and_finished"]
 
 
