@@ -84,10 +84,6 @@ def _with_format(content: bytes) -> bytes:
     document: dict[str, Any] = json.loads(content)
     if "plan_format_version" not in document:
         return content
-    kept = ("resource_changes", "resource_drift", "output_changes")
-    return json.dumps(
-        {
-            "format_version": document["plan_format_version"],
-            **{key: document.get(key) for key in kept},
-        }
-    ).encode()
+    # Those of the providers' resources, for whoever renders the plan.
+    document.pop("provider_schemas", None)
+    return json.dumps({**document, "format_version": document["plan_format_version"]}).encode()

@@ -386,6 +386,19 @@ def test_a_host_without_redacted_plans_is_asked_for_whole_ones(box: Box) -> None
     assert "the right to administer it" in answer.err
 
 
+def test_what_a_plan_does_beyond_resources_is_not_lost(box: Box) -> None:
+    box.planned()
+    plan = box.runs("base")[0].plan
+    assert plan.redacted
+    more = {"action_invocations": [{"address": "action.aws_lambda_invoke.one"}]}
+    plan.redacted = json.dumps({**json.loads(plan.redacted), **more}).encode()
+
+    answer = box.apply()
+
+    assert answer.code == 1
+    assert "the plan has action invocations" in answer.err
+
+
 def test_plans_and_states_are_downloaded_without_the_token(box: Box) -> None:
     # Whole plans are answered with an address that is a secret; redacted ones with the plan.
     box.hcp.faults.add("GET .*/json-output-redacted", status=404, times=99)
