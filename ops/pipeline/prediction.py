@@ -51,6 +51,9 @@ def differences(reviewed: Plan, new: Plan) -> Iterator[Difference]:
             yield Difference(address=one.address, text=f"{_action(one)} was not reviewed")
         else:
             yield from _of_resource(before, one)
+    for action in new.invocations:
+        if action not in reviewed.invocations:
+            yield Difference(address=action.address, text="to invoke it was not reviewed")
     outputs = dict(reviewed.outputs)
     for name, change in new.outputs:
         if change.action.changes:

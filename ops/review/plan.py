@@ -105,6 +105,14 @@ class Deferred:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Invocation:
+    """An action of a provider that an apply invokes (Terraform 1.14)."""
+
+    address: str
+    type: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """A check, a condition or a validation, and its messages."""
 
@@ -122,6 +130,7 @@ class Plan:
     changes: tuple[ResourceChange, ...] = ()
     drift: tuple[ResourceChange, ...] = ()
     deferred: tuple[Deferred, ...] = ()
+    invocations: tuple[Invocation, ...] = ()
     outputs: tuple[tuple[str, Change], ...] = ()
     checks: tuple[Check, ...] = ()
     errored: bool = False
@@ -251,18 +260,19 @@ def _unexpected(what: str, expected: str) -> PlanError:
 
 
 def _plan(plan: _Fields, version: str) -> Plan:
-    for name in ("action_invocations", "deferred_action_invocations"):
-        if plan.raw(name):
-            raise PlanError(
-                f"the plan has {name.replace('_', ' ')}, which this command does not know",
-                remedy="use a version of this command that does; do not apply it unseen",
-            )
     return Plan(
         format_version=version,
         terraform_version=plan.optional_text("terraform_version") or "",
         changes=plan.each("resource_changes", _resource),
         drift=plan.each("resource_drift", _resource),
         deferred=plan.each("deferred_changes", _deferred),
+        invocations=(
+            *plan.each("action_invocations", _invocation),
+            *plan.each(
+                "deferred_action_invocations",
+                lambda one: _invocation(one.optional("action_invocation") or one),
+            ),
+        ),
         outputs=tuple((name, _change(one)) for name, one in plan.named("output_changes")),
         checks=plan.each("checks", _check),
         errored=bool(plan.flag("errored")),
@@ -325,6 +335,10 @@ def _steps(path: Json, address: str) -> Steps:
 def _deferred(one: _Fields) -> Deferred:
     resource = _resource(one.inner("resource_change"))
     return Deferred(reason=one.optional_text("reason") or "unknown", resource=resource)
+
+
+def _invocation(one: _Fields) -> Invocation:
+    return Invocation(address=one.text("address"), type=one.optional_text("type") or "")
 
 
 def _check(one: _Fields) -> Check:

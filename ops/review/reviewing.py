@@ -11,7 +11,15 @@ from ops.review import attributes, dangers, permissions, policies
 from ops.review.acceptance import Acceptances
 from ops.review.attributes import UNKNOWN, AttributeChange, Document, Value
 from ops.review.dangers import Danger, Rank
-from ops.review.plan import Action, Change, Json, Plan, PlanError, ResourceChange
+from ops.review.plan import (
+    Action,
+    Change,
+    Invocation,
+    Json,
+    Plan,
+    PlanError,
+    ResourceChange,
+)
 from ops.review.policy_dangers import Kind as PolicyDanger
 from ops.review.report import Item, Judged, Line, Review, Stack
 from ops.review.secrets import Mask, is_digest_name, is_secret_value, name_of, recognized
@@ -227,6 +235,7 @@ class _Reviewer:
     def stack(self) -> Stack:
         source, plan = self._source, self._source.plan or Plan(format_version="1")
         items = [self._item(one) for one in plan.changes if _is_shown(one)]
+        items += [self._invocation(one) for one in plan.invocations]
         outputs = [
             (_OUTPUT_OPERATIONS.get(change.action, "change"), line)
             for name, change in plan.outputs
@@ -435,6 +444,21 @@ class _Reviewer:
             later=later,
             elsewhere=tuple(dict.fromkeys(elsewhere)),
             noise=noise,
+        )
+
+    def _invocation(self, one: Invocation) -> Item:
+        danger = Danger(
+            kind="action",
+            rank=Rank.MEDIUM,
+            cause="an action of the provider is invoked",
+            loses="unknown: a plan does not say what an action does",
+        )
+        return Item(
+            address=self._mask(one.address),
+            type=one.type,
+            operations=(),
+            reason="invoked by the apply",
+            dangers=(Judged(danger=danger),),
         )
 
     def _deferred(self, resource: ResourceChange, reason: str) -> Item:

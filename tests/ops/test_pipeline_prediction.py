@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.pipeline.prediction import Difference, differences
-from ops.review.plan import Action, Change, Json, Plan, ResourceChange
+from ops.review.plan import Action, Change, Invocation, Json, Plan, ResourceChange
 
 Path = tuple[str | int, ...]
 
@@ -252,6 +252,13 @@ def test_moves_and_imports_are_compared() -> None:
     assert found(plan(imported), plan(replace(imported, imports="id-2"))) == [
         ("", "it is imported as id-2")
     ]
+
+
+def test_an_action_that_was_not_reviewed_is_found() -> None:
+    acting = replace(plan(), invocations=(Invocation(address="action.a", type="aws_x"),))
+
+    assert found(acting, acting) == []
+    assert found(plan(), acting) == [("", "to invoke it was not reviewed")]
 
 
 def test_outputs_are_compared() -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from modules.catalogue import BUCKETS, TABLE_ADDRESS
+from ops.review.acceptance import Acceptances
 from ops.review.dangers import LOSSES, LOWERINGS, STATELESS, Rank
 from ops.review.plan import Action
-from tests.review.building import change, item, kinds, reviewed
+from ops.review.reviewing import review
+from tests.review.building import change, item, kinds, reviewed, source
 
 # One change that each row of LOWERINGS must find; what it finds is named by its place there.
 LOWERED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
@@ -225,3 +227,13 @@ def test_rows_are_not_shadowed() -> None:
     assert not set(stateful) & set(STATELESS)
     keys = [(row.types, row.names) for row in LOWERINGS]
     assert len(keys) == len(set(keys))
+
+
+def test_an_action_that_is_invoked_must_be_accepted() -> None:
+    invoked = {"address": "action.aws_lambda_invoke.later", "type": "aws_lambda_invoke"}
+
+    found = review([source(action_invocations=[invoked])], Acceptances())
+
+    ((_, item, judged),) = found.dangers()
+    assert (item.address, judged.danger.kind) == ("action.aws_lambda_invoke.later", "action")
+    assert found.exit_code == 3

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.review import plan
-from ops.review.plan import Action, Json, Plan, PlanError
+from ops.review.plan import Action, Invocation, Json, Plan, PlanError
 from tests.review.building import change, document
 
 JSON = st.recursive(
@@ -91,11 +91,18 @@ def test_a_plan_may_plan_nothing() -> None:
     assert read(document) == Plan(format_version="1.0")
 
 
-@pytest.mark.parametrize("name", ["action_invocations", "deferred_action_invocations"])
-def test_actions_of_providers_are_refused_not_left_out(name: str) -> None:
-    with pytest.raises(PlanError, match="action invocations"):
-        read({"format_version": "1.2", "resource_changes": [], name: [{"address": "action.a"}]})
-    assert read({"format_version": "1.2", "resource_changes": [], name: []})
+def test_invoked_actions_are_read() -> None:
+    action: Json = {"address": "action.a", "type": "aws_lambda_invoke"}
+    found = read(
+        {
+            "format_version": "1.2",
+            "action_invocations": [action],
+            "deferred_action_invocations": [{"reason": "r", "action_invocation": action}],
+            "resource_changes": [],
+        }
+    )
+
+    assert found.invocations == (Invocation(address="action.a", type="aws_lambda_invoke"),) * 2
 
 
 @pytest.mark.parametrize("more", [{}, {"provider_schemas": {}}])
