@@ -39,9 +39,9 @@ def plan_all(work: Work, engine: Engine, display: Display, *, keep: bool = False
     if ready:
         # Alone: Terraform's plugin cache is not safe for concurrent writes.
         with display.step("init") as step:
-            is_locked = lock is not None
-            lock = engine.prepare(ready[0], lock)
-            step.result = "" if is_locked else "chose providers: the checkout has no lock file"
+            committed, lock = lock, engine.prepare(ready[0], lock)
+            if lock and committed is None:
+                step.result = "chose providers: the checkout has no lock file"
     planner = _Planner(engine, display, states, lock, keep=keep)
     planned = planner.plan(ready)
     return Bundle(
@@ -78,10 +78,10 @@ class _Planner:
         # One more than cores: they also wait for AWS.
         workers = min(_MOST_AT_ONCE, (os.cpu_count() or 1) + 1)
         with ThreadPoolExecutor(max_workers=workers) as pool:
-            futures: dict[str, Future[Planned]] = {
-                stack.name: pool.submit(self._plan, stack) for stack in stacks
-            }
+            futures: dict[str, Future[Planned]] = {}
             try:
+                for stack in stacks:
+                    futures[stack.name] = pool.submit(self._plan, stack)
                 wait(futures.values())
             except StoppedError:
                 self._engine.stop()
