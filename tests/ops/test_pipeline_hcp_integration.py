@@ -395,8 +395,8 @@ def test_what_a_plan_does_beyond_resources_is_not_lost(box: Box) -> None:
 
     answer = box.apply()
 
-    assert answer.code == 1
-    assert "the plan has action invocations" in answer.err
+    assert answer.code == HELD
+    assert "base/action.aws_lambda_invoke.one:action" in answer.err
 
 
 def test_plans_and_states_are_downloaded_without_the_token(box: Box) -> None:
