@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from pytfe.errors import AuthError, NotFound, ServerError
+from pytfe.models import StateVersion
 
-from ops.common.errors import AccessError
+from ops.common.errors import AccessError, OperatorError
 from ops.hcp.client import Client
 
 _UNAUTHORIZED = 401
@@ -31,7 +32,7 @@ def plan(client: Client, id_: str, what: str) -> bytes:
     for kind in _PLANS:
         found = client.read(f"read the plan of {what}", partial(_plan, client, id_, kind))
         if found is not None:
-            return _with_format(found)
+            return _with_format(found, what)
     raise AccessError(
         f"{client.access.hostname}: cannot read the plan of {what} as JSON: without sensitive "
         "values that takes structured run output in the workspace and the right to read its runs; "
@@ -40,12 +41,11 @@ def plan(client: Client, id_: str, what: str) -> bytes:
     )
 
 
-def current_state(client: Client, workspace: str, what: str) -> str | None:
-    """Return the identity of the current state of a workspace, None if it has none."""
-    version = client.read_if_exists(
+def current_state(client: Client, workspace: str, what: str) -> StateVersion | None:
+    """Return the current state of a workspace, None if it has none."""
+    return client.read_if_exists(
         f"read the state of {what}", lambda: client.tfe.state_versions.read_current(workspace)
     )
-    return version.id if version else None
 
 
 def state(client: Client, id_: str, what: str) -> bytes:
@@ -79,9 +79,18 @@ def _plan(client: Client, id_: str, kind: str) -> bytes | None:
     return content or None
 
 
-def _with_format(content: bytes) -> bytes:
+def _with_format(content: bytes, what: str) -> bytes:
     """Return the document of a plan with the version of its format where Terraform has it."""
-    document: dict[str, Any] = json.loads(content)
+    try:
+        document: dict[str, Any] = json.loads(content)
+        has_changes = isinstance(document.get("resource_changes", []), list)
+    except (ValueError, AttributeError, RecursionError):
+        has_changes = False
+    if not has_changes:
+        raise OperatorError(
+            f"HCP Terraform answered the plan of {what} in an unknown form",
+            remedy="use a version of this command that knows it",
+        )
     if "plan_format_version" not in document:
         return content
     # Those of the providers' resources, for whoever renders the plan.

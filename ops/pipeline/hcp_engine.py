@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from pytfe.models import ConfigurationVersion, Run, Workspace
+from pytfe.models import ConfigurationVersion, Run, StateVersion, Workspace
 
 from ops.common.errors import BadInputError, BusyError, OperatorError
 from ops.common.output import Output, printable
@@ -20,6 +20,7 @@ from ops.hcp import downloads
 from ops.hcp.client import Client
 from ops.hcp.context import HcpContext
 from ops.hcp.workspace_runs import (
+    APPLYING,
     AbandonedError,
     WorkspaceRuns,
     find_workspace,
@@ -31,6 +32,7 @@ from ops.pipeline import hcp_message
 from ops.pipeline.deferral import deferrals
 from ops.pipeline.engine import HeldError, Made, Say
 from ops.pipeline.hcp_message import Message
+from ops.pipeline.prediction import does_anything
 from ops.pipeline.work import Work
 from ops.terraform.runner import LOCK_FILE, Changes
 from ops.terraform.stacks import Stack
@@ -100,12 +102,13 @@ class HcpEngine:
 
     def state(self, stack: Stack) -> State | None:
         """Read the state of the workspace."""
-        id_ = self.current(stack)
+        version = self.current(stack)
+        id_ = version.id if version else None
         self._current[stack.name] = id_
         return self.revision(stack, id_)
 
-    def current(self, stack: Stack) -> str | None:
-        """Return the identity of the state that the workspace has now."""
+    def current(self, stack: Stack) -> StateVersion | None:
+        """Return the state that the workspace has now."""
         return downloads.current_state(self._hcp.client, self.workspace(stack).id, stack.name)
 
     def revision(self, stack: Stack, id_: str | None) -> State | None:
@@ -153,7 +156,13 @@ class HcpEngine:
             # There is nothing to discard.
             self._begun.pop(version.id, None)
         self._made[run.id] = hcp, run
-        return Made(json=downloads.plan(hcp.client, plan.id, stack.name), handle=run.id)
+        made = Made(json=downloads.plan(hcp.client, plan.id, stack.name), handle=run.id)
+        if plan.has_changes and not does_anything(made.plan):
+            raise OperatorError(
+                f"{stack.name}: {runs.url(run)} has changes, and its plan as JSON has none",
+                remedy="review it in HCP Terraform; its format is one that this command knows not",
+            )
+        return made
 
     def apply(self, stack: Stack, made: Made, *, changes: int, say: Say) -> Changes:
         """Confirm the run, and follow it.
@@ -176,10 +185,17 @@ class HcpEngine:
             try:
                 runs.apply(run)
             except BusyError:
-                self._require_success(runs, runs.read(run), "plan", out)
-                raise
+                run = runs.read(run)
+                self._require_success(runs, run, "plan", out)
+                # The answer to the confirmation was lost, and it was repeated.
+                if status_of(run) not in {*APPLYING, "applied"}:
+                    raise
         if status_of(run) == "planned_and_finished":
-            return Changes()
+            raise OperatorError(
+                f"{stack.name}: HCP Terraform applies nothing of {runs.url(run)}, whose plan has "
+                f"{changes} changes",
+                remedy="run it again; if it stays so, apply that run in HCP Terraform",
+            )
         run = runs.follow_apply(run)
         self._require_success(runs, run, "apply", out)
         if run.configuration_version:
@@ -205,8 +221,8 @@ class HcpEngine:
         self._abandon(self._hcp.out.note)
 
     def close(self) -> None:
-        """Discard the plans that nobody will ask for."""
-        self._abandon(lambda _: None)
+        """Discard the plans that nobody will ask for, and name the runs that go on."""
+        self._abandon(lambda line: self._hcp.out.note(line) if "goes on" in line else None)
 
     def keep(self) -> None:
         """Leave the plans for whoever finds them by their message."""
@@ -214,7 +230,7 @@ class HcpEngine:
 
     def compare_with(self, id_: str, versions: Mapping[str, str]) -> None:
         """Plan for an apply from now on; ``versions`` are those of the reviewed runs, by stack."""
-        self.id = id_
+        self.id = id_.partition(".")[0]
         self._reviewed = versions
 
     def _stop_clients(self) -> None:

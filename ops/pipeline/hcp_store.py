@@ -6,13 +6,15 @@ the run is HCP Terraform's own, and an apply only compares with it.
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
+from typing import TypeAlias
 
-from pytfe.models import CommentCreateOptions, Run, RunListOptions
+from pytfe.models import CommentCreateOptions, Run, RunListOptions, StateVersion
 
 from ops.common.errors import MissingError, OperatorError
 from ops.hcp import downloads
@@ -32,10 +34,14 @@ _MOST_RUNS = 200
 _PAGE = 100
 _DISCARDED = "discarded"
 _PLANNED = {"planned_and_saved", "planned_and_finished", "applied", *APPLYING}
-# A comment on the first run of a bundle. Those that are applied cannot be discarded.
+# Comments on the first run of a bundle: a plan that failed or was stopped may leave runs that no
+# token of a pull request can discard, and those that are applied cannot be discarded.
+_COMPLETE = "ops pipeline: all layers are planned, for a review"
 _DONE = "ops pipeline: all layers are applied as they were planned here"
 
-_Found = tuple[Message, Run]
+_Found: TypeAlias = tuple[Message, Run]
+# By stack, in the order of the layers.
+_Runs: TypeAlias = Mapping[str, _Found]
 
 
 class HcpStore:
@@ -47,10 +53,17 @@ class HcpStore:
         self._work = work
         self._engine = engine
 
-    def store(self, one: Bundle) -> str:  # noqa: ARG002 - the runs have it
+    def store(self, one: Bundle) -> str:
         """Leave the runs, and return their id."""
+        begun = self._engine.id
+        (id_, runs), *_ = [
+            (id_, runs)
+            for id_, runs in self._candidates(one.digest).items()
+            if id_.partition(".")[0] == begun
+        ]
+        self._comment(runs, _COMPLETE)
         self._engine.keep()
-        return self._engine.id
+        return id_
 
     def find(self, digest: str) -> list[str]:
         """Return the ids of the bundles of a digest, the newest first."""
@@ -83,18 +96,9 @@ class HcpStore:
 
     def delete(self, digest: str) -> None:
         """Discard the plans of a digest, and mark them as used."""
-        bundles = self._bundles(digest)
         try:
-            for runs in bundles.values():
-                _, first = next(iter(runs.values()))
-                self._client.create(
-                    "comment on the run",
-                    partial(
-                        self._client.tfe.comments.create,
-                        first.id,
-                        CommentCreateOptions(body=_DONE),
-                    ),
-                )
+            for runs in self._bundles(digest).values():
+                self._comment(runs, _DONE)
             for stack in self._work.stacks:
                 for message, run in self._saved(stack):
                     if message.digest == digest and is_discardable(run):
@@ -117,22 +121,46 @@ class HcpStore:
         document = downloads.plan(self._client, run.plan.id, stack.name)
         return Planned(stack=stack.name, json=document, state=state)
 
-    def _bundles(self, digest: str) -> dict[str, dict[str, _Found]]:
+    def _bundles(self, digest: str) -> dict[str, _Runs]:
         """Return the runs of the complete bundles of a digest, by id and stack."""
-        found: dict[str, dict[str, _Found]] = defaultdict(dict)
+        found = {}
+        for id_, runs in self._candidates(digest).items():
+            comments = self._comments(runs)
+            if _COMPLETE in comments and _DONE not in comments:
+                found[id_] = runs
+        return found
+
+    def _candidates(self, digest: str) -> dict[str, _Runs]:
+        """Return the runs that may be bundles of a digest.
+
+        An id ends with a digest of the runs: whoever approves it approves no run that somebody
+        starts later with the same message.
+        """
+        found: dict[str, dict[str, list[_Found]]] = defaultdict(lambda: defaultdict(list))
         for stack in self._work.stacks:
             current = self._engine.current(stack)
             for message, run in self._saved(stack):
                 is_reviewed = message.verb == "plan" and message.digest == digest
                 if is_reviewed and _is_there(message, run, current):
-                    found[message.id].setdefault(stack.name, (message, run))
-        # A plan that failed or was stopped has fewer runs than it meant to start.
-        return {
-            id_: runs
+                    found[message.id][stack.name].append((message, run))
+        return dict(
+            _identified(id_, {name: one for name, (one,) in runs.items()})
             for id_, runs in found.items()
-            if all(message.count == len(runs) for message, _ in runs.values())
-            and not self._is_done(next(iter(runs.values()))[1])
-        }
+            # Two runs of a stack: somebody else started one of them.
+            if all(len(same) == 1 for same in runs.values())
+            # A plan that failed or was stopped has fewer runs than it meant to start.
+            and all(one.count == len(runs) for same in runs.values() for one, _ in same)
+        )
+
+    def _comment(self, runs: _Runs, text: str) -> None:
+        self._client.create(
+            "comment on the run",
+            partial(
+                self._client.tfe.comments.create,
+                _first(runs).id,
+                CommentCreateOptions(body=text),
+            ),
+        )
 
     def _saved(self, stack: Stack) -> Iterator[_Found]:
         """Yield the saved-plan runs of the pipeline in a workspace, the newest first."""
@@ -147,11 +175,12 @@ class HcpStore:
             if message is not None:
                 yield message, run
 
-    def _is_done(self, run: Run) -> bool:
-        comments = self._client.read(
-            "read the comments on the run", lambda: list(self._client.tfe.comments.list(run.id))
+    def _comments(self, runs: _Runs) -> set[str]:
+        first = _first(runs).id
+        found = self._client.read(
+            "read the comments on the run", lambda: list(self._client.tfe.comments.list(first))
         )
-        return any(one.body == _DONE for one in comments)
+        return {str(one.body) for one in found}
 
 
 def _waited(stack: Stack) -> Deferral:
@@ -160,11 +189,30 @@ def _waited(stack: Stack) -> Deferral:
     return Deferral(until=tuple(sorted(read_outputs(stack))), reason=reason)
 
 
-def _is_there(message: Message, run: Run, current: str | None) -> bool:
+def _first(runs: _Runs) -> Run:
+    """Return the run of the first layer, which has the comments."""
+    return next(iter(runs.values()))[1]
+
+
+def _identified(id_: str, runs: _Runs) -> tuple[str, _Runs]:
+    known = hashlib.sha256("".join(sorted(run.id for _, run in runs.values())).encode())
+    return f"{id_}.{known.hexdigest()[:16]}", runs
+
+
+def _is_there(message: Message, run: Run, current: StateVersion | None) -> bool:
     """Return whether a run has a plan that nobody has rejected.
 
-    HCP Terraform discards a saved plan as soon as the state is another one. If the state is still
-    the same, somebody discarded the plan, or it is too old.
+    HCP Terraform discards a saved plan as soon as there is another state. If it was discarded
+    before that, somebody did it, or it was too old.
     """
-    status = status_of(run)
-    return status in _PLANNED or (status == _DISCARDED and message.state != current)
+    if status_of(run) != _DISCARDED:
+        return status_of(run) in _PLANNED
+    times = run.status_timestamps
+    return bool(
+        current
+        and current.id != message.state
+        and current.created_at
+        and times
+        and times.discarded_at
+        and times.discarded_at >= current.created_at
+    )

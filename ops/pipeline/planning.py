@@ -18,6 +18,7 @@ from ops.terraform.states import State
 
 # Each plan runs two processes of the provider, with half a gigabyte of memory each.
 _MOST_AT_ONCE = 4
+_POLL_SECONDS = 0.5
 
 
 def plan_all(work: Work, engine: Engine, display: Display, *, keep: bool = False) -> Bundle:
@@ -82,7 +83,9 @@ class _Planner:
             try:
                 for stack in stacks:
                     futures[stack.name] = pool.submit(self._plan, stack)
-                wait(futures.values())
+                # A signal is not handled while this thread waits without end.
+                while wait(futures.values(), timeout=_POLL_SECONDS).not_done:
+                    pass
             except StoppedError:
                 self._engine.stop()
                 raise

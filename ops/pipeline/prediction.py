@@ -64,6 +64,12 @@ def differences(reviewed: Plan, new: Plan) -> Iterator[Difference]:
             yield Difference(address=deferred.resource.address, text="it is deferred now")
 
 
+def does_anything(plan: Plan) -> bool:
+    """Return whether an apply of the plan does anything that is compared."""
+    outputs = any(change.action.changes for _, change in plan.outputs)
+    return any(map(acts, plan.changes)) or outputs or bool(plan.invocations or plan.deferred)
+
+
 def acts(one: ResourceChange) -> bool:
     """Return whether an apply does something about a resource, or about what the state says."""
     return one.change.action.changes or one.moves or one.imports is not None

@@ -19,6 +19,7 @@ from ops.pipeline.work import Work
 from ops.terraform.stacks import Stack
 from testing.hcp.api import Response
 from testing.hcp.model import Lock, Workspace, WorkspaceSettings
+from testing.hcp.runner import Job
 from testing.hcp.runs import ConfigurationVersion, Run, RunSettings
 from testing.hcp.scripted import Script, ScriptedEngine
 from testing.hcp.server import HcpStandIn
@@ -525,3 +526,103 @@ class _beside:  # noqa: N801 - used as a statement
 
     def __exit__(self, *_: object) -> None:
         self._thread.join(timeout=30)
+
+
+def _forged(box: Box, layer: str, message: str) -> None:
+    """Start a saved-plan run with the message of another one, as whoever may plan can."""
+    workspace = box.workspace(layer)
+    run = Run(
+        workspace=workspace,
+        configuration=ConfigurationVersion(workspace=workspace, content=b"", provisional=True),
+        settings=RunSettings(save_plan=True, message=message),
+        created_by="user-mallory",
+    )
+    with box.hcp.store.lock:
+        box.hcp.service.runner.queue(run)
+    _until(lambda: run.status in {"planned_and_saved", "planned_and_finished"})
+
+
+def test_what_is_applied_is_what_was_shown(box: Box) -> None:
+    """Whoever may plan can start a run with the same message after the approval."""
+    box.applied()
+    box.script("base", changes=2, value="reviewed")
+    box.planned()
+    shown = box.run("apply", "--dry-run").json()
+    box.script("base", changes=2, value="another")
+    _forged(box, "base", box.runs("base", "plan")[0].settings.message or "")
+
+    answer = box.apply("--plan", shown["id"])
+
+    assert answer.code == HELD
+    assert [run.status for run in box.runs("base", "apply")] == []
+
+
+def test_a_plan_that_somebody_discarded_stays_rejected(box: Box) -> None:
+    box.applied()
+    box.script("base", changes=3)
+    box.planned()
+    box.hcp.service.runner.discard(box.runs("base", "plan")[0])
+    assert box.apply().code == HELD
+    time.sleep(1.1)  # the times have seconds
+    box.by_hand("base")
+
+    assert box.apply().code == HELD
+
+
+@pytest.mark.parametrize("fault", ["json-output", "comments"])
+def test_what_was_not_planned_to_its_end_is_no_review(box: Box, fault: str) -> None:
+    """Its runs stay where the token may not discard them."""
+    box.applied()
+    for layer in LAYERS:
+        box.script(layer, changes=2)
+    box.hcp.faults.add("POST .*/actions/(cancel|discard)", status=404, times=99)
+    box.hcp.faults.add(f".*/{fault}", status=404, times=99)
+    assert box.plan().code != 0
+    box.hcp.faults.clear()
+    assert {run.status for run in box.runs("base", "plan")} == {"planned_and_saved"}
+
+    assert box.apply().code == HELD
+
+
+def test_a_confirmation_whose_answer_is_lost_is_followed(box: Box) -> None:
+    box.applied()
+    box.script("base", changes=2, seconds=0.5)
+    box.planned()
+    answer_ = box.hcp.answer
+    lost: list[str] = []
+
+    def lose(method: str, target: str, authorization: str | None, body: bytes) -> Response:
+        answer = answer_(method, target, authorization, body)
+        if method == "POST" and target.endswith("/actions/apply") and not lost:
+            lost.append(target)
+            return Response(status=502)
+        return answer
+
+    box.hcp.answer = lose  # type: ignore[method-assign]
+
+    assert box.apply().code == 0
+    assert lost
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>", "3", '{"resource_changes": {}}', '{"plan_format_version": "1.2"}']
+)
+def test_a_plan_in_another_form_is_an_error_and_no_review(
+    box: Box, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.applied()
+    box.script("base", changes=2)
+    plan = ScriptedEngine.plan
+
+    def planned(engine: ScriptedEngine, job: Job) -> bool:
+        done = plan(engine, job)
+        job.run.plan.redacted = body.encode()
+        return done
+
+    monkeypatch.setattr(ScriptedEngine, "plan", planned)
+
+    answer = box.plan()
+
+    assert answer.code == 1
+    assert "Traceback" not in answer.err
+    assert box.apply().code == HELD
