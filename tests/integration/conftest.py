@@ -10,7 +10,7 @@ from ops.terraform.stacks import Stack
 from tests.integration.terraform import VARIANTS, Installation, install, synthesize
 
 # Its assertions are to show their values, as those of a test do.
-pytest.register_assert_rewrite("tests.integration.bootstrapping")
+pytest.register_assert_rewrite("tests.integration.bootstrapping", "tests.integration.pipelining")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The road of a team whose states and runs are in HCP Terraform, with real Terraform in the runs.
 
-The tests are the chapters of one story, in their order. The machine that calls the pipeline has no
-credentials of AWS.
+The machine that calls the pipeline has no credentials of AWS.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Company:
         assert done.exit_code == 0, done.output
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def company(
     installation: Installation, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Company]:
@@ -98,12 +97,17 @@ def company(
         yield company
 
 
-@pytest.fixture
-def team(company: Company) -> Team:
-    return company.team
+def test_the_story(company: Company, tmp_path: Path) -> None:
+    """One test: its chapters need each other, and slow tests are distributed one by one."""
+    _a_first_deployment_holds_where_nothing_could_be_planned(company)
+    _what_was_not_reviewed_is_not_applied(company.team)
+    _a_changed_setting_is_reviewed_and_applied(company)
+    _a_state_that_moved_on_is_refused_with_what_changed(company.team)
+    _drift_is_reported_until_it_is_gone(company, tmp_path)
+    _a_new_output_defers_the_layers_that_read_it(company)
 
 
-def test_a_first_deployment_holds_where_nothing_could_be_planned(company: Company) -> None:
+def _a_first_deployment_holds_where_nothing_could_be_planned(company: Company) -> None:
     team = company.team
     planned = json.loads(team.plan().out)
 
@@ -119,7 +123,7 @@ def test_a_first_deployment_holds_where_nothing_could_be_planned(company: Compan
     assert company.runs("compute", "apply") == ["discarded", "applied"]
 
 
-def test_what_was_not_reviewed_is_not_applied(team: Team) -> None:
+def _what_was_not_reviewed_is_not_applied(team: Team) -> None:
     team.configure("[cache]\nttl_days = 30\n")
 
     held = team.apply()
@@ -129,7 +133,7 @@ def test_what_was_not_reviewed_is_not_applied(team: Team) -> None:
     assert team.ttl() == "90"
 
 
-def test_a_changed_setting_is_reviewed_and_applied(company: Company) -> None:
+def _a_changed_setting_is_reviewed_and_applied(company: Company) -> None:
     team = company.team
     team.configure("[cache]\nttl_days = 30\n")
     team.plan()
@@ -148,7 +152,7 @@ def test_a_changed_setting_is_reviewed_and_applied(company: Company) -> None:
     assert team.apply().code == HELD
 
 
-def test_a_state_that_moved_on_is_refused_with_what_changed(team: Team) -> None:
+def _a_state_that_moved_on_is_refused_with_what_changed(team: Team) -> None:
     team.configure("[cache]\nttl_days = 45\n")
     team.plan()
     team.configure("[cache]\nttl_days = 60\n")
@@ -166,7 +170,7 @@ def test_a_state_that_moved_on_is_refused_with_what_changed(team: Team) -> None:
     assert team.ttl() == "60"
 
 
-def test_drift_is_reported_until_it_is_gone(company: Company, tmp_path: Path) -> None:
+def _drift_is_reported_until_it_is_gone(company: Company, tmp_path: Path) -> None:
     team = company.team
     team.configure("[cache]\nttl_days = 60\n")
     saved = company.runs("storage", "plan")
@@ -186,7 +190,7 @@ def test_drift_is_reported_until_it_is_gone(company: Company, tmp_path: Path) ->
     assert company.runs("storage", "plan") == saved
 
 
-def test_a_new_output_defers_the_layers_that_read_it(company: Company) -> None:
+def _a_new_output_defers_the_layers_that_read_it(company: Company) -> None:
     team = company.team
     team.configure(f"[cache]\nttl_days = 60\n{OWN_KEY}")
     team.plan()
