@@ -104,8 +104,9 @@ def _resources(plan: Plan) -> int:
 
 
 def _number(plan: Plan) -> int:
-    """Return how many changes an apply makes, those of outputs included."""
-    return _resources(plan) + sum(change.action.changes for _, change in plan.outputs)
+    """Return how many changes an apply makes, those of outputs and invoked actions included."""
+    outputs = sum(change.action.changes for _, change in plan.outputs)
+    return _resources(plan) + outputs + len(plan.invocations)
 
 
 def _require_accepted(stack: str, made: Made, acceptances: Acceptances) -> None:

@@ -146,6 +146,21 @@ def test_a_danger_is_judged_in_what_is_applied() -> None:
     assert apply(engine, reviewed, accepted)[0].changes.changed == 1
 
 
+def test_a_plan_that_only_invokes_an_action_is_not_taken_for_nothing() -> None:
+    invoking = json.dumps(
+        {
+            "format_version": "1.2",
+            "resource_changes": [],
+            "action_invocations": [{"address": "action.aws_x.a", "type": "aws_x"}],
+        }
+    ).encode()
+    engine = Engine({"dev-base": invoking, "dev-storage": document()})
+    engine.states["dev-base"] = State(lineage="one", serial=1)
+
+    with pytest.raises(HeldError, match=r"action.aws_x.a: to invoke it was not reviewed"):
+        apply(engine, bundle(Planned(stack="dev-base", json=document())))
+
+
 def test_a_layer_is_left_alone_if_nothing_was_reviewed_and_nothing_moved_on() -> None:
     engine = Engine({"dev-base": document(), "dev-storage": document()})
 
